@@ -240,6 +240,13 @@ export const errorTable = {
     logLevel: 'warn',
     text: 'More events are in flight than limits.in_flight_events_max. Wait as Retry-After says and send again.',
   },
+  limit_reached: {
+    ...refused,
+    grpc: grpcCode.resourceExhausted,
+    http: 429,
+    retryable: true,
+    text: 'The source has reached a limit of its own: `limits.events_per_second` or `limits.bytes_per_day` of its write keys. Nothing of the request, or of the event with this code, is stored. Wait as Retry-After says and send again with the same idempotency keys, or ask an operator for a higher limit.',
+  },
   shutting_down: {
     ...refused,
     grpc: grpcCode.unavailable,

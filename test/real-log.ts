@@ -49,6 +49,7 @@ export async function startRealLog(options: RealLogOptions = {}): Promise<RealLo
         dedupWindowMs: options.dedupWindowMs ?? 120_000,
         storageBytesMax,
         rejectedBytesMax: options.rejectedBytesMax,
+        asideBytesMax: options.asideBytesMax,
         replicas: options.replicas ?? 1,
       },
       publishTimeoutMs: options.publishTimeoutMs ?? 2_000,

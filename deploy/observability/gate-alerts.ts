@@ -144,6 +144,32 @@ const callersLimited: Alert = {
     '{{ $value | humanize }} requests or connections a second are refused, end or wait because of {{ $labels.limit }}.',
 };
 
+const sourceLimited: Alert = {
+  name: 'HeadgateSourceLimited',
+  severity: 'warn',
+  expression: promql`
+    sum by (source, limit) (rate(headgate_source_limited_total[5m])) > ${thresholds.sourceLimits.limitedRateMax}`,
+  for: '10m',
+  summary:
+    'Ask the owners of {{ $labels.source }} to send less, or raise its {{ $labels.limit }} (runbook): what is beyond is refused with 429.',
+  description:
+    '{{ $value | humanize }} requests a second of {{ $labels.source }} are beyond its {{ $labels.limit }}.',
+};
+
+/** Every gate reports the same. */
+const sourceDayFilling: Alert = {
+  name: 'HeadgateSourceDayFilling',
+  severity: 'warn',
+  expression: promql`
+    max by (source) (headgate_source_limit_used_ratio{limit="bytes_per_day"})
+      > ${thresholds.sourceLimits.dayWarnRatio}`,
+  for: '5m',
+  summary:
+    'Raise limits.bytes_per_day of {{ $labels.source }}, or ask its owners to send less: at 100% everything of it is refused until midnight UTC.',
+  description:
+    '{{ $labels.source }} has used {{ $value | humanizePercentage }} of its bytes of today.',
+};
+
 const operatorTokensWrong: Alert = {
   name: 'HeadgateOperatorTokensWrong',
   severity: 'warn',
@@ -301,6 +327,8 @@ export const gateGroups: readonly RuleGroup[] = [
       retentionShortened,
       acknowledgementSlow,
       callersLimited,
+      sourceLimited,
+      sourceDayFilling,
       operatorTokensWrong,
       syncsLate,
       heartbeatLate,

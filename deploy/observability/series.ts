@@ -13,7 +13,7 @@ export const serverFaults = 'code=~"unavailable|internal|unknown|deadline_exceed
  * Streams that accept nothing more when they are full. In the other streams new messages replace
  * old ones, so they are normally full.
  */
-export const streamsThatFill = 'stream=~"EVENTS|DEAD|REPLAY|RETRY|KV_headgate_schemas"';
+export const streamsThatFill = 'stream=~"EVENTS|DEAD|REPLAY|RETRY|ASIDE|KV_headgate_schemas"';
 
 /** Every worker reports the same value; one that cannot read it reports the last one it knew. */
 export const perDestination = (metric: string): string => `max by (destination) (${metric})`;

@@ -38,6 +38,12 @@ export const thresholds = {
     /** Connections a second. A listener that is full may soon have no place for a producer. */
     connectionsRateMax: 0.1,
   },
+  sourceLimits: {
+    /** Requests a second. A burst that is a little too large is sent again, and is no alert. */
+    limitedRateMax: 0.1,
+    /** Of the bytes of a day. */
+    dayWarnRatio: 0.8,
+  },
   operators: {
     /** Wrong tokens a second. One scraper with a wrong token sends fewer: HeadgateTargetDown reports it. */
     wrongTokensRateMax: 0.1,

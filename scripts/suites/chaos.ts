@@ -70,7 +70,12 @@ async function enterNamespaces(): Promise<number> {
 
 /** Those that run without root. */
 function isPlain({ world }: Scenario): boolean {
-  return world === 'embedded' || world === 'embedded-small-log' || world === 'embedded-faked-clock';
+  return (
+    world === 'embedded' ||
+    world === 'embedded-small-log' ||
+    world === 'embedded-small-log-aside' ||
+    world === 'embedded-faked-clock'
+  );
 }
 
 async function runAll(isInside: boolean, whyNot: string | undefined): Promise<void> {

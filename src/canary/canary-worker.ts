@@ -24,6 +24,7 @@ const destinationConfig: DestinationConfig = {
   sources: [],
   retry: { attempts: 5, baseMs: 1_000, capMs: 60_000 },
   ackWaitMs: 30_000,
+  whenFull: 'aside',
   settings: {},
 };
 

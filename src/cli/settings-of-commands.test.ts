@@ -69,6 +69,12 @@ const commands: Readonly<
   'dead discard': { args: 'id --why no', settings: admin },
   destinations: { args: '', settings: admin },
   'destinations remove': { args: 'crm --yes', settings: admin },
+  redeliver: { args: '--destination crm --dry-run', settings: admin },
+  'redeliver list': { args: '', settings: admin },
+  'redeliver follow': { args: '3f9c21aa', settings: admin },
+  'redeliver pause': { args: '3f9c21aa', settings: admin },
+  'redeliver resume': { args: '3f9c21aa', settings: admin },
+  'redeliver cancel': { args: '3f9c21aa', settings: admin },
   trace: { args: key, settings: admin },
   'transform try': { args: '--destination warehouse', settings: { data_dir: missing } },
   reconcile: { args: '', settings: { data_dir: missing } },
@@ -79,8 +85,9 @@ const commands: Readonly<
 function leavesOf(command: Command, words: readonly string[] = []): string[] {
   const own = words.join(' ');
   const below = command.commands.flatMap((child) => leavesOf(child, [...words, child.name()]));
-  // With one below it, `destinations` does something by itself too.
-  return below.length === 0 || own === 'destinations' ? [own, ...below] : below;
+  // With some below them, these do something by themselves too.
+  const acts = below.length === 0 || own === 'destinations' || own === 'redeliver';
+  return acts ? [own, ...below] : below;
 }
 
 async function saidBy(command: string, env: Record<string, string>, more: string): Promise<string> {

@@ -1,6 +1,7 @@
 import type { OperatorEntry } from './operators/operator-entry.ts';
 import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
+import type { SourceLimits } from './write-key.ts';
 
 /** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
 export interface Config {
@@ -91,6 +92,8 @@ export interface WriteKey {
   readonly events: readonly string[];
   /** When the key ends, as a Unix time in ms. Undefined: it does not expire. */
   readonly expiresAtMs?: number | undefined;
+  /** Of its source, whichever of its keys states them. */
+  readonly limits?: SourceLimits | undefined;
 }
 
 /** Every input has a limit. A request beyond it gets an error that names the limit. */
@@ -118,6 +121,8 @@ export interface LogRetention {
   readonly dedupWindowMs: number;
   /** All streams together. Always kept below the free disk space. */
   readonly storageBytesMax: number;
+  /** If undefined, a part of the room for events. */
+  readonly asideBytesMax: number | undefined;
 }
 
 /** How long and how much is kept of rejected events. */
@@ -126,6 +131,8 @@ export interface RejectedRetention {
   /** If undefined, a part of `LogRetention.storageBytesMax`. */
   readonly storageBytesMax: number | undefined;
 }
+
+export type WhenFull = 'aside' | 'hold';
 
 export interface DestinationConfig {
   readonly name: string;
@@ -143,6 +150,11 @@ export interface DestinationConfig {
   readonly retry: RetryPolicy;
   /** How long a worker may hold an event before the log delivers it to another. */
   readonly ackWaitMs: number;
+  /**
+   * When the log runs short of room while the destination is away: its oldest events move to a
+   * stream of their own (`aside`), or stay and hold intake (`hold`).
+   */
+  readonly whenFull: WhenFull;
   /** The type's own settings, read by the type's own table. Null if a setting is absent. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
 }

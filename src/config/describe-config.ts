@@ -28,7 +28,7 @@ export function describeConfig(
     nats: { ...nats, url: nats.url?.split(',').map(maskUrl).join(',') },
     pii: { hashKey: config.pii.hashKey && mask },
     roles: [...config.roles],
-    keys: config.keys.map(({ source, events, expiresAtMs }) => ({ source, events, expiresAtMs })),
+    keys: config.keys.map(({ hash: _hidden, ...key }) => key),
     operators: config.operators.map(({ name, role }) => ({ name, role })),
     webhooks: config.webhooks.map(({ secrets: _hidden, ...webhook }) => webhook),
     destinations: config.destinations.map((destination) => {

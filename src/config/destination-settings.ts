@@ -85,6 +85,12 @@ export const destinationSettings = {
     max: '6d',
     text: 'How long after its first failure an event is tried, even if attempts are left. The last attempt is made at the end of this time. At most 6 days, because failures are recorded for 7.',
   },
+  when_full: {
+    kind: 'enum',
+    default: 'aside',
+    options: ['aside', 'hold'],
+    text: 'What happens when the log runs short of room because this destination is away: its oldest events are moved to the stream ASIDE and delivered from there later (`aside`), or they stay, and the log refuses new events once it is full (`hold`).',
+  },
   ack_wait: {
     kind: 'duration',
     default: '30s',

@@ -84,6 +84,7 @@ describe('destinations', () => {
         events: ['order_*'],
         retry: { attempts: 9, baseMs: 3_000, capMs: 7_200_000 },
         ackWaitMs: 60_000,
+        whenFull: 'aside',
         settings: {
           url: 'https://crm.example/h',
           secret: 's3cret',

@@ -61,6 +61,7 @@ describe('without any configuration', () => {
         sources: [],
         retry: { attempts: 5, baseMs: 1_000, capMs: 3_600_000 },
         ackWaitMs: 30_000,
+        whenFull: 'aside',
         settings: { path: '/var/lib/headgate/warehouse.db', busy_timeout: 5_000 },
       },
     ]);

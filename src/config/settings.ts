@@ -265,6 +265,14 @@ export const settings = {
     max: '1024TiB',
     text: 'The size of all streams together. Headgate lowers it below the free disk space. A stream at its limit refuses cleanly; on a full disk it does not.',
   },
+  'log.aside_bytes_max': {
+    kind: 'bytes',
+    default: null,
+    min: '1MiB',
+    max: '1024TiB',
+    defaultText: 'unset: an eighth of the room for events',
+    text: 'The room for events of destinations that are away, which leave the log when it runs short of room ([`when_full`](destinations.md)). Within `log.storage_bytes_max` and at most three quarters of the room for events, of which it is a part.',
+  },
   'rejected.retention': {
     kind: 'duration',
     default: '7d',

@@ -1,5 +1,6 @@
 import type { Setting } from './setting.ts';
 import { webhookProviders } from './webhook-source.ts';
+import { sourceLimitSettings } from './gather/source-limit-settings.ts';
 
 /** Limits that legitimate webhooks do not reach. */
 export const webhookLimits = {
@@ -71,4 +72,5 @@ export const webhookSettings = {
     defaultText: 'none',
     text: 'The prefix of the signature, for `hmac`: `sha256=`.',
   },
+  ...sourceLimitSettings,
 } as const satisfies Record<string, Setting>;

@@ -1,3 +1,5 @@
+import type { SourceLimits } from './write-key.ts';
+
 /** The provider whose signature scheme is used. */
 export const webhookProviders = ['stripe', 'github', 'shopify', 'standard', 'hmac'] as const;
 export type WebhookProvider = (typeof webhookProviders)[number];
@@ -36,6 +38,8 @@ export interface WebhookSource {
   readonly occurredAt: readonly WebhookPlace[];
   readonly properties: WebhookProperties;
   readonly events: readonly WebhookEvent[];
+  /** Of the source, whichever of its entries states them. */
+  readonly limits?: SourceLimits | undefined;
 }
 
 /** What happens to webhooks of some type. */

@@ -40,3 +40,88 @@ export const keyIdPattern = /^[0-9a-f]{12}$/;
 export function keyIdOf(hash: string): string {
   return hash.slice(hashPrefix.length, hashPrefix.length + idDigits);
 }
+
+/**
+ * What one source may send, with all of its keys together. Each limit is undefined where there is
+ * none: docs/operate/source-limits.md.
+ */
+export interface SourceLimits {
+  readonly eventsPerSecond: number | undefined;
+  /** How many events may come at once after a pause. Set where `eventsPerSecond` is. */
+  readonly burst: number | undefined;
+  /** Bytes of request messages, inflated, from midnight to midnight UTC. */
+  readonly bytesPerDay: number | undefined;
+}
+
+export const eventsPerSecondMax = 1_000_000;
+export const burstMax = 10_000_000;
+export const bytesPerDayMin = 1024;
+
+/** Limits with their burst. Undefined if none is stated. */
+export function completeLimits({
+  eventsPerSecond,
+  burst,
+  bytesPerDay,
+}: Partial<SourceLimits>): SourceLimits | undefined {
+  if (eventsPerSecond === undefined && bytesPerDay === undefined) return undefined;
+  return {
+    eventsPerSecond,
+    burst: eventsPerSecond === undefined ? undefined : (burst ?? eventsPerSecond),
+    bytesPerDay,
+  };
+}
+
+/** What is wrong with limits that were not read from the configuration; undefined: nothing. */
+export function faultOfLimits(limits: Partial<SourceLimits>): string | undefined {
+  const { eventsPerSecond = 1, burst = 1, bytesPerDay = bytesPerDayMin } = limits;
+  const isWithin = (value: number, min: number, max: number): boolean =>
+    Number.isInteger(value) && value >= min && value <= max;
+  if (!isWithin(eventsPerSecond, 1, eventsPerSecondMax)) {
+    return `limits.events_per_second is not within 1 and ${eventsPerSecondMax}.`;
+  }
+  if (!isWithin(burst, 1, burstMax)) return `limits.burst is not within 1 and ${burstMax}.`;
+  if (!isWithin(bytesPerDay, bytesPerDayMin, Number.MAX_SAFE_INTEGER)) {
+    return `limits.bytes_per_day is below ${bytesPerDayMin}, or no whole number of bytes.`;
+  }
+  if (limits.burst !== undefined && limits.eventsPerSecond === undefined) {
+    return 'limits.burst is used with limits.events_per_second only: state that too.';
+  }
+  return undefined;
+}
+
+/**
+ * The limits of each source that has some. Limits belong to the source: a key without limits has
+ * those of the other keys. The configuration refuses keys that differ; keys that are made at run
+ * time may differ for a moment, and then the strictest value of each limit applies.
+ */
+export function limitsBySource(
+  entries: Iterable<{ readonly source: string; readonly limits?: SourceLimits | undefined }>,
+): ReadonlyMap<string, SourceLimits> {
+  const bySource = new Map<string, SourceLimits>();
+  for (const { source, limits } of entries) {
+    if (limits === undefined) continue;
+    const known = bySource.get(source);
+    bySource.set(source, known === undefined ? limits : strictest(known, limits));
+  }
+  return bySource;
+}
+
+export function isSameLimits(one: SourceLimits, other: SourceLimits): boolean {
+  return (
+    one.eventsPerSecond === other.eventsPerSecond &&
+    one.burst === other.burst &&
+    one.bytesPerDay === other.bytesPerDay
+  );
+}
+
+function strictest(one: SourceLimits, other: SourceLimits): SourceLimits {
+  return {
+    eventsPerSecond: smaller(one.eventsPerSecond, other.eventsPerSecond),
+    burst: smaller(one.burst, other.burst),
+    bytesPerDay: smaller(one.bytesPerDay, other.bytesPerDay),
+  };
+}
+
+function smaller(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}

@@ -109,8 +109,8 @@ export function createAttemptRecord(
   return {
     write: async (attempt) => void (await write(attempt)),
     readCharged: async (held) => {
-      // A delayed event may have had one more delivery than its message counts.
-      const count = held.message.deliveries - (held.isDelayedCopy ? 0 : 1);
+      // A copied event may have had one more delivery than its message counts.
+      const count = held.message.deliveries - (held.isCopy ? 0 : 1);
       const deliveries = { count, lastError: '', firstMs: undefined };
       if (failing) return deliveries;
       try {

@@ -27,7 +27,7 @@ export type HeldFrom = ConsumedStream | 'lane';
 export function heldBytesOf(heldBytesMax: number): Readonly<Record<HeldFrom, number>> {
   const part = Math.floor(heldBytesMax / 8);
   const half = Math.floor(part / 2);
-  return { EVENTS: heldBytesMax - 2 * part, REPLAY: half, lane: half, RETRY: part };
+  return { EVENTS: heldBytesMax - 3 * part, REPLAY: half, lane: half, RETRY: part, ASIDE: part };
 }
 
 /** The payload bytes of one call of `deliver`; more in one call gain nothing. */
@@ -71,6 +71,9 @@ export const delayedEventsMax = 50_000;
 
 /** How many due events of RETRY a worker holds: as many as of REPLAY. */
 export const retriedMax = replayAckPendingMax;
+
+/** How many events of ASIDE the log delivers, and a worker holds, at once. */
+export const asideAckPendingMax = ackPendingMax / 4;
 
 /**
  * The longest delay for which an event stays an unsettled delivery and occupies a slot that others

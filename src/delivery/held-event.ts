@@ -21,8 +21,8 @@ export class HeldEvent implements Delivery {
   readonly event: () => StoredEvent;
   /** Set it with `leave`. */
   settled = false;
-  /** The event waited in RETRY, and `message` is its copy there. */
-  isDelayedCopy = false;
+  /** The event waited in RETRY or ASIDE, and `message` is its copy there. */
+  isCopy = false;
   /** The event came by the lane of redelivered events. */
   isRedelivered = false;
   /** How many uncharged tries it had since the log delivered it from EVENTS. */

@@ -22,6 +22,8 @@ export interface Lanes extends Pick<EventQueue, 'push' | 'remove' | 'length' | '
   started(turn: LaneTurn): () => void;
   takeAll(): HeldEvent[];
   takeRedelivered(): HeldEvent[];
+  /** `EventQueue.takeMatching` of the fresh events. */
+  readonly takeMatching: EventQueue['takeMatching'];
 }
 
 /**
@@ -55,6 +57,7 @@ export function createLanes(concurrency: number): Lanes {
     values: () => [...fresh.values(), ...redelivered.values()],
     takeAll: () => [...fresh.takeAll(), ...redelivered.takeAll()],
     takeRedelivered: () => redelivered.takeAll(),
+    takeMatching: fresh.takeMatching,
     turn: () => {
       if (isTurnOfRedelivered()) {
         return {

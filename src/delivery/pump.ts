@@ -1,5 +1,6 @@
 import type { Destination } from '../destinations/destination.ts';
 import type { Signals } from '../observability/signals.ts';
+import type { AsideMoves } from './aside/moves.ts';
 import type { FailedAttempt } from './attempt-record.ts';
 import type { Calls } from './call.ts';
 import type { Lanes } from './lanes.ts';
@@ -13,6 +14,7 @@ export interface PumpParts {
   readonly parking: Parking<FailedAttempt>;
   readonly running: RunningBatches;
   readonly calls: Calls;
+  readonly aside: Pick<AsideMoves, 'sweep'>;
   readonly stopping: () => boolean;
 }
 
@@ -46,6 +48,8 @@ export function createPump(parts: PumpParts): () => void {
   const pump = (): void => {
     clearTimeout(timer);
     if (stopping()) return;
+    // Before the calls start: a probe needs one event, and the others may leave.
+    parts.aside.sweep();
     const nowMs = performance.now();
     if (queue.length() === 0 && running.count() === 0) {
       calls.apply(parking.decideIdle(nowMs)).catch((error: unknown) => {

@@ -2,7 +2,9 @@ import type { DestinationConfig } from '../config/config.ts';
 import { eventNameOf, type DeliveryAttempt, type GiveUp } from '../event/delivery-attempt.ts';
 import { ageMs } from '../event/time/steady-time.ts';
 import type { PulledMessage } from '../jetstream/consume/pull.ts';
+import type { AsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import type { DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
+import { PublishError } from '../jetstream/publish/publish-error.ts';
 import type { Signals } from '../observability/signals.ts';
 import { describeFailure, type AttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { deliveriesMax, inPlaceDelayMsMax } from './capacity.ts';
@@ -26,6 +28,8 @@ export interface Settler {
    * store it; the worker then still holds the event.
    */
   copyToRetry(held: HeldEvent, delayMs: number): Promise<boolean>;
+  /** Moves an event of EVENTS to ASIDE. If that fails, the worker still holds the event. */
+  moveAside(held: HeldEvent): Promise<AsideMove>;
   /** Returns an event of RETRY that is not due yet. */
   returnUntilDue(message: PulledMessage, delayMs: number): void;
   /** Acks an event that the destination's filter excludes. */
@@ -36,12 +40,16 @@ export interface Settler {
   keep(held: HeldEvent): void;
 }
 
+/** `full`: ASIDE has no room. `failed`: it did not store the copy for another reason. */
+export type AsideMove = 'moved' | 'full' | 'failed';
+
 export interface SettlerOptions {
   readonly config: DestinationConfig;
   readonly record: AttemptRecord;
   readonly signals: Signals;
   readonly giveUp: GiveUp;
   readonly store: (event: Omit<DelayedCopy, 'destination'>) => Promise<void>;
+  readonly storeAside: StoreAside;
   readonly random: () => number;
 }
 
@@ -57,6 +65,7 @@ const giveUpRetryMs = 5_000;
  *                               -> held (an entry in ATTEMPTS: caused by the destination)
  *                               -> waiting (an entry in ATTEMPTS, stored, then nak with a delay;
  *                                  for long delays a copy in RETRY, stored, then ack)
+ *                               -> aside (a copy in ASIDE, stored, then ack)
  *                               -> given up (an entry in DEAD, stored, and only then ack).
  *
  * A dead letter is acked and never termed: `term` makes the log send an advisory, from which the
@@ -73,7 +82,7 @@ export function createSettler(options: SettlerOptions): Settler {
     const { deliveries } = held.message;
     const { attempts, maxAgeMs } = config.retry;
     // A delivery charges one attempt at most, so below the limit no look-up is needed.
-    if (deliveries < attempts && maxAgeMs === undefined && !held.isDelayedCopy) {
+    if (deliveries < attempts && maxAgeMs === undefined && !held.isCopy) {
       return { count: deliveries, firstMs: Date.now() };
     }
     const { count, firstMs } = await record.readCharged(held);
@@ -120,10 +129,11 @@ export function createSettler(options: SettlerOptions): Settler {
       signals.deliveryPostponed(config.name);
       failure.held.tries += 1;
     },
+    moveAside: createMoveAside(options),
     copyToRetry: (held, delayMs) => moveToRetry(held, delayMs, false),
     returnUntilDue: (message, delayMs) => send(message, (one) => one.nak(delayMs)),
-    filtered: (held) => settle(held, acknowledge),
-    release: (held) => settle(held, (one) => one.message.nak(0)),
+    filtered: settleFiltered,
+    release: releaseHeld,
     keep: (held) => {
       if (!held.settled) send(held, (one) => one.message.working());
     },
@@ -199,6 +209,41 @@ function createMoveToRetry({ store, signals }: SettlerOptions) {
   };
 }
 
+export type StoreAside = (copy: Omit<AsideCopy, 'destination'>) => Promise<void>;
+
+export interface MoveAsideOptions {
+  readonly storeAside: StoreAside;
+  readonly signals: Pick<Signals, 'trouble'>;
+}
+
+/** Stores the copy in ASIDE, and only then settles the event. The function never rejects. */
+export function createMoveAside({ storeAside, signals }: MoveAsideOptions) {
+  return async (held: HeldEvent): Promise<AsideMove> => {
+    const { message, tries } = held;
+    if (held.settled) return 'moved';
+    try {
+      // The delivery to this worker was no attempt.
+      await storeAside({ message, deliveries: message.deliveries - 1, tries });
+    } catch (error) {
+      if (error instanceof PublishError && error.code === 'stream_full') return 'full';
+      signals.trouble('ASIDE does not accept events; they stay in EVENTS', error);
+      return 'failed';
+    }
+    settle(held, acknowledge);
+    return 'moved';
+  };
+}
+
+/** Settles an event that no filter of its destination wants. */
+export function settleFiltered(held: HeldEvent): void {
+  settle(held, acknowledge);
+}
+
+/** Returns an event to the log untried. */
+export function releaseHeld(held: HeldEvent): void {
+  settle(held, (one) => one.message.nak(0));
+}
+
 /** Writes the entry in DEAD, and only then settles the event. */
 function createGiveUp(options: SettlerOptions) {
   const { config, signals } = options;
@@ -219,7 +264,7 @@ function createGiveUp(options: SettlerOptions) {
         `the dead letter ${config.name}:${held.sequence} (${stream}) is not stored`,
         error,
       );
-      if (held.isDelayedCopy || message.deliveries < deliveries)
+      if (held.isCopy || message.deliveries < deliveries)
         settle(held, (one) => one.message.nak(giveUpRetryMs));
       // The log will not deliver the event again. Left unsettled, it causes the max-deliver
       // advisory, and the collector writes the entry once DEAD accepts it.

@@ -6,11 +6,14 @@ import type { Log } from '../jetstream/log.ts';
 import { flushSettled, type Pull } from '../jetstream/consume/pull.ts';
 import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
+import { storeAsideCopy, type AsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
+import { createAsideMoves, type AsideProgress } from './aside/moves.ts';
 import type { Transformer } from '../transform/transformer.ts';
 import { createAttemptRecord, type FailedAttempt } from './attempt-record.ts';
 import { createCalls } from './call.ts';
 import {
   ackPendingMax,
+  asideAckPendingMax,
   deliverMsMax,
   heldBytesOf,
   laneAckPendingMax,
@@ -41,6 +44,8 @@ export interface DeliveryWorker {
    */
   stop(): Promise<void>;
   state(): WorkerState;
+  /** Moves its waiting events up to a position in EVENTS aside: `AsideMoves.request`. */
+  moveAside(upTo: number, evenIfRunning: boolean): AsideProgress;
   /**
    * Delivers redelivered events, too: those of REPLAY from a position on. Resolves to a function that
    * ends this and releases them to the log. Open it once at a time, on a started worker. Rejects if
@@ -83,7 +88,7 @@ const failuresMin = 8;
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
   const { destinationConfig: config, log } = options;
-  const { settler, queue, parking, delayed, calls, status } = createParts(options, () =>
+  const { settler, queue, parking, delayed, calls, status, aside } = createParts(options, () =>
     schedule(),
   );
   const tickMs = config.ackWaitMs / ticksPerAckWait;
@@ -96,19 +101,19 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     () => tick,
     () => pump(),
   );
-  const pump = createPump({ ...shared, parking, running, calls });
+  const pump = createPump({ ...shared, parking, running, calls, aside });
   const schedule = oncePerTurn(pump);
 
   const waiting = (): HeldEvent[] => [
     ...queue.values(),
     ...delayed.values(),
+    ...aside.values(),
     ...parking.suspects.map(({ held }) => held),
   ];
-  const held = (): HeldEvent[] => [...waiting(), ...running.events()];
   const onTick = (): void => {
     tick += 1;
     running.cutShort(ticksMax, tick);
-    for (const each of held()) settler.keep(each);
+    for (const each of [...waiting(), ...running.events()]) settler.keep(each);
     if (parking.parked) reportDisabled(options);
   };
 
@@ -134,6 +139,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     pump();
     await started?.catch(() => {});
     await pulls?.stop();
+    await aside.stop();
     await lane.stop();
     for (const each of waiting()) settler.release(each);
     queue.takeAll();
@@ -154,6 +160,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     stop: () => (stopped ??= stop()),
     openLane: (from) => lane.open(from, rooms.lane, receiver.onRedelivered),
     state: () => status.state(parking.dueMs, options.destination.disabled?.()),
+    moveAside: aside.request,
   };
 }
 
@@ -185,6 +192,7 @@ function createRooms(heldBytesMax: number, onFree: () => void) {
     REPLAY: createHeldRoom({ messages: replayAckPendingMax, bytes: bytes.REPLAY }, onFree),
     lane: createHeldRoom({ messages: laneAckPendingMax, bytes: bytes.lane }, onFree),
     RETRY: createHeldRoom({ messages: retriedMax, bytes: bytes.RETRY }, onFree),
+    ASIDE: createHeldRoom({ messages: asideAckPendingMax, bytes: bytes.ASIDE }, onFree),
   };
 }
 
@@ -197,7 +205,9 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const record = createAttemptRecord(name, log, signals);
   const store = (event: Omit<DelayedCopy, 'destination'>): Promise<void> =>
     storeDelayedCopy(log, { ...event, destination: name });
-  const settler = createSettler({ ...options, config, record, random, store });
+  const storeAside = (copy: Omit<AsideCopy, 'destination'>): Promise<void> =>
+    storeAsideCopy(log, { ...copy, destination: name });
+  const settler = createSettler({ ...options, config, record, random, store, storeAside });
   const queue = createLanes(destination.concurrency);
   const delayed = createDelayedEvents((held) => {
     queue.push(held);
@@ -217,7 +227,9 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const own = { settler, record, parking, queue, delayed };
   const receiver = receiverOf(options);
   const calls = createCalls({ name, retry, destination: receiver, signals, random, ...own });
-  return { settler, queue, parking, delayed, calls, status };
+  const isParked = (): boolean => parking.parked;
+  const aside = createAsideMoves({ queue, settler, isParked, onReturned: onDue });
+  return { settler, queue, parking, delayed, calls, status, aside };
 }
 
 /** The destination, behind its transform if it has one. */

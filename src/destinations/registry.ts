@@ -4,6 +4,7 @@ import { httpApiType } from './http/type.ts';
 import { kafkaType } from './kafka/type.ts';
 import { mixpanelType } from './mixpanel/type.ts';
 import { moduleType } from './module/type.ts';
+import { natsType } from './nats/type.ts';
 import { parquetType } from './parquet/type.ts';
 import { postgresType } from './postgres/type.ts';
 import { posthogType } from './posthog/type.ts';
@@ -31,5 +32,6 @@ export const destinationTypes: readonly DestinationType[] = [
   posthogType,
   mixpanelType,
   kafkaType,
+  natsType,
   moduleType,
 ];

@@ -43,4 +43,6 @@ export interface Verdict {
   readonly sequence: number;
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
+  /** When an event that is `retry` may be sent again, in ms. Undefined: unknown. */
+  readonly retryAfterMs?: number;
 }

@@ -3,6 +3,7 @@ import type { Signals } from '../observability/signals.ts';
 import type { AcceptEvents } from './accept/accept-events.ts';
 import type { Authenticate } from './intake/authenticate.ts';
 import type { Callers } from './intake/callers.ts';
+import type { SourceLimiter } from './limits/source-limiter.ts';
 import type { BodyReader } from './intake/read-body.ts';
 import type { TurnBudget } from './intake/turn-budget.ts';
 
@@ -12,6 +13,7 @@ export interface GateContext {
   readonly accept: AcceptEvents;
   readonly bodies: BodyReader;
   readonly callers: Callers;
+  readonly limiter: SourceLimiter;
   readonly turns: TurnBudget;
   readonly limits: Limits;
   readonly signals: Signals;

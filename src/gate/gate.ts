@@ -9,6 +9,7 @@ import { createAdmission } from './intake/admission.ts';
 import { createCallers, type Callers } from './intake/callers.ts';
 import { createAuthenticate } from './intake/authenticate.ts';
 import { createKeyRing, type RunTimeKey, type RunTimeKeyChange } from './intake/keys/key-ring.ts';
+import type { SourceLimiter } from './limits/source-limiter.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
@@ -56,6 +57,8 @@ export interface GateOptions extends Pick<
   readonly tlsFiles?: TlsFiles | undefined;
   /** The write keys of the log, beside those of the configuration. */
   readonly runTimeKeys?: readonly RunTimeKey[];
+  /** The limits of sources: of this process, or leased from the first one. */
+  readonly limiter: SourceLimiter;
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
 }
@@ -82,7 +85,7 @@ export async function openGate(
   });
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
-  const keys = createKeyRing(config.keys, options.runTimeKeys);
+  const keys = createKeyRing(config.keys, options.runTimeKeys, config.webhooks);
   const authenticate = createAuthenticate(config.auth, keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
@@ -104,12 +107,14 @@ export async function openGate(
     ),
     bodies,
     callers,
+    limiter: options.limiter,
     turns: turnsOf(limits),
     limits,
     signals,
   };
   const connect = createConnectEndpoints(context);
-  const webhooks = new Map(createWebhookEntries(config.webhooks, context, checkOpen));
+  const ofGate = { checkOpen, limitsOf: keys.limitsOf };
+  const webhooks = new Map(createWebhookEntries(config.webhooks, context, ofGate));
   const openApi = createOpenApi(limits, config.auth);
   const listener = await listen({
     ...listenSettings(config),
@@ -121,8 +126,8 @@ export async function openGate(
   return {
     address: listener.address,
     useCredentials: (credentials) => {
-      keys.useFileKeys(credentials.keys);
-      const entries = createWebhookEntries(credentials.webhooks, context, checkOpen);
+      keys.useFileKeys(credentials.keys, credentials.webhooks);
+      const entries = createWebhookEntries(credentials.webhooks, context, ofGate);
       webhooks.clear();
       for (const [source, entry] of entries) webhooks.set(source, entry);
       if (credentials.tlsFiles !== undefined) listener.useTlsFiles(credentials.tlsFiles);

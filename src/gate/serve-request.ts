@@ -4,6 +4,7 @@ import type { Endpoint, EndpointCall } from './endpoint.ts';
 import { checkCharset, type Exchange } from './exchange.ts';
 import type { GateContext } from './gate-context.ts';
 import type { IncomingBatch } from './decode/incoming-batch.ts';
+import { limitedSource, limitReached } from './limits/source-limiter.ts';
 import { RequestEnding } from './request-ending.ts';
 import { RequestIntake } from './request-intake.ts';
 
@@ -17,6 +18,8 @@ export interface Caller {
   readonly producer: Producer | undefined;
   /** How long the caller waits, in ms; undefined: it sets no deadline. */
   readonly timeoutMs: number | undefined;
+  /** Of its message, inflated. */
+  readonly messageBytes: number;
 }
 
 /** Does what a request asks for. Throws, or calls `succeed` or `fail`, once. */
@@ -39,15 +42,33 @@ export const acceptBatch: RunRequest<IncomingBatch, readonly Verdict[]> = (
   succeed,
   fail,
 ) => {
-  const { exchange, call } = caller;
+  const { exchange, call, messageBytes } = caller;
   const { inBody } = batch;
   const producer =
     caller.producer ?? context.authenticate({ 'x-write-key': inBody?.writeKey ?? '' });
   const { correlationId, tracestate } = exchange;
   const traceparent = exchange.traceparent || (inBody?.traceparent ?? '');
-  const arrival = { producer, correlationId, traceparent, tracestate, ...call };
+  const arrival = { producer, correlationId, traceparent, tracestate, messageBytes, ...call };
   context.accept(batch, arrival, succeed, fail);
 };
+
+/**
+ * Throws a ServiceError `limit_reached` if the source has nothing left of a limit. A small batch is
+ * decoded nevertheless: then its delay is for as many events as it has.
+ */
+function refuseLimited(
+  { limiter, signals }: GateContext,
+  producer: Producer,
+  call: EndpointCall,
+  messageBytes: number,
+): void {
+  const limited = limitedSource(producer);
+  if (limited === undefined || call.sendsOnce === true) return;
+  const isSingle = call.rpc === 'Track';
+  if (!isSingle && messageBytes < largeBytes) return;
+  const refused = limiter.refusal(limited, isSingle ? 1 : undefined);
+  if (refused !== undefined) throw limitReached(signals, limited, refused);
+}
 
 /** Serves one request of an endpoint for events. */
 export function serveRequest(
@@ -85,9 +106,14 @@ export function serveUnary<Request, Result>(
     try {
       // The body may have arrived long after the key was accepted. This says why it no longer is.
       if (producer?.isEnded === true) context.authenticate(exchange.call.headers);
+      // What would get nothing is not decoded: a source far beyond its limit costs others little.
+      if (producer?.limits !== undefined && (run as unknown) === acceptBatch) {
+        refuseLimited(context, producer, call, message.length);
+      }
       const request = endpoint.decode(call, message, context.limits.batchEventsMax);
       ending.memory?.fix();
-      run(context, request, { exchange, call, producer, timeoutMs }, ending.succeed, ending.fail);
+      const caller = { exchange, call, producer, timeoutMs, messageBytes: message.length };
+      run(context, request, caller, ending.succeed, ending.fail);
     } catch (error) {
       ending.fail(error);
     }

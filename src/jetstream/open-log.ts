@@ -52,6 +52,7 @@ const syncedStreams: readonly StoredStreamName[] = [
   'DEAD',
   'REPLAY',
   'RETRY',
+  'ASIDE',
   'FILTERED',
   'PROBE',
   'KV_headgate_keys',

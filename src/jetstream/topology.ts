@@ -10,6 +10,7 @@ export const streamNames = [
   'DEAD',
   'REPLAY',
   'RETRY',
+  'ASIDE',
   'FILTERED',
   'CLAIMS',
   'PROBE',
@@ -17,6 +18,7 @@ export const streamNames = [
   'AUDIT',
   'KV_headgate_schemas',
   'KV_headgate_keys',
+  'KV_headgate_limits',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
 
@@ -26,7 +28,7 @@ export type BucketStream = Extract<StreamName, `KV_${string}`>;
 /**
  * The streams that are delivered to destinations: each destination has a durable consumer on each.
  */
-export const consumedStreams = ['EVENTS', 'REPLAY', 'RETRY'] as const;
+export const consumedStreams = ['EVENTS', 'REPLAY', 'RETRY', 'ASIDE'] as const;
 export type ConsumedStream = (typeof consumedStreams)[number];
 
 /** The stream of NATS that holds the events of a partition. */
@@ -46,6 +48,9 @@ export type StoredStreamName = StreamName | ReturnType<typeof partitionStream>;
  * `quarantined`: the sender got a 2xx and has likely dropped it, so the kept copy is the event.
  */
 export type RejectedKind = 'refused' | 'quarantined';
+
+/** How many neighbouring events one look-up of an event in ASIDE reads at most. */
+export const asideGroupSize = 1_024;
 
 /** The subjects of all streams. */
 export const subjects = {
@@ -76,6 +81,13 @@ export const subjects = {
   redelivery: (destination: string, eventName: string) =>
     `headgate.redelivery.${destination}.${eventName}`,
   retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
+  /**
+   * An event that was moved aside, by its position in EVENTS. Subjects are counted in the server's
+   * memory, so that `asideGroupSize` neighbours share one.
+   */
+  aside: (destination: string, position: number, source: string, eventName: string) =>
+    `headgate.aside.${destination}.${Math.floor(position / asideGroupSize)}.${source}.${eventName}`,
+  asideOf: (destination: string) => `headgate.aside.${destination}.>`,
   filtered: (destination: string) => `headgate.filtered.${destination}`,
   /** The lock of one dead letter. */
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
@@ -98,6 +110,10 @@ export const subjects = {
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
   /** The same: `nats kv ls headgate_keys` lists the ids of write keys. */
   keys: (key: string) => `$KV.headgate_keys.${key}`,
+  /** What a gate took of the limits of sources on a day: the same layout. */
+  limits: (gate: string) => `$KV.headgate_limits.${gate}`,
+  /** The same, for the gates that run now. No stream keeps it. */
+  limitsNow: 'headgate.limits.taken',
 } as const;
 
 /**
@@ -115,6 +131,8 @@ export interface TopologyOptions {
   readonly storageBytesMax: number;
   /** The limit for REJECTED. Undefined: a part of `storageBytesMax`, at most 1 GiB. */
   readonly rejectedBytesMax?: number | undefined;
+  /** The limit for ASIDE. Undefined: an eighth of the room for events. At most three quarters. */
+  readonly asideBytesMax?: number | undefined;
   readonly replicas: number;
   /** How long the audit log keeps its entries. Undefined: as long as they have room. */
   readonly auditRetentionMs?: number | undefined;

@@ -1,4 +1,4 @@
-import { hashWriteKey, keyIdOf, newWriteKey } from '../config/write-key.ts';
+import { hashWriteKey, keyIdOf, newWriteKey, type SourceLimits } from '../config/write-key.ts';
 import { ServiceError } from '../errors.ts';
 import type { Bucket } from '../jetstream/bucket/bucket.ts';
 import { isConflict } from '../jetstream/publish/publish-error.ts';
@@ -24,6 +24,8 @@ export interface WantedKey {
   readonly events: readonly string[];
   /** How long it is to be valid, in ms; undefined: it does not expire. */
   readonly lifetimeMs: number | undefined;
+  /** Of its source. Undefined: those of the other keys of the source. */
+  readonly limits?: SourceLimits | undefined;
 }
 
 /** Changes the keys of every gate. `by` is the name of the operator. Throws `key_not_found`, `key_refused`. */

@@ -17,7 +17,7 @@ const key: StoredKey = {
   replaces: '0123456789ab',
   revokedAtMs: 1_500,
   revokedBy: 'bob',
-  limits: { events_per_second: 10 },
+  limits: { eventsPerSecond: 10, burst: 20, bytesPerDay: 1_048_576 },
 };
 
 test('what is written is read, with and without what may be absent', () => {
@@ -47,6 +47,11 @@ test.each([
   ['events that are no list', JSON.stringify({ ...written, events: '*' })],
   // Read as no end, it would never end.
   ['an end that is no time', JSON.stringify({ ...written, expires_at: 'soon' })],
+  // Read as no limits, it could send as much as it likes.
+  ['limits that are no object', JSON.stringify({ ...written, limits: 10 })],
+  ['a limit that is no number', JSON.stringify({ ...written, limits: { burst: '20' } })],
+  ['a limit that is too small', JSON.stringify({ ...written, limits: { events_per_second: 0 } })],
+  ['a burst alone', JSON.stringify({ ...written, limits: { burst: 20 } })],
   ['a revocation that is no time', JSON.stringify({ ...written, revoked_at: 5 })],
 ])('does not read %s', (_what, text) => {
   expect(decodeStoredKey(id, text)).toBeUndefined();

@@ -1,5 +1,13 @@
 import type { WriteKey } from '../config/config.ts';
-import { eventGlobPattern, keyHashPattern, keyIdOf, sourcePattern } from '../config/write-key.ts';
+import {
+  completeLimits,
+  eventGlobPattern,
+  faultOfLimits,
+  keyHashPattern,
+  keyIdOf,
+  sourcePattern,
+  type SourceLimits,
+} from '../config/write-key.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 
 /** A write key that is kept in the log: its hash, and what is known of it. Times are Unix times in ms. */
@@ -14,8 +22,8 @@ export interface StoredKey extends WriteKey {
   readonly replaces: string | undefined;
   readonly revokedAtMs: number | undefined;
   readonly revokedBy: string | undefined;
-  /** The limits of its source, as they were stored: a later release may know more of them. */
-  readonly limits: JsonObject | undefined;
+  /** Of its source, as this key states them. */
+  readonly limits: SourceLimits | undefined;
 }
 
 /** How many keys the log keeps, ended ones included. */
@@ -51,7 +59,11 @@ export function encodeStoredKey(key: StoredKey): string {
     replaces,
     revoked_at: timeText(key.revokedAtMs),
     revoked_by: revokedBy,
-    limits,
+    limits: limits && {
+      events_per_second: limits.eventsPerSecond,
+      burst: limits.burst,
+      bytes_per_day: limits.bytesPerDay,
+    },
   });
 }
 
@@ -69,7 +81,9 @@ export function decodeStoredKey(id: string, text: string): StoredKey | undefined
     value[name] === undefined ? undefined : Date.parse(textOf(name) ?? '');
   const createdAtMs = timeOf('created_at') ?? 0;
   const times = { expiresAtMs: timeOf('expires_at'), revokedAtMs: timeOf('revoked_at') };
+  const statedLimits = readLimits(limits);
   const isValid =
+    statedLimits !== 'faulty' &&
     typeof hash === 'string' &&
     keyHashPattern.test(hash) &&
     keyIdOf(hash) === id &&
@@ -90,8 +104,21 @@ export function decodeStoredKey(id: string, text: string): StoredKey | undefined
     lifetimeMs: typeof lifetimeMs === 'number' ? lifetimeMs : undefined,
     replaces: textOf('replaces'),
     revokedBy: textOf('revoked_by'),
-    limits: isJsonObject(limits) ? limits : undefined,
+    limits: statedLimits,
   };
+}
+
+/** A key whose limits cannot be read is not in force: without them it could send as much as it likes. */
+function readLimits(value: unknown): SourceLimits | undefined | 'faulty' {
+  if (value === undefined) return undefined;
+  if (!isJsonObject(value)) return 'faulty';
+  const { events_per_second: eventsPerSecond, burst, bytes_per_day: bytesPerDay } = value;
+  const limits = { eventsPerSecond, burst, bytesPerDay };
+  const areNumbers = Object.values(limits).every((each) =>
+    ['number', 'undefined'].includes(typeof each),
+  );
+  const read = limits as Partial<SourceLimits>;
+  return areNumbers && faultOfLimits(read) === undefined ? completeLimits(read) : 'faulty';
 }
 
 function parsed(text: string): JsonObject | undefined {

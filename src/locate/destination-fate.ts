@@ -43,6 +43,7 @@ export interface LocatedEvent {
 
 export type FateKind =
   | 'waiting'
+  | 'aside'
   | 'in work'
   | 'retrying'
   | 'delivered'
@@ -96,17 +97,18 @@ export function createFateReader(
     const { sequence } = event;
     // Read in the order in which events move, and each consumer before its messages.
     const consumers = await consumer.events();
+    const asides = await consumer.on('ASIDE');
     const retries = await consumer.on('RETRY');
     const replays = await consumer.on('REPLAY');
     const events = positionAt(consumers, sequence);
-    const related = await readRelated(event, retries);
+    const related = await readRelated(event, { retries, asides });
     const positions = [{ stream: 'EVENTS', sequence }];
     if (related.replayed !== undefined)
       positions.push({ stream: 'REPLAY', sequence: related.replayed.sequence });
     const attempts = await readAttempts(log, destination.name, positions);
     const isEarlier = isBeforeStart(log, await start(), sequence);
     const isFiltered = (await filtered()).has(sequence);
-    const evidence = { event, events, replays, related, attempts, isEarlier, isFiltered };
+    const evidence = { event, events, asides, replays, related, attempts, isEarlier, isFiltered };
     const fate: DeliveryFate = {
       kind: 'unknown',
       ahead: 0,
@@ -126,6 +128,7 @@ export function createFateReader(
 interface Evidence {
   readonly event: LocatedEvent;
   readonly events: ConsumerPosition | undefined;
+  readonly asides: ConsumerPosition | undefined;
   readonly replays: ConsumerPosition | undefined;
   readonly related: RelatedMessages;
   readonly attempts: readonly DeliveryAttempt[];
@@ -137,7 +140,7 @@ interface Evidence {
 
 /** Undefined if the event was given to a worker and is neither waiting nor dead. */
 function provenFate(
-  { event, events, replays, related, isEarlier, isFiltered }: Evidence,
+  { event, events, asides, replays, related, isEarlier, isFiltered }: Evidence,
   filter: EventFilter,
 ): Partial<DeliveryFate> | undefined {
   const { sequence, subject } = event;
@@ -148,7 +151,11 @@ function provenFate(
   if (sequence > deliveredUpTo) {
     return { kind: 'waiting', ahead: sequence - deliveredUpTo - 1 + inWork };
   }
-  const { delayedCopy, replayed } = related;
+  const { asideCopy, delayedCopy, replayed } = related;
+  if (asideCopy !== undefined && asideCopy.sequence > (asides?.deliveredUpTo ?? 0)) {
+    const ahead = asideCopy.sequence - (asides?.deliveredUpTo ?? 0) - 1 + (asides?.inWork ?? 0);
+    return { kind: 'aside', ahead };
+  }
   if (delayedCopy !== undefined && !delayedCopy.settled) {
     return { kind: 'retrying', nextAttemptMs: delayedCopy.dueMs };
   }
@@ -168,9 +175,8 @@ async function fateAtWorker(
   evidence: Evidence,
   ask: (event: LocatedEvent) => Promise<boolean | undefined>,
 ): Promise<Partial<DeliveryFate>> {
-  const { event, events, replays, related, attempts } = evidence;
-  const sequence = related.replayed?.sequence ?? event.sequence;
-  const position = (related.replayed === undefined ? events : replays)!;
+  const { event, related, attempts } = evidence;
+  const { sequence, position } = lastConsumer(evidence);
   const inWork = position.inWork > 0 && sequence > position.settledUpTo;
   const held = await ask(event);
   const asked = held !== undefined;
@@ -187,6 +193,19 @@ async function fateAtWorker(
   const reason =
     'it was settled, but too many entries follow it to find the outcome; see headgate reconcile';
   return { kind: 'unknown', asked, reason };
+}
+
+/** Which consumer settles the event last, and where. */
+function lastConsumer({ event, events, asides, replays, related }: Evidence): {
+  readonly sequence: number;
+  readonly position: ConsumerPosition;
+} {
+  const { replayed, asideCopy } = related;
+  if (replayed !== undefined) return { sequence: replayed.sequence, position: replays! };
+  if (asideCopy !== undefined && asides !== undefined) {
+    return { sequence: asideCopy.sequence, position: asides };
+  }
+  return { sequence: event.sequence, position: events! };
 }
 
 /** The earliest time of a delivery: after the event was stored and its last attempt failed. */

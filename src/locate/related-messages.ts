@@ -11,18 +11,24 @@ import {
   sequenceSince,
   type StoredMessage,
 } from '../jetstream/read/read.ts';
+import { originOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import { subjects, type ConsumedStream, type StreamName } from '../jetstream/topology.ts';
 
 /** The newest message of each kind that other streams hold about an event, for one destination. */
 export interface RelatedMessages {
   readonly delayedCopy: { readonly dueMs: number; readonly settled: boolean } | undefined;
+  /** Its copy in ASIDE. */
+  readonly asideCopy: { readonly sequence: number; readonly settled: boolean } | undefined;
   readonly replayed: StoredMessage | undefined;
   readonly dead: StoredMessage | undefined;
   readonly discarded: StoredMessage | undefined;
   /** True if a stream holds more than was read, so a message that was not found may still exist. */
   readonly cut: boolean;
 }
+
+/** The consumer of the copies, if there is one. */
+type Settled = Pick<ConsumerPosition, 'settledUpTo'> | undefined;
 
 export interface SearchedEvent {
   readonly sequence: number;
@@ -64,7 +70,7 @@ export function createRelatedReader(log: Log, destination: string) {
 
   return async (
     { sequence, eventName, storedAtMs }: SearchedEvent,
-    retries: ConsumerPosition | undefined,
+    { retries, asides }: { readonly retries: Settled; readonly asides: Settled },
   ): Promise<RelatedMessages> => {
     let cut = false;
     const find = async (
@@ -81,11 +87,16 @@ export function createRelatedReader(log: Log, destination: string) {
       const newest = found.newest.get(sequence);
       return newest === undefined ? undefined : readMessage(log, stream, newest);
     };
+    const aside = await findAside(log, destination, sequence, eventName);
     const delayedCopy = await find('RETRY', subjects.retry(destination, eventName));
     const discarded = await find('DEAD', subjects.discarded(destination, eventName));
     const dead = await find('DEAD', subjects.dead(destination, eventName));
     const replayed = await find('REPLAY', subjects.replay(destination, eventName));
     return {
+      asideCopy: aside && {
+        sequence: aside.sequence,
+        settled: asides !== undefined && aside.sequence <= asides.settledUpTo,
+      },
       delayedCopy: delayedCopy && {
         dueMs: originOfDelayedCopy(delayedCopy).dueMs,
         settled: retries !== undefined && delayedCopy.sequence <= retries.settledUpTo,
@@ -96,6 +107,21 @@ export function createRelatedReader(log: Log, destination: string) {
       cut,
     };
   };
+}
+
+/** The group of the event in ASIDE is small, so that all of it is read. */
+async function findAside(
+  log: Log,
+  destination: string,
+  position: number,
+  eventName: string,
+): Promise<StoredMessage | undefined> {
+  const group = subjects.aside(destination, position, '*', eventName);
+  let found: StoredMessage | undefined;
+  for await (const message of readMatching(log, 'ASIDE', group)) {
+    if (originOfAsideCopy(message) === position) found = message;
+  }
+  return found;
 }
 
 function originOf(message: StoredMessage): number {

@@ -1,7 +1,9 @@
 import { eventIdOf, isUuid } from '../event/event-id.ts';
-import { sourceOf } from '../event/delivery-attempt.ts';
+import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
+import { decodeStoredEvent } from '../event/stored-event.ts';
+import { originalOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import { messageIdHeader, type Log } from '../jetstream/log.ts';
-import type { StoredMessage } from '../jetstream/read/read.ts';
+import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
 import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
@@ -52,18 +54,18 @@ export function searchFrom(id: string, nowMs: number, daysMs: number): number {
 }
 
 /**
- * Reads one page: a part of EVENTS and a part of REJECTED, by direct reads only. Throws a
+ * Reads one page: a part of EVENTS, of REJECTED and of ASIDE, by direct reads only. Throws a
  * ServiceError `malformed_request` for a page token of another list. Rejects when the log cannot be
  * reached.
  */
 export async function searchPage(log: Log, search: Search, pageToken: string): Promise<SearchPage> {
-  const [inEvents, inRejected] = readPageToken('located', 2, pageToken);
+  const [inEvents, inRejected, inAside] = readPageToken('located', 3, pageToken);
   const matches = createMatcher(search.id);
   const { sinceMs, untilMs, eventName } = search;
   const source = search.source === '' ? '*' : search.source;
   const time = { sinceMs, untilMs };
   const limits = { itemsMax: foundMax };
-  const [events, rejected] = await Promise.all([
+  const [events, rejected, aside] = await Promise.all([
     walkPart(
       log,
       {
@@ -85,14 +87,51 @@ export async function searchPage(log: Log, search: Search, pageToken: string): P
         return matches(rejectedIds(message)) ? message.sequence : undefined;
       },
     ),
+    walkPart(
+      log,
+      // A copy is younger than its event.
+      { stream: 'ASIDE', subjects: [subjects.asideOf('*')], sinceMs, untilMs: Infinity },
+      inAside!,
+      limits,
+      (message) => readAside(log, search, message),
+    ),
   ]);
   return {
-    stored: events?.items ?? [],
+    stored: [...(events?.items ?? []), ...withoutTwins(aside?.items ?? [])],
     rejected: rejected?.items ?? [],
-    nextPageToken: writePageToken('located', [events?.next, rejected?.next]),
+    nextPageToken: writePageToken('located', [events?.next, rejected?.next, aside?.next]),
     // EVENTS is usually the longer stream.
-    walk: (events ?? rejected)!.walk,
+    walk: (events ?? rejected ?? aside)!.walk,
   };
+}
+
+/** The event of a copy in ASIDE, if it is searched for and is no longer in EVENTS. */
+async function readAside(
+  log: Log,
+  { id, source, eventName, untilMs }: Search,
+  message: StoredMessage,
+): Promise<StoredMessage | undefined> {
+  // Nearly all copies are of other events: none of these is decoded.
+  const { buffer, byteOffset, length } = message.payload;
+  const isLikely =
+    message.header('Headgate-Correlation-Id') === id ||
+    Buffer.from(buffer, byteOffset, length).includes(isUuid(id) ? id.toLowerCase() : id);
+  if (!isLikely) return undefined;
+  const original = originalOfAsideCopy(message);
+  if (source !== '' && sourceOf(original.subject) !== source) return undefined;
+  if (eventName !== '' && eventNameOf(original.subject) !== eventName) return undefined;
+  if (original.storedAtMs >= untilMs) return undefined;
+  const { eventId, idempotencyKey } = decodeStoredEvent(message.payload);
+  const ids = [eventId, idempotencyKey].map((one) => one.toLowerCase());
+  const isSearched =
+    message.header('Headgate-Correlation-Id') === id || ids.includes(id.toLowerCase());
+  if (!isSearched) return undefined;
+  return (await readMessage(log, 'EVENTS', original.sequence)) === undefined ? original : undefined;
+}
+
+/** Several destinations may have a copy of one event. */
+function withoutTwins(messages: readonly StoredMessage[]): StoredMessage[] {
+  return [...new Map(messages.map((message) => [message.sequence, message])).values()];
 }
 
 interface Ids {

@@ -1,5 +1,11 @@
 import type { Logger } from './logger.ts';
-import type { CallerLimit, Metrics, OperatorRefusal } from './metrics.ts';
+import {
+  otherLabel,
+  type CallerLimit,
+  type Metrics,
+  type OperatorRefusal,
+  type SourceLimitName,
+} from './metrics.ts';
 
 /** A line for each kind names the caller, not one for each request: in a flood there are thousands. */
 const lineIntervalMs = 60_000;
@@ -12,6 +18,38 @@ interface Counted<Kind> {
   readonly kind: Kind;
   readonly who: string;
   requests: number;
+}
+
+/** Reports about sources that reach limits of their own: docs/operate/source-limits.md. */
+export function createSourceLimitSignals(
+  { sourceLimited, gauges, knownSources }: Metrics,
+  logger: Logger,
+) {
+  const counts = new Map<string, { requests: number; lineAt: number }>();
+  const labelOf = (source: string): string => (knownSources.has(source) ? source : otherLabel);
+  return {
+    /** A request was refused, whole or in part. One line a minute for each source and limit. */
+    sourceLimited: (source: string, limit: SourceLimitName, text: string): void => {
+      sourceLimited.series(labelOf(source), limit).value += 1;
+      const key = `${limit} ${source}`;
+      const known = counts.get(key);
+      const count = known ?? { requests: 0, lineAt: -Infinity };
+      if (known === undefined && counts.size < callersMax) counts.set(key, count);
+      count.requests += 1;
+      const now = performance.now();
+      if (now - count.lineAt < lineIntervalMs) return;
+      logger.warn({ source, limit, requests: count.requests }, `a source is limited: ${text}`);
+      count.requests = 0;
+      count.lineAt = now;
+    },
+    /** How much of a limit a source uses, 1 for all of it. */
+    sourceLimitUsed: (source: string, limit: SourceLimitName, ratio: number): void => {
+      const { sourceLimitUsed } = gauges;
+      const bySource = sourceLimitUsed.get(limit) ?? new Map<string, number>();
+      sourceLimitUsed.set(limit, bySource);
+      if (knownSources.has(source)) bySource.set(source, ratio);
+    },
+  };
 }
 
 /** What a line says of a kind: the caller with the most requests, and how many there were in all. */

@@ -58,6 +58,16 @@ function createTransformSignals(metrics: Metrics) {
   };
 }
 
+function createBacklogSignals({ gauges }: Metrics) {
+  return {
+    /** `aside`: how many of them are in ASIDE. */
+    destinationPending: (destination: string, count: number, aside: number): void => {
+      gauges.destinationPending.set(destination, count);
+      gauges.destinationAside.set(destination, aside);
+    },
+  };
+}
+
 /** The signals about deliveries. */
 export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   return {
@@ -106,9 +116,7 @@ export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler:
         'events were settled and not delivered, and are delivered again: see docs/runbooks/deliveries-missing.md',
       );
     },
-    destinationPending: (destination: string, count: number): void => {
-      metrics.gauges.destinationPending.set(destination, count);
-    },
+    ...createBacklogSignals(metrics),
     destinationParked: (destination: string, parked: boolean, reason: string): void => {
       metrics.gauges.destinationParked.set(destination, parked ? 1 : 0);
       if (!parked) metrics.gauges.destinationDisabled.set(destination, 0);

@@ -16,6 +16,7 @@ export function createGauges(
   const zeros = (names: readonly string[]) => new Map(names.map((name) => [name, 0]));
   const gauges = {
     destinationPending: zeros(destinations),
+    destinationAside: zeros(destinations),
     destinationParked: zeros(destinations),
     destinationDisabled: zeros(destinations),
     redeliveryRunning: zeros(destinations),
@@ -27,6 +28,8 @@ export function createGauges(
     /** By source: `_other` is the fullest of those without a series. */
     quarantineBytes: zeros(sources),
     quarantineBytesMax: zeros(sources),
+    /** By limit, then by source: sources that have the limit. */
+    sourceLimitUsed: new Map<string, Map<string, number>>(),
     missingEvents: 0,
     /** EVENTS, once a worker has looked. */
     streamHeldBytes: new Map<string, number>(),
@@ -66,9 +69,18 @@ export function createGauges(
     },
     () => [{ labels: [], value: gauges.retentionReachedMs / 1000 }],
   );
+  exposeSourceLimits(registry, gauges.sourceLimitUsed);
   exposeLog(registry, gauges);
   exposeDestinations(registry, gauges);
   exposeContracts(registry, gauges.contracts);
+  exposeKeysFollowed(registry, gauges);
+  return gauges;
+}
+
+function exposeKeysFollowed(
+  registry: Registry,
+  gauges: { readonly keysFollowedAtMs: number },
+): void {
   createGauge(
     registry,
     {
@@ -78,7 +90,6 @@ export function createGauges(
     },
     () => [{ labels: [], value: gauges.keysFollowedAtMs / 1000 }],
   );
-  return gauges;
 }
 
 type ByLabel = ReadonlyMap<string, number>;
@@ -91,6 +102,22 @@ function expose(
 ): void {
   createGauge(registry, { name, help, labels: [label] }, () =>
     [...values].map(([key, value]) => ({ labels: [key], value })),
+  );
+}
+
+/** By limit, then by source. */
+function exposeSourceLimits(registry: Registry, used: ReadonlyMap<string, ByLabel>): void {
+  createGauge(
+    registry,
+    {
+      name: 'headgate_source_limit_used_ratio',
+      help: 'How much of a limit of its own a source uses, 1 for all of it: of its events per second, through this gate; of its bytes of the day, through all gates. For sources with the limit.',
+      labels: ['source', 'limit'],
+    },
+    () =>
+      [...used].flatMap(([limit, bySource]) =>
+        [...bySource].map(([source, value]) => ({ labels: [source, limit], value })),
+      ),
   );
 }
 
@@ -150,6 +177,7 @@ function exposeLog(registry: Registry, gauges: Readonly<Record<LogGauge, ByLabel
 
 type DestinationGauge =
   | 'destinationPending'
+  | 'destinationAside'
   | 'destinationParked'
   | 'destinationDisabled'
   | 'destinationHeldBytes'
@@ -167,6 +195,11 @@ function exposeDestinations(
     'headgate_destination_pending',
     'Events that a destination has not been given yet.',
     gauges.destinationPending,
+  );
+  show(
+    'headgate_destination_aside_events',
+    'Events of a destination that wait in the stream ASIDE, because the log ran short of room. Also counted by headgate_destination_pending.',
+    gauges.destinationAside,
   );
   show(
     'headgate_destination_parked',

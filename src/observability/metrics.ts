@@ -52,6 +52,8 @@ export const callerLimits = [
   'keyless_turn',
   'open_streams',
 ] as const;
+/** The limits of a source: gate/limits/allowance.ts. */
+export const sourceLimitNames = ['events_per_second', 'bytes_per_day'] as const;
 export const transformOutcomes = ['changed', 'unchanged', 'filtered', 'failed'] as const;
 export type TransformOutcome = (typeof transformOutcomes)[number];
 
@@ -62,6 +64,7 @@ export type VendorProtocol = (typeof vendorProtocols)[number];
 export type Protocol = (typeof protocols)[number];
 export type WebhookOutcome = (typeof webhookOutcomes)[number];
 export type CallerLimit = (typeof callerLimits)[number];
+export type SourceLimitName = (typeof sourceLimitNames)[number];
 
 /** Why the admin port refuses a request: its token is missing or not known, or has another role. */
 export const operatorRefusals = ['no_token', 'wrong_token', 'role'] as const;
@@ -104,19 +107,7 @@ export function createMetrics(labels: LabelValues) {
   const { destinations } = labels;
 
   const counters = createCounters(registry);
-  const countEvents = (ofSources: Iterable<string>, names: Iterable<string>): void => {
-    for (const source of ofSources) {
-      for (const eventName of names) {
-        for (const outcome of eventStatuses) counters.events.series(source, eventName, outcome);
-        for (const code of errorCodes) {
-          if (errorEntry(code).scope === 'event' && code !== 'not_stored') {
-            counters.validationFailures.series(source, eventName, code);
-          }
-        }
-        for (const code of warningCodes) counters.warnings.series(source, eventName, code);
-      }
-    }
-  };
+  const countEvents = createCountEvents(counters);
   countEvents(knownSources, eventNames);
   for (const code of errorCodes) {
     if (errorEntry(code).scope === 'request') counters.adminErrors.series(code);
@@ -159,6 +150,24 @@ export function createMetrics(labels: LabelValues) {
     knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
     addSources: createAddSources(sourcesAdded),
+  };
+}
+
+/** Starts the series of events by source and name, and those of each source. */
+function createCountEvents(counters: Counters) {
+  return (ofSources: Iterable<string>, names: Iterable<string>): void => {
+    for (const source of ofSources) {
+      for (const limit of sourceLimitNames) counters.sourceLimited.series(source, limit);
+      for (const eventName of names) {
+        for (const outcome of eventStatuses) counters.events.series(source, eventName, outcome);
+        for (const code of errorCodes) {
+          if (errorEntry(code).scope === 'event' && code !== 'not_stored') {
+            counters.validationFailures.series(source, eventName, code);
+          }
+        }
+        for (const code of warningCodes) counters.warnings.series(source, eventName, code);
+      }
+    }
   };
 }
 
@@ -257,6 +266,11 @@ function createIntakeCounters(registry: Registry) {
       name: 'headgate_callers_limited_total',
       help: 'Requests and connections that were refused, ended or had to wait because a budget of callers was used up, by budget.',
       labels: ['limit'],
+    }),
+    sourceLimited: createCounter(registry, {
+      name: 'headgate_source_limited_total',
+      help: 'Requests that were refused, whole or in part, because their source had reached a limit of its own, by limit.',
+      labels: ['source', 'limit'],
     }),
     webhooks: createCounter(registry, {
       name: 'headgate_webhook_requests_total',

@@ -1,6 +1,6 @@
 import { canaryName } from '../event/canary.ts';
 import type { Verdict } from '../event/verdict.ts';
-import { createCallerSignals } from './caller-signals.ts';
+import { createCallerSignals, createSourceLimitSignals } from './caller-signals.ts';
 import { createCanarySignals } from './canary-metrics.ts';
 import { createDeliverySignals, createRedeliverySignals } from './delivery-signals.ts';
 import { createLineSampler } from './line-sampler.ts';
@@ -55,6 +55,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     eventPublished: (seconds: number): void => publishDuration.observe(seconds),
     ...createRequestSignals(metrics, logger, sampler),
     ...createCallerSignals(metrics, logger),
+    ...createSourceLimitSignals(metrics, logger),
     rejectedEventNotKept: (correlationId: string, reason: string): void => {
       if (!sampler.admit('rejected event not kept')) return;
       logger.error(
@@ -133,6 +134,16 @@ function createSizeSignals({ gauges, knownSources }: Metrics) {
   };
 }
 
+/** The log is nearly full, and nothing can be deleted. */
+interface LogStuck {
+  /** Between 0 and 1. */
+  readonly full: number;
+  /** What holds the oldest event. Undefined: all are too young. */
+  readonly destination: string | undefined;
+  readonly isUnconfirmed?: boolean;
+  readonly isAsideFull?: boolean;
+}
+
 /** The signals about the room in EVENTS. */
 function createRoomSignals({ gauges }: Metrics, logger: Logger) {
   return {
@@ -144,9 +155,22 @@ function createRoomSignals({ gauges }: Metrics, logger: Logger) {
       }
       for (const [name, bytes] of held.byConsumer) gauges.destinationHeldBytes.set(name, bytes);
     },
-    /** `full` is between 0 and 1. Without a destination, all events are too young. */
-    logStuck: ({ full, destination }: { full: number; destination: string | undefined }): void => {
+    logStuck: ({ full, destination, isUnconfirmed, isAsideFull }: LogStuck): void => {
       const percent = Math.floor(full * 100);
+      if (isUnconfirmed) {
+        logger.warn(
+          { percent, destination },
+          'the log is nearly full of events that wait to be confirmed at a destination: it may refuse events until they are',
+        );
+        return;
+      }
+      if (isAsideFull) {
+        logger.warn(
+          { percent, destination },
+          'the log is nearly full of events that a destination has not taken, and the stream ASIDE is full, too: it will refuse events. See docs/runbooks/store-filling.md',
+        );
+        return;
+      }
       if (destination === undefined) {
         logger.warn(
           { percent },
@@ -159,6 +183,11 @@ function createRoomSignals({ gauges }: Metrics, logger: Logger) {
         'the log is nearly full of events that a destination has not taken: it will refuse events. See docs/runbooks/store-filling.md',
       );
     },
+    eventsMovedAside: (destination: string): void =>
+      logger.warn(
+        { destination },
+        'the log is nearly full: events that a destination has not taken are moved to the stream ASIDE, and delivered from there. See docs/operate/room.md',
+      ),
     retentionReached: (ageMs: number): void => {
       gauges.retentionReachedMs = ageMs;
     },

@@ -1,8 +1,21 @@
 import { durationMs, timestampFromMs, type Duration, type Timestamp } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 
-import { WriteKey_State as State, type KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
-import { eventGlobPattern, keyIdPattern, sourcePattern } from '../config/write-key.ts';
+import {
+  WriteKey_State as State,
+  type KeyService,
+  type WriteKey_Limits as WrittenLimits,
+} from '../../gen/headgate/v1/key_service_pb.ts';
+import {
+  completeLimits,
+  eventGlobPattern,
+  faultOfLimits,
+  isSameLimits,
+  keyIdPattern,
+  limitsBySource,
+  sourcePattern,
+  type SourceLimits,
+} from '../config/write-key.ts';
 import type { KeyEditor } from '../keys/key-editor.ts';
 import type { ListedKey } from '../keys/key-list.ts';
 import { globCharactersMax, globsMax } from '../keys/stored-key.ts';
@@ -16,6 +29,14 @@ export interface KeyServiceOptions {
   /** The keys of the configuration and of the log, in the order of the list. */
   readonly list: () => readonly ListedKey[];
   readonly auth: 'off' | 'keys';
+  /** The sources of webhooks in force, which may have limits too. */
+  readonly webhooks: () => readonly StatedSource[];
+  readonly requestBytesMax: number;
+}
+
+interface StatedSource {
+  readonly source: string;
+  readonly limits?: SourceLimits | undefined;
 }
 
 const dayMs = 86_400_000;
@@ -26,17 +47,20 @@ const overlapMsMax = 90 * dayMs;
 
 /** `headgate.v1.KeyService`, for the admin port. The service never logs a key. */
 export function createKeyService(options: KeyServiceOptions): ServiceImpl<typeof KeyService> {
-  const { editor, refresh, list, auth } = options;
+  const { editor, refresh, list, auth, webhooks, requestBytesMax } = options;
   const found = (id: string) => describe(list().find((each) => each.id === id)!);
   return {
-    createKey: async ({ source, events, lifetime }, context) => {
+    createKey: async ({ source, events, lifetime, limits }, context) => {
       const wanted = {
         source: readSource(source),
         events: readGlobs(events),
         lifetimeMs: readLifetime(lifetime),
+        limits: readLimits(limits, requestBytesMax),
       };
       const { key, text } = await editor.create(wanted, operatorOf(context).name);
-      return { key: found(key.id), secret: text, authOff: auth === 'off' };
+      const others = list().filter(({ id, state }) => state === 'in_force' && id !== key.id);
+      const warning = warningOn(key, [...others, ...webhooks()]);
+      return { key: found(key.id), secret: text, authOff: auth === 'off', warning };
     },
     listKeys: async ({ source, includeEnded, pageSize, pageToken }) => {
       const size = readPageSize(pageSize);
@@ -96,6 +120,45 @@ function readLifetime(lifetime: Duration | undefined): number | undefined {
   );
 }
 
+function readLimits(
+  limits: WrittenLimits | undefined,
+  requestBytesMax: number,
+): SourceLimits | undefined {
+  if (limits === undefined) return undefined;
+  const stated = {
+    eventsPerSecond: limits.eventsPerSecond || undefined,
+    burst: limits.burst || undefined,
+    bytesPerDay: Number(limits.bytesPerDay) || undefined,
+  } as Partial<SourceLimits>;
+  const fault = faultOfLimits(stated);
+  if (fault !== undefined) refuse(fault);
+  const { bytesPerDay = requestBytesMax } = stated;
+  if (bytesPerDay < requestBytesMax) {
+    refuse(
+      `limits.bytes_per_day is ${bytesPerDay}, below limits.request_bytes_max (${requestBytesMax}) of ` +
+        'this gate, so that a large request could never be taken: raise it.',
+    );
+  }
+  return completeLimits(stated);
+}
+
+/** What its operator must know of the limits of a new key; empty: nothing. */
+function warningOn(made: StatedSource, others: readonly StatedSource[]): string {
+  const { source, limits } = made;
+  const stated = others.filter((other) => other.source === source && other.limits !== undefined);
+  if (limits === undefined || stated.every((other) => isSameLimits(other.limits!, limits)))
+    return '';
+  const { eventsPerSecond, burst, bytesPerDay } = limitsBySource([made, ...stated]).get(source)!;
+  const texts = [
+    eventsPerSecond === undefined ? '' : `${eventsPerSecond} events a second, ${burst} at once`,
+    bytesPerDay === undefined ? '' : `${bytesPerDay} bytes a day`,
+  ];
+  return (
+    `The other keys of ${source} have other limits. The strictest of each apply to all of its keys: ` +
+    `${texts.filter((text) => text !== '').join('; ')}.`
+  );
+}
+
 function readOverlap(overlap: Duration | undefined): number {
   const ms = overlap === undefined ? overlapMsDefault : durationMs(overlap);
   if (ms >= 0 && ms <= overlapMsMax) return ms;
@@ -132,9 +195,14 @@ function describe(key: ListedKey) {
     replacedBy: key.replacedBy ?? '',
     inFile: key.isInFile,
     expiringInUse: key.isExpiringInUse,
+    ...(key.limits && { limits: describeLimits(key.limits) }),
     ...timeAs('createdAt', key.createdAtMs),
     ...timeAs('expiresAt', key.expiresAtMs),
     ...timeAs('revokedAt', key.revokedAtMs),
     ...timeAs('lastUsedAt', key.lastUsedAtMs),
   };
+}
+
+function describeLimits({ eventsPerSecond = 0, burst = 0, bytesPerDay = 0 }: SourceLimits) {
+  return { eventsPerSecond, burst, bytesPerDay: BigInt(bytesPerDay) };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { readPartPosition } from '../jetstream/consume/consumer-position.ts';
+import { readConsumerPosition, readPartPosition } from '../jetstream/consume/consumer-position.ts';
 import { storeRedelivery } from '../jetstream/consume/redelivery.ts';
 import { partAt, withParts } from '../jetstream/events/event-streams.ts';
 import type { StreamPart } from '../jetstream/events/stream-parts.ts';
@@ -40,6 +40,11 @@ export interface Confirmations {
   stop(): Promise<void>;
   /** Confirms what had been settled at the previous run. Never rejects. */
   run(): Promise<void>;
+  /**
+   * Confirms what was settled a second ago, because the log is short of room and may not delete
+   * it before. Call it again while that is so. Never rejects.
+   */
+  hurry(): Promise<void>;
 }
 
 export interface ConfirmationOptions {
@@ -60,6 +65,8 @@ const rangeEventsMaxDefault = 100_000;
 const secondLookDefaultMs = 1_000;
 /** Far above what one worker delivers, so that it keeps up, in at most half of the time. */
 const eventsPerMsMax = 20;
+/** Longer than a destination takes to show what it has acknowledged. */
+const hurriedMs = 1_000;
 const stopMsMax = 2_000;
 /** Longer than a confirmation takes, and short beside the time in which a log fills. */
 const keptMsMax = 600_000;
@@ -77,32 +84,34 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
   const destinations: ConfirmedDestination[] = [];
   const stopping = new AbortController();
   const confirmPart = createPartConfirmation(options, stopping.signal);
-  const settled = createObservations();
+  const settled = createObservations(keptMsMax);
+  // Apart from those of the runs, which would else confirm earlier, too.
+  const recent = createObservations(hurriedMs);
 
-  const confirmSettled = (destination: ConfirmedDestination): Promise<void> =>
+  const confirmSettled = (destination: ConfirmedDestination, hurried: boolean): Promise<void> =>
     withParts(log, 'EVENTS', async (parts) => {
       for (const part of parts) {
         const key = `${part.stream} ${destination.name}`;
         const position = await readPartPosition(log, part, destination.name);
         if (position === undefined) continue;
-        const before = settled.newest(key);
-        settled.observe(key, position.settledUpTo);
-        if (before === undefined) continue;
+        const before = hurried ? recent.before(key, hurriedMs) : settled.newest(key);
+        (hurried ? recent : settled).observe(key, position.settledUpTo);
+        if (before === undefined || (await readAside(log, destination.name)) > 0) continue;
         await confirmPart(destination, part, Math.min(before, position.settledUpTo));
       }
     });
 
-  const runOnce = async (): Promise<void> => {
+  const runOnce = async (hurried: boolean): Promise<void> => {
     for (const destination of destinations) {
       if (stopping.signal.aborted) return;
-      await confirmSettled(destination).catch((error: unknown) => {
+      await confirmSettled(destination, hurried).catch((error: unknown) => {
         if (!stopping.signal.aborted) onTrouble(destination.name, error);
       });
     }
   };
   let running: Promise<void> | undefined;
-  const run = (): Promise<void> =>
-    (running ??= runOnce().finally(() => {
+  const run = (hurried = false): Promise<void> =>
+    (running ??= runOnce(hurried).finally(() => {
       running = undefined;
     }));
 
@@ -131,12 +140,13 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
       stopping.abort();
       await Promise.race([running, sleep(stopMsMax, undefined, { ref: false })]);
     },
-    run,
+    run: () => run(),
+    hurry: () => run(true),
   };
 }
 
 /** Remembers how far consumers had settled, for about as long as anybody asks. */
-function createObservations() {
+function createObservations(keptMs: number) {
   const byKey = new Map<string, { readonly atMs: number; readonly upTo: number }[]>();
   const agedAt = (key: string, ageMs: number): number =>
     (byKey.get(key) ?? []).findLastIndex(({ atMs }) => atMs <= performance.now() - ageMs);
@@ -145,10 +155,19 @@ function createObservations() {
     /** How far it had settled so long ago; 0 if that is not known. */
     before: (key: string, ageMs: number) => byKey.get(key)?.[agedAt(key, ageMs)]?.upTo ?? 0,
     observe: (key: string, upTo: number) => {
-      const kept = (byKey.get(key) ?? []).slice(Math.max(0, agedAt(key, keptMsMax)));
+      const kept = (byKey.get(key) ?? []).slice(Math.max(0, agedAt(key, keptMs)));
       byKey.set(key, [...kept, { atMs: performance.now(), upTo }]);
     },
   };
+}
+
+/**
+ * How many events of a destination are aside. They are settled in EVENTS and will be delivered:
+ * until then, nothing is confirmed.
+ */
+async function readAside(log: Log, destination: string): Promise<number> {
+  const position = await readConsumerPosition(log, 'ASIDE', destination);
+  return position === undefined ? 0 : position.waiting + position.inWork;
 }
 
 async function beginPart(log: Log, part: StreamPart, destination: string): Promise<void> {

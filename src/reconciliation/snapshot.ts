@@ -5,6 +5,7 @@ import {
   readEventPositions,
   type ConsumerPosition,
 } from '../jetstream/consume/consumer-position.ts';
+import { originOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
@@ -41,7 +42,7 @@ export interface DestinationSnapshot {
 /**
  * Reads the status of a destination's events.
  *
- * Reads in the order in which events move: EVENTS, RETRY, DEAD, REPLAY, and the consumer of each
+ * Reads in the order in which events move: EVENTS, ASIDE, RETRY, DEAD, REPLAY, and the consumer of each
  * stream first. An event is stored in the next stream before it is settled in the previous one, so
  * a settled event is found in a later stream or was delivered. An event that is replayed and then
  * delayed during the read may be missed: the caller checks missing events a second time.
@@ -58,6 +59,7 @@ export async function takeSnapshot(
   const events = await readEventPositions(log, destination);
   const start = await readStart(log, destination);
 
+  const aside = await readAsideCopies(log, destination, fromSequence);
   const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
     [subjects.discarded(destination, '*'), 'discarded'],
@@ -78,9 +80,17 @@ export async function takeSnapshot(
     isBeforeStart: (sequence) => isBeforeStart(log, start, sequence),
     fateOf: (sequence) => {
       const deliveredUpTo = positionAt(events, sequence)?.deliveredUpTo ?? 0;
-      return fates.get(sequence) ?? (sequence > deliveredUpTo ? 'waiting' : undefined);
+      const fate = fates.get(sequence);
+      if (fate !== undefined) return fate;
+      return sequence > deliveredUpTo || aside.waits(sequence) ? 'waiting' : undefined;
     },
-    inWork: [...events.map((one) => inWorkOf(one, events)), delayedCopy, replayed, redelivered],
+    inWork: [
+      ...events.map((one) => inWorkOf(one, events)),
+      aside,
+      delayedCopy,
+      replayed,
+      redelivered,
+    ],
   };
 }
 
@@ -124,6 +134,58 @@ export function compileEras(eras: readonly FilterEra[], now: EventFilter): Wants
     }
     return true;
   };
+}
+
+/** Events in ASIDE: `waits` for those that no worker has yet. */
+interface AsideEvents extends InWork {
+  waits(sequence: number): boolean;
+}
+
+/** There may be millions, so that only their positions are kept: 8 bytes each. */
+async function readAsideCopies(
+  log: Log,
+  destination: string,
+  fromSequence: number,
+): Promise<AsideEvents> {
+  const position = await readConsumerPosition(log, 'ASIDE', destination);
+  if (position === undefined || position.waiting + position.inWork === 0) {
+    return { waits: () => false, has: () => false, count: 0 };
+  }
+  const some = new Set<number>();
+  let waiting = new Float64Array(1_024);
+  let length = 0;
+  const from = position.settledUpTo + 1;
+  for await (const message of readMatching(log, 'ASIDE', subjects.asideOf(destination), from)) {
+    const sequence = originOfAsideCopy(message);
+    if (sequence < fromSequence) continue;
+    if (message.sequence <= position.deliveredUpTo) {
+      some.add(sequence);
+      continue;
+    }
+    if (length === waiting.length) {
+      const larger = new Float64Array(length * 2);
+      larger.set(waiting);
+      waiting = larger;
+    }
+    waiting[length] = sequence;
+    length += 1;
+  }
+  const sorted = waiting.subarray(0, length).sort();
+  return {
+    waits: (sequence) => includesSorted(sorted, sequence),
+    has: (sequence) => some.has(sequence),
+    count: position.inWork,
+  };
+}
+
+function includesSorted(sorted: Float64Array, value: number): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === value;
 }
 
 /** Adds the certain events to `fates`: copies that were not delivered yet or are not due. */

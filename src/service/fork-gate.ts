@@ -4,6 +4,7 @@ import type { Address } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import type { GateCredentials } from '../gate/gate.ts';
 import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
+import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
@@ -24,6 +25,8 @@ export interface ForkedGate {
   follow(changed: SchemaRegistry): void;
   useCredentials(credentials: GateCredentials): void;
   followKeys(changes: readonly RunTimeKeyChange[]): void;
+  /** Passes on an order about limits. */
+  limit(order: LeaseOrder): void;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -31,12 +34,13 @@ export interface ForkedGate {
 export interface GateReports {
   readonly onCounted: (deltas: MetricDeltas) => void;
   readonly onUsedKeys: (ids: readonly string[]) => void;
+  readonly onLimit: (report: LeaseReport) => void;
 }
 
 /** Forks a gate process and sends it its settings. */
 export function forkGate(
   settings: GateSettings,
-  { onCounted, onUsedKeys }: GateReports,
+  { onCounted, onUsedKeys, onLimit }: GateReports,
 ): ForkedGate {
   const child = cluster.fork();
   const kill = (): void => void child.process.kill('SIGKILL');
@@ -60,6 +64,8 @@ export function forkGate(
       serves = true;
       clearTimeout(timer);
       ready.resolve(report.address);
+    } else if (report.kind === 'limit asked' || report.kind === 'limit returned') {
+      onLimit(report);
     } else {
       fault = report.text;
       kill();
@@ -81,6 +87,7 @@ export function forkGate(
     follow: (changed) => order({ kind: 'follow', changed }),
     useCredentials: (credentials) => order({ kind: 'credentials', credentials }),
     followKeys: (changes) => order({ kind: 'keys', changes }),
+    limit: order,
     stop: async (graceMs) => {
       if (serves && graceMs > 0) order({ kind: 'stop' });
       else kill();

@@ -4,6 +4,8 @@ import type { Address, Config } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { openGate, type Gate, type GateCredentials } from '../gate/gate.ts';
 import type { RunTimeKey, RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
+import { createLeasedLimiter, type LeasedLimiter } from '../gate/limits/leased-limiter.ts';
+import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
@@ -42,6 +44,8 @@ export type GateOrder =
   | { readonly kind: 'keys'; readonly changes: readonly RunTimeKeyChange[] }
   /** The header of the contracts, and the events that are new or have changed. */
   | { readonly kind: 'follow'; readonly changed: SchemaRegistry }
+  /** About the limits of sources. */
+  | LeaseOrder
   | { readonly kind: 'stop' };
 
 /** Sent to the first process. */
@@ -52,7 +56,9 @@ export type GateReport =
   /** Whether this process can store events; sent when it changes. Undefined: it can. */
   | { readonly kind: 'storing'; readonly failure: string | undefined }
   /** The ids of the write keys that were used since the last report. */
-  | { readonly kind: 'used'; readonly keys: readonly string[] };
+  | { readonly kind: 'used'; readonly keys: readonly string[] }
+  /** About the limits of sources. */
+  | LeaseReport;
 
 /** A killed process loses the counts of at most this time. */
 const countedIntervalMs = 250;
@@ -67,14 +73,15 @@ async function runGateProcess(): Promise<void> {
   // Ctrl-C reaches every process of a terminal. The first one decides, and sends an order.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   prepareRuntime();
-  const { settings, followed, credentials, keys, stopped } = await firstOrder();
+  const limiter = createLeasedLimiter((lease) => void report(lease));
+  const { settings, followed, credentials, keys, stopped } = await firstOrder(limiter);
   const logger = createLogger(settings.config.logLevel).child({ gateProcess: settings.number });
   const lifecycle = createLifecycle((name, error) =>
     logger.error({ err: error, name }, 'could not be stopped cleanly'),
   );
   let gate: Gate;
   try {
-    gate = await startGate(settings, { followed, keys }, logger, lifecycle);
+    gate = await startGate({ settings, followed, keys, limiter, logger, lifecycle });
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     // The first process kills this one, because something half open may keep it alive.
@@ -117,7 +124,7 @@ function createOrderQueue<Order>(): OrderQueue<Order> {
 }
 
 /** Listens for orders from the start: a second one may come while the gate is still opening. */
-function firstOrder(): Promise<Orders> {
+function firstOrder(limiter: LeasedLimiter): Promise<Orders> {
   return new Promise((resolve) => {
     const stopped = Promise.withResolvers<void>();
     const followed = createOrderQueue<SchemaRegistry>();
@@ -128,6 +135,7 @@ function firstOrder(): Promise<Orders> {
       else if (order.kind === 'credentials') credentials.push(order.credentials);
       else if (order.kind === 'keys') keys.push(order.changes);
       else if (order.kind === 'stop') stopped.resolve();
+      else if (order.kind !== 'start') limiter.receive(order);
       else {
         const { settings } = order;
         resolve({ settings, followed, credentials, keys, stopped: stopped.promise });
@@ -137,12 +145,15 @@ function firstOrder(): Promise<Orders> {
 }
 
 /** Runs the stages of service.ts in the same order, without those of the first process. */
-async function startGate(
-  settings: GateSettings,
-  { followed, keys }: Pick<Orders, 'followed' | 'keys'>,
-  logger: ReturnType<typeof createLogger>,
-  lifecycle: Lifecycle,
-): Promise<Gate> {
+async function startGate(parts: {
+  readonly settings: GateSettings;
+  readonly followed: Orders['followed'];
+  readonly keys: Orders['keys'];
+  readonly limiter: LeasedLimiter;
+  readonly logger: ReturnType<typeof createLogger>;
+  readonly lifecycle: Lifecycle;
+}): Promise<Gate> {
+  const { settings, followed, keys, limiter, logger, lifecycle } = parts;
   const validation = createLiveValidation(compiled(settings.registry), {
     enforcement: settings.config.enforcement,
     hashKey: settings.hashKey,
@@ -164,6 +175,7 @@ async function startGate(
     redactRejected: validation.redactRejected,
     ...createEventStore(log, validation.isPlanned),
     canaryKey: settings.canaryKey,
+    limiter,
     tlsFiles: settings.tlsFiles,
     runTimeKeys: settings.runTimeKeys,
   });

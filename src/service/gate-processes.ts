@@ -8,6 +8,9 @@ import type { Address, Config } from '../config/config.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import type { GateCredentials } from '../gate/gate.ts';
 import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
+import type { Allowances } from '../gate/limits/allowances.ts';
+import { createLeaseDesk, type LeaseDesk } from '../gate/limits/lease-desk.ts';
+import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { Signals } from '../observability/signals.ts';
 import { changedEvents } from '../validation/live-validation.ts';
@@ -19,6 +22,8 @@ import { gateSettingsOf, withoutValidators, type GateSettingsOptions } from './g
 export interface GateProcessesOptions extends GateSettingsOptions {
   readonly signals: Signals;
   readonly onCounted: (deltas: MetricDeltas) => void;
+  /** The limits of sources, which the processes share. */
+  readonly allowances: Allowances;
 }
 
 /** The gate in several processes. */
@@ -66,9 +71,15 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
   const onUsedKeys = (ids: readonly string[]): void => {
     for (const id of ids) used.add(id);
   };
-  const current = { ...options, credentials: () => credentials, onUsedKeys };
-  const gates = Array.from({ length: processes }, (_, index) =>
-    superviseGate(index + 1, () => gateSettingsOf(current, listen), current),
+  const desk = createLeaseDesk(options.allowances, (number, order) =>
+    gates[number - 1]?.limit(order),
+  );
+  const current = { ...options, credentials: () => credentials, onUsedKeys, desk };
+  const gates: readonly SupervisedGate[] = Array.from({ length: processes }, (_, index) =>
+    superviseGate(index + 1, () => gateSettingsOf(current, listen), {
+      ...current,
+      onLimit: (report: LeaseReport) => desk.receive(index + 1, report),
+    }),
   );
   const close = async (graceMs: number): Promise<void> => {
     await Promise.all(gates.map((gate) => gate.stop(graceMs)));
@@ -127,6 +138,7 @@ interface SupervisedGate {
   follow(registry: SchemaRegistry): void;
   useCredentials(credentials: GateCredentials): void;
   followKeys(changes: readonly RunTimeKeyChange[]): void;
+  limit(order: LeaseOrder): void;
   /** Drains the process; kills it if it has not ended after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -140,9 +152,9 @@ interface SupervisedGate {
 function superviseGate(
   number: number,
   settings: () => Omit<GateSettings, 'number'>,
-  options: GateProcessesOptions & Pick<GateReports, 'onUsedKeys'>,
+  options: GateProcessesOptions & GateReports & { readonly desk: LeaseDesk },
 ): SupervisedGate {
-  const { signals } = options;
+  const { signals, desk } = options;
   const name = `gate process ${number}`;
   const stopping = new AbortController();
   let current: ForkedGate | undefined;
@@ -151,16 +163,16 @@ function superviseGate(
   let sent = options.registry();
 
   const launch = async (): Promise<Address> => {
-    const startedAt = performance.now();
-    const startedWith = options.registry();
+    const [startedAt, startedWith] = [performance.now(), options.registry()];
     const gate = forkGate({ ...settings(), number }, options);
     sent = startedWith;
     current = gate;
-    const { processId } = gate;
     const address = await gate.ready;
+    const { processId } = gate;
     signals.note({ gateProcess: number, processId }, 'a gate process serves');
     gate.ended
       .then((how) => {
+        desk.ended(number);
         if (stopping.signal.aborted) return undefined;
         if (performance.now() - startedAt > healthyLifeMs) endsInARow = 0;
         signals.trouble(name, new Error(`process ${processId} ended by itself (${how}); replaced`));
@@ -207,6 +219,7 @@ function superviseGate(
     },
     useCredentials: (credentials) => current?.useCredentials(credentials),
     followKeys: (changes) => current?.followKeys(changes),
+    limit: (order) => current?.limit(order),
     stop: async (graceMs) => {
       stopping.abort();
       await current?.stop(graceMs);

@@ -2,14 +2,19 @@ import { newCanaryKey } from '../canary/canary-key.ts';
 import { createHeartbeat } from '../canary/heartbeat.ts';
 import { createSendHeartbeat } from '../canary/send-heartbeat.ts';
 import type { Config } from '../config/config.ts';
+import { limitsBySource } from '../config/write-key.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import { openGate, type GateCredentials } from '../gate/gate.ts';
 import type { RunTimeKey } from '../gate/intake/keys/key-ring.ts';
+import { createAllowances, type Allowances } from '../gate/limits/allowances.ts';
+import { createLocalLimiter } from '../gate/limits/source-limiter.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
+import { openLimitReports } from '../jetstream/limits/limit-reports.ts';
 import { createDeltaSink } from '../observability/metric-deltas.ts';
 import { countedFamiliesOf } from '../observability/metric-families.ts';
 import type { LiveValidation } from '../validation/live-validation.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
+import { shareLimits } from './limits/share-limits.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Observed } from './observe.ts';
 import type { ServiceLog } from './open-log.ts';
@@ -29,12 +34,13 @@ export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses
   const { config, observed, lifecycle } = parts;
   const { intervalMs } = config.canary;
   const canaryKey = intervalMs === undefined ? undefined : newCanaryKey();
+  const allowances = await openAllowances(parts);
   const tlsFiles = config.tls === undefined ? undefined : readCertificate(config.tls).files;
   let served = tlsFiles === undefined ? [] : [tlsFiles.cert];
   const opened =
     config.processes === 1
-      ? await openGateHere(parts, canaryKey, tlsFiles)
-      : await openGateProcesses(parts, canaryKey);
+      ? await openGateHere(parts, allowances, canaryKey, tlsFiles)
+      : await openGateProcesses(parts, allowances, canaryKey);
   const gate: GateProcesses = {
     ...opened,
     useCredentials: (credentials) => {
@@ -60,9 +66,27 @@ export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses
   return gate;
 }
 
+/** The limits of sources, with what was taken of them today. */
+async function openAllowances(parts: EndpointParts): Promise<Allowances> {
+  const { config, observed, opened, lifecycle, runTimeKeys } = parts;
+  const allowances = createAllowances();
+  // So that their metrics exist before their first event.
+  const stated = limitsBySource([
+    ...config.keys,
+    ...config.webhooks,
+    ...runTimeKeys().filter((key) => key.revokedAtMs === undefined),
+  ]);
+  for (const [source, limits] of stated) allowances.of(source, limits);
+  const reports = openLimitReports(opened.log);
+  const stop = await shareLimits({ allowances, reports, signals: observed.signals });
+  lifecycle.onRelease('source limits', stop);
+  return allowances;
+}
+
 /** Opens the gate in this process. It validates by the contracts that this process follows. */
 async function openGateHere(
   { config, validation, observed, opened, runTimeKeys }: EndpointParts,
+  allowances: Allowances,
   canaryKey: string | undefined,
   tlsFiles: GateCredentials['tlsFiles'],
 ): Promise<GateProcesses> {
@@ -71,6 +95,7 @@ async function openGateHere(
     redactRejected: validation.redactRejected,
     ...createEventStore(opened.log, validation.isPlanned),
     canaryKey,
+    limiter: createLocalLimiter(allowances),
     tlsFiles,
     runTimeKeys: runTimeKeys(),
   });
@@ -81,6 +106,7 @@ async function openGateHere(
 /** Opens the gate in several other processes, which have their own connections to the log. */
 function openGateProcesses(
   { config, validation, observed, opened, runTimeKeys }: EndpointParts,
+  allowances: Allowances,
   canaryKey: string | undefined,
 ): Promise<GateProcesses> {
   const { labels, metrics, signals } = observed;
@@ -89,6 +115,7 @@ function openGateProcesses(
     registry: validation.registry,
     runTimeKeys,
     canaryKey,
+    allowances,
     labels,
     log: opened.logOptions,
     signals,

@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import type { Config } from '../config/config.ts';
+import { wantedTopology } from '../jetstream/wanted-topology.ts';
 import { StartError } from '../errors.ts';
 import { parseServerUrl } from '../jetstream/connection.ts';
 import { createIntegrity } from '../jetstream/integrity/integrity.ts';
@@ -133,22 +134,12 @@ async function startServer(parts: ServiceLogParts): Promise<LogServer> {
   return { address: embedded.address, embedded, storageBytesMax };
 }
 
-/** Three replicas survive the loss of one; five cost more and are not safer here. */
-const replicasWanted = 3;
-
 function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onStatus'> {
   return {
     address: server.address,
     durability: config.durability,
     streamsDir: server.embedded?.streamsDir,
-    topology: {
-      dedupWindowMs: config.log.dedupWindowMs,
-      storageBytesMax: server.storageBytesMax,
-      rejectedBytesMax: config.rejected.storageBytesMax,
-      replicas: config.durability === 'replicated' ? replicasWanted : 1,
-      auditRetentionMs: config.audit.retentionMs,
-      keepsSchemas: config.schemasSource === 'registry',
-    },
+    topology: wantedTopology(config, server.storageBytesMax),
     publishTimeoutMs: config.nats.publishTimeoutMs,
   };
 }

@@ -169,7 +169,7 @@ function followConfiguration({ lifecycle, keys, gate, ...options }: FollowParts)
     ...options,
     hasGate: gate !== undefined,
     onChange: (credentials) => {
-      keys.useFileKeys(credentials.keys);
+      keys.useFileKeys(credentials);
       gate?.useCredentials(credentials);
     },
   });

@@ -5,11 +5,14 @@ import { createDeadLetterGauges } from '../dead-letters/gauges.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
 import { createDeadLetterWriter } from '../dead-letters/write-dead-letter.ts';
 import { heldBytesMaxOf } from '../delivery/capacity.ts';
+import { createRemovedMoves } from '../delivery/aside/move-removed.ts';
+import { createUnblock, type UnblockedDestination } from '../delivery/aside/unblock.ts';
 import { createDeliveryWorker, type DeliveryWorker } from '../delivery/worker.ts';
 import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination, DestinationType } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
+import { cleanAside } from '../jetstream/consume/aside/clean-aside.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
 import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
@@ -101,8 +104,13 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   });
   janitor.start();
   lifecycle.onRelease('janitor', janitor.stop);
-  await startPressureRelief(parts, destinations, confirmations);
-  const byName = new Map(destinations.map((name, index) => [name, carriers[index]!]));
+  const byName = new Map(
+    config.destinations.map(({ name, whenFull }, index) => [
+      name,
+      { ...carriers[index]!, whenFull },
+    ]),
+  );
+  await startPressureRelief(parts, byName, confirmations);
   return {
     stateOf: (name) => byName.get(name)?.worker.state(),
     storedOf: (name) => {
@@ -114,14 +122,24 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
 
 async function startPressureRelief(
   { config, log, signals, lifecycle }: DeliveryParts,
-  destinations: readonly string[],
-  { confirmedUpTo }: Pick<Confirmations, 'confirmedUpTo'>,
+  destinations: ReadonlyMap<string, UnblockedDestination>,
+  { confirmedUpTo, hurry }: Pick<Confirmations, 'confirmedUpTo' | 'hurry'>,
 ): Promise<void> {
+  const removed = createRemovedMoves({ log, signals });
+  lifecycle.onRelease('moves of removed destinations', removed.stop);
+  const unblock = createUnblock({
+    destinationOf: (name) => destinations.get(name),
+    removed,
+    confirm: () => void hurry(),
+    clean: () => cleanAside(log),
+    signals,
+  });
   const relief = createPressureRelief({
     log,
     confirmedUpTo,
     retentionMinMs: config.log.retentionMinMs,
-    destinations,
+    destinations: [...destinations.keys()],
+    unblock,
     onHeld: signals.eventsHeld,
     onStuck: signals.logStuck,
     onRetentionReached: signals.retentionReached,

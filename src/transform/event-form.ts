@@ -56,12 +56,6 @@ export function storedForm(result: unknown, stored: JsonObject): JsonObject | nu
     ...given.map(([name, value]) => [camelCase(name), value] as const),
   ]);
   if (after['eventName'] !== stored['eventName']) renameCall(after);
-  // The name that a vendor's SDK gave is that of another event now.
-  const { vendorCall } = after;
-  if (after['eventName'] !== stored['eventName'] && vendorCall !== undefined) {
-    const { eventName: _name, ...call } = vendorCall as JsonObject;
-    after['vendorCall'] = call;
-  }
   // In the order of the original, so that one that nothing changes is written as it was.
   const names = new Set([...Object.keys(stored), ...Object.keys(after)]);
   return Object.fromEntries(
@@ -69,11 +63,15 @@ export function storedForm(result: unknown, stored: JsonObject): JsonObject | nu
   );
 }
 
-/** A vendor's destination sends the name that the event has now, and no call of another kind. */
+/**
+ * The name that a vendor's SDK gave is that of another event now; and a call that has no name of its own,
+ * such as `identify`, is another call.
+ */
 function renameCall(event: JsonObject): void {
-  const call = event['vendorCall'];
-  if (call === undefined || !isJsonObject(call)) return;
-  if (call['call'] === 'track') event['vendorCall'] = { ...call, eventName: event['eventName']! };
+  const { vendorCall } = event;
+  if (vendorCall === undefined || !isJsonObject(vendorCall)) return;
+  const { eventName: _name, ...call } = vendorCall;
+  if (call['call'] === 'track') event['vendorCall'] = call;
   else delete event['vendorCall'];
 }
 

@@ -36,7 +36,7 @@ const expression = (text: string): TransformProgram => ({ kind: 'jsonata', text 
 const script = (text: string): TransformProgram => ({ kind: 'script', text });
 
 test.each([
-  ['track', { system: 'segment', call: 'track', eventName: 'sale', messageId: 'm-1' }],
+  ['track', { system: 'segment', call: 'track', messageId: 'm-1' }],
   ['identify', undefined],
 ])('an event that came as a %s call and gets another name is sent under it', async (call, left) => {
   const vendorCall = { system: 'segment', call, eventName: 'Order Completed', messageId: 'm-1' };
@@ -143,19 +143,6 @@ describe('a result that is no event fails, and says why', () => {
     const broken = encoder.encode('{"eventId":');
     const results = await apply(expression('null'), event(), broken, event());
     expect(results).toEqual(['filtered', expect.any(String), 'filtered']);
-  });
-});
-
-test('an event with another name no longer has the name that a vendor gave it', async () => {
-  const call = { system: 'segment', call: 'track', eventName: 'Order Completed' };
-  const named = event({ vendorCall: call });
-  const kept = await apply(expression('$merge([$, { "user_id": "u2" }])'), named);
-  expect(kept).toMatchObject([{ vendorCall: call }]);
-  const [renamed] = await apply(expression('$merge([$, { "event_name": "sale" }])'), named);
-  expect(renamed).toMatchObject({ eventName: 'sale' });
-  expect((renamed as Record<string, unknown>)['vendorCall']).toEqual({
-    system: 'segment',
-    call: 'track',
   });
 });
 

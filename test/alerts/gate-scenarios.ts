@@ -2,6 +2,7 @@ import { accessScenarios } from './access-scenarios.ts';
 import { auditScenarios } from './audit-scenarios.ts';
 import { keyScenarios } from './key-scenarios.ts';
 import { counter, gauge, missing, stream, type Scenario } from './scenario.ts';
+import { sourceLimitScenarios } from './source-limit-scenarios.ts';
 
 /** Every 5 minutes: an hour is 12 samples. */
 const common = { interval: '5m', at: '65m' } as const;
@@ -371,6 +372,7 @@ export const gateScenarios: readonly Scenario[] = [
   ...retention,
   ...acknowledgement,
   ...callers,
+  ...sourceLimitScenarios,
   ...accessScenarios,
   ...syncs,
   ...heartbeats,

@@ -100,7 +100,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** These folders alone speak to each of these libraries. */
 const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[] = [
-  [/^@nats-io\//, ['jetstream']],
+  // The log; and streams of an operator's own NATS, which are not the log.
+  [/^@nats-io\//, ['jetstream', 'destinations']],
   [/^ajv/, ['validation']],
   [/^prom-client$/, ['observability']],
   [/^pino$/, ['observability']],
@@ -117,7 +118,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
 
 /** By whom messages are settled besides delivery/settle.ts, and why. */
 const settlesToo: Readonly<Record<string, string>> = {
-  'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY',
+  'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY or ASIDE',
   'dead-letters/collect-advisories.ts': 'settles messages of ADVISORIES, which are no events',
 };
 
@@ -129,10 +130,16 @@ const settlesToo: Readonly<Record<string, string>> = {
 const wallClock: Readonly<Record<string, string>> = {
   'event/time/steady-time.ts': 'ages: the smaller of what both clocks say',
   'gate/accept/accept-events.ts': "the event's timestamp",
+  'gate/accept/accept-limited.ts': "the event's timestamp",
   'gate/accept/replay.ts': "the event's timestamp",
+  'gate/limits/allowances.ts': 'bytes a day: the day of UTC, which never goes back',
   'gate/webhooks/webhook-endpoint.ts': "compared with the sender's clock, within its tolerance",
   'gate/intake/authenticate.ts':
     'a key expires at a time that people chose; read for such keys alone',
+  'gate/intake/keys/key-ring.ts':
+    'limits end with the key that states them; read for such keys alone',
+  'gate/intake/keys/limits-in-force.ts':
+    'limits end with the key that states them, at a time that people chose',
   'keys/key-editor.ts': 'when a key was made or revoked, and its end, which people chose',
   'keys/key-state.ts': 'shown to people: what has expired',
   'keys/last-used.ts': 'shown to people',

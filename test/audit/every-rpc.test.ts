@@ -9,7 +9,6 @@ import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
-import { RedeliveryService } from '../../gen/headgate/v1/redelivery_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
@@ -22,6 +21,7 @@ import { order } from '../endpoints/sample-events.ts';
 import { operatorsServices } from '../operators/operators-services.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { connect, readEntries, readStreamText, sendEvent } from './audit-rig.ts';
+import { fail, keyAndRedeliveryCases, silent, type Case } from './key-and-redelivery-cases.ts';
 
 /* Every RPC of the operators' port on a real service, with what it leaves in the audit log. */
 
@@ -33,6 +33,8 @@ const keys = Array.from({ length: 12 }, () => randomUUID());
 const payload = 'pear-payload';
 const secretText = 'sesame-in-an-edit';
 const person = 'ada@example.com';
+/** Write keys that the cases make. */
+const secrets: string[] = [];
 
 beforeAll(async () => {
   real = await startRealService({ env: { HEADGATE_SCHEMAS_SOURCE: 'registry' } });
@@ -55,19 +57,10 @@ const rejectedIds = (number: number) => ({
   eventId: eventIdOf('default', keys[number - 1]!),
 });
 
-interface Case {
-  /** What is called, once. */
-  readonly call: () => Promise<unknown>;
-  /** Undefined: it leaves no entry. */
-  readonly entry: object | undefined;
-}
-
 const registry = () => connect(real, SchemaRegistryService);
 const rejected = () => connect(real, RejectedService);
 const deadLetters = () => connect(real, DeadLetterService);
-const redeliveries = () => connect(real, RedeliveryService);
 const taxonomy = readFileSync('schemas/taxonomy.yaml', 'utf8');
-const fail = (code: string, more: object = {}) => ({ outcome: code, counts: {}, ...more });
 
 async function firstOfTail(): Promise<void> {
   const stop = new AbortController();
@@ -81,61 +74,18 @@ async function firstOfTail(): Promise<void> {
 
 /** By the full name of the RPC: calls that succeed and calls that are refused. */
 const cases: Readonly<Record<string, readonly Case[]>> = {
-  'headgate.v1.SchemaRegistryService/ListSchemas': [
-    { call: () => registry().listSchemas({}), entry: undefined },
-  ],
+  'headgate.v1.SchemaRegistryService/ListSchemas': [silent(() => registry().listSchemas({}))],
   'headgate.v1.SchemaRegistryService/GetSchema': [
-    { call: () => registry().getSchema({ eventName: 'order_completed' }), entry: undefined },
+    silent(() => registry().getSchema({ eventName: 'order_completed' })),
   ],
-  'headgate.v1.RejectedService/CountRejected': [
-    { call: () => rejected().countRejected({}), entry: undefined },
-  ],
+  'headgate.v1.RejectedService/CountRejected': [silent(() => rejected().countRejected({}))],
   'headgate.v1.DeadLetterService/CountDeadLetters': [
-    { call: () => deadLetters().countDeadLetters({}), entry: undefined },
+    silent(() => deadLetters().countDeadLetters({})),
   ],
   'headgate.v1.DestinationService/ListDestinations': [
-    { call: () => connect(real, DestinationService).listDestinations({}), entry: undefined },
+    silent(() => connect(real, DestinationService).listDestinations({})),
   ],
-  'headgate.v1.RedeliveryService/CountRedelivery': [
-    {
-      call: () => redeliveries().countRedelivery({ selection: { destination: 'crm' } }),
-      entry: undefined,
-    },
-  ],
-  'headgate.v1.RedeliveryService/ListRedeliveries': [
-    { call: () => redeliveries().listRedeliveries({}), entry: undefined },
-  ],
-  'headgate.v1.RedeliveryService/StartRedelivery': [
-    {
-      call: () =>
-        redeliveries().startRedelivery({
-          selection: { destination: 'gone', source: 'shop', user: person },
-          rate: 10,
-        }),
-      entry: fail('destination_not_found', {
-        kind: 'act',
-        target: { destination: 'gone', source: 'shop', of_a_person: 'true', rate: '10' },
-      }),
-    },
-  ],
-  'headgate.v1.RedeliveryService/PauseRedelivery': [
-    {
-      call: () => redeliveries().pauseRedelivery({ id: 'r-1' }),
-      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
-    },
-  ],
-  'headgate.v1.RedeliveryService/ResumeRedelivery': [
-    {
-      call: () => redeliveries().resumeRedelivery({ id: 'r-1' }),
-      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
-    },
-  ],
-  'headgate.v1.RedeliveryService/CancelRedelivery': [
-    {
-      call: () => redeliveries().cancelRedelivery({ id: 'r-1' }),
-      entry: fail('redelivery_not_found', { kind: 'act', target: { redelivery: 'r-1' } }),
-    },
-  ],
+  ...keyAndRedeliveryCases(() => real, { person, secretText, secrets }),
   'headgate.v1.TailService/Tail': [
     {
       call: firstOfTail,
@@ -389,7 +339,9 @@ describe('an RPC', () => {
 test('no payload and no secret is in the stream', async () => {
   const text = await readStreamText(real.service.log);
   expect(text.length).toBeGreaterThan(5_000);
+  expect(secrets.map((secret) => secret.length > 20)).toEqual([true]);
   for (const hidden of [
+    ...secrets,
     payload,
     secretText,
     person,

@@ -63,7 +63,7 @@ test('a heartbeat passes all stages, and does not appear in the data of events',
 
   const result = await runCli(['reconcile', '--since', '1h'], { env });
   expect(result.stderr).toContain('The counts match.');
-  expect(result.stdout).toMatch(/^all\t-\t1\twarehouse\t1\t0\t0\t0\t0\t0$/m);
+  expect(result.stdout).toMatch(/^all\t-\t1\twarehouse\t1\t0\t0\t0\t0\t0\t0$/m);
   const listed = await runCli(['destinations', '--admin', real.adminUrl, '--json']);
   expect(JSON.parse(listed.stdout)).toMatchObject([{ name: 'warehouse' }]);
 

@@ -24,6 +24,7 @@ export type WorldKind =
   | 'embedded'
   | 'embedded-on-disk'
   | 'embedded-small-log'
+  | 'embedded-small-log-aside'
   | 'embedded-small-disk'
   | 'embedded-faked-clock';
 
@@ -159,14 +160,20 @@ function envOf(
   nodes: Nodes | undefined,
 ): Record<string, string> {
   const { kind } = options;
-  const size = { 'embedded-small-log': '96MiB', 'embedded-small-disk': '128MiB' }[kind as string];
+  const sizes = {
+    'embedded-small-log': '96MiB',
+    'embedded-small-log-aside': '96MiB',
+    'embedded-small-disk': '128MiB',
+  };
+  const size = sizes[kind as keyof typeof sizes] as string | undefined;
   return {
     HEADGATE_LOG_STORAGE_BYTES_MAX: size ?? '512MiB',
     // What arrives within this time fits into the small log.
-    ...(kind === 'embedded-small-log' && {
+    ...(kind.startsWith('embedded-small-log') && {
       HEADGATE_LOG_RETENTION_MIN: '4s',
       HEADGATE_LOG_DEDUP_WINDOW: '4s',
     }),
+    ...(kind === 'embedded-small-log-aside' && { HEADGATE_LOG_ASIDE_BYTES_MAX: '38MiB' }),
     ...(nodes === undefined
       ? { HEADGATE_NATS_SERVER_BIN: options.binary }
       : { HEADGATE_NATS_URL: nodes.url }),

@@ -84,6 +84,7 @@ test('with the service stopped, it checks what exists and reports what it skippe
   away: { type: webhook, url: "${url}", secret: "${secret}", allow_private_addresses: true }
   inside: { type: webhook, url: "${url}", secret: "${secret}" }
   broker: { type: kafka, brokers: "127.0.0.1:${port}", topic: t }
+  out: { type: nats, url: "nats://127.0.0.1:${port}", subject: "events.{source}" }
 `,
   );
   const env = {
@@ -102,6 +103,7 @@ test('with the service stopped, it checks what exists and reports what it skippe
   expect(failures).toContain('inside (webhook) cannot be reached at');
   expect(failures).toContain('127.0.0.1 is no public address (loopback)');
   expect(failures).toContain(`broker (kafka) cannot be reached at 127.0.0.1:${port}`);
+  expect(failures).toContain(`out (nats) cannot be reached at 127.0.0.1:${port}`);
   expect(sick.of('warning').join('\n')).toContain('durability: async: a power cut');
   expect(JSON.stringify(sick.findings)).not.toContain(secret);
 });

@@ -41,6 +41,7 @@ const withoutCase: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'a unary call sends its body at once',
   deadline_exceeded: "the caller's clock is usually first, and its library then has no details",
   shutting_down: 'belongs to the operator: test/endpoints/stop.test.ts',
+  limit_reached: 'belongs to the limits of a source: test/limits',
   cross_site_request: 'belongs to browsers: test/endpoints/browsers.test.ts',
   internal: 'is for unexpected errors',
 };

@@ -2,6 +2,8 @@ import { ServiceError } from '../../src/errors.ts';
 import type { GateContext } from '../../src/gate/gate-context.ts';
 import { createAuthenticate } from '../../src/gate/intake/authenticate.ts';
 import { createCallers } from '../../src/gate/intake/callers.ts';
+import { createAllowances } from '../../src/gate/limits/allowances.ts';
+import { createLocalLimiter } from '../../src/gate/limits/source-limiter.ts';
 import { createBodyReader } from '../../src/gate/intake/read-body.ts';
 import { createTurnBudget } from '../../src/gate/intake/turn-budget.ts';
 import type { Signals } from '../../src/observability/signals.ts';
@@ -28,6 +30,7 @@ export function createGateContext(requestBytesMax: number, onAnswered: () => voi
       onError(new ServiceError('overloaded', 'Nothing is stored here.')),
     bodies: createBodyReader(limits),
     callers: createCallers({ ...limits, auth: 'off', trustedProxies: [], limited: () => {} }),
+    limiter: createLocalLimiter(createAllowances()),
     turns: createTurnBudget({ turnBytes: 128 * 1024, waitingBytesMax: bufferedBytesMax }),
     limits,
     signals: signals as unknown as Signals,

@@ -32,6 +32,7 @@ async function storeBacklog(
   gate: GateProcess,
   { count, bytes }: (typeof backlogs)[number],
 ): Promise<ReadonlySet<string>> {
+  writeFileSync(path.join(gate.dataDir, 'headgate.yaml'), 'destinations: {}\n');
   const run = await gate.start();
   const ids = new Set<string>();
   const pad = 'x'.repeat(bytes - 1_000);
@@ -138,7 +139,9 @@ test.each(isLong ? backlogs : [large])(
     await using gate = await prepareGate({ env: { ...settings, ...backlog.env } });
     const ids = await storeBacklog(gate, backlog);
     const crm = receiver.yaml('{ attempts: 100, base: 50ms, cap: 500ms }');
-    const yaml = `destinations:\n  crm:\n${crm.replace('timeout: 1s', 'timeout: 10s')}`;
+    // It is new to the log, which has the backlog already.
+    const settled = crm.replace('timeout: 1s', 'timeout: 10s\n    from: earliest');
+    const yaml = `destinations:\n  crm:\n${settled}`;
     writeFileSync(path.join(gate.dataDir, 'headgate.yaml'), yaml);
     const drained = await drain(gate, () => receiver.taken.size, ids.size);
     expect(drained.longestMs).toBeLessThan(pauseMsMax);

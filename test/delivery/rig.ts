@@ -94,6 +94,7 @@ export function destinationConfig(
     sources: [],
     retry: { attempts: 3, baseMs: 1, capMs: 1 },
     ackWaitMs: 2_000,
+    whenFull: 'aside',
     settings: {},
     ...overrides,
   };

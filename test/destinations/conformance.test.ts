@@ -5,6 +5,8 @@ import { startClickhouseFarSide } from './clickhouse-far-side.ts';
 import { describeDestination, type Ability, type FarSide } from './conformance.ts';
 import { startHttpApiFarSide } from './http-api-far-side.ts';
 import { startMixpanelFarSide } from './mixpanel-far-side.ts';
+import { startNatsFarSide } from './nats-far-side.ts';
+import { startOperatorsNats, type OperatorsNats } from './nats-server.ts';
 import { startParquetFarSide } from './parquet-far-side.ts';
 import { startPostgresFarSide } from './postgres-far-side.ts';
 import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
@@ -14,11 +16,16 @@ import { startSqliteFarSide } from './sqlite-far-side.ts';
 import { startWebhookBatchFarSide, startWebhookFarSide } from './webhook-far-side.ts';
 
 let postgres: PostgresServer;
+let nats: OperatorsNats;
 const postgresMissing = whyNoPostgres();
 beforeAll(async () => {
   if (postgresMissing === undefined) postgres = await startPostgres();
+  nats = await startOperatorsNats();
 });
-afterAll(() => postgres?.close());
+afterAll(async () => {
+  await nats?.[Symbol.asyncDispose]();
+  await postgres?.close();
+});
 
 /** One entry for each entry of the registry. */
 const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
@@ -33,6 +40,7 @@ const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
   rudderstack: startSegmentFarSide,
   posthog: startPosthogFarSide,
   mixpanel: startMixpanelFarSide,
+  nats: () => startNatsFarSide(nats),
 };
 
 /** Types with a run elsewhere: test/kafka needs more than npm, and examples/destination is a module. */
@@ -49,6 +57,7 @@ const abilities: Readonly<Record<string, readonly Ability[]>> = {
   rudderstack: ['lost_answer', 'retry_after'],
   posthog: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
   mixpanel: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
+  nats: ['partial_failure', 'lost_answer'],
 };
 
 test('every registered type runs the suite under its own name', () => {

@@ -12,6 +12,8 @@ import { createAuthenticate } from '../../src/gate/intake/authenticate.ts';
 import type { GateContext } from '../../src/gate/gate-context.ts';
 import type { IncomingBatch } from '../../src/gate/decode/incoming-batch.ts';
 import { createCallers } from '../../src/gate/intake/callers.ts';
+import { createAllowances } from '../../src/gate/limits/allowances.ts';
+import { createLocalLimiter } from '../../src/gate/limits/source-limiter.ts';
 import { createBodyReader } from '../../src/gate/intake/read-body.ts';
 import type { Signals } from '../../src/observability/signals.ts';
 
@@ -60,6 +62,7 @@ export function createFakeContext(): FakeContext {
       accept,
       bodies,
       callers,
+      limiter: createLocalLimiter(createAllowances()),
       turns: { run: (_bytes, work) => work() },
       limits,
       signals,

@@ -50,7 +50,8 @@ describe('docs/operate/metrics.md', () => {
 
   beforeAll(async () => {
     // A metric of webhooks has series where there is a source of them.
-    const hub = '{ provider: github, secret: of-a-test, events: { push: page_viewed } }';
+    const hub =
+      '{ provider: github, secret: of-a-test, events: { push: page_viewed }, limits: { bytes_per_day: 1GiB } }';
     const env = { HEADGATE_DATA_DIR: await mkdtemp(path.join(tmpdir(), 'headgate-metrics-')) };
     // Metrics of quarantine have series where an event is in it, from the start on.
     await using before = await startRealService({ env });

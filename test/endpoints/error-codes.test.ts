@@ -144,6 +144,7 @@ const requestCases: readonly RequestCase[] = [
 const elsewhere: Partial<Record<ErrorCode, string>> = {
   not_stored: 'not-stored.test.ts',
   overloaded: 'not-stored.test.ts',
+  limit_reached: 'test/limits',
   deadline_exceeded: 'not-stored.test.ts',
   request_timeout: 'slow-callers.test.ts',
   shutting_down: 'stop.test.ts',

@@ -183,7 +183,7 @@ test('the start waits for a bucket that cannot be read', async () => {
   const metrics = createMetrics({ sources: [], eventNames: [], destinations: [] });
   const released: (() => Promise<void> | void)[] = [];
   const starting = startKeys({
-    config: { auth: 'keys', keys: [] as readonly WriteKey[] } as Config,
+    config: { auth: 'keys', keys: [] as readonly WriteKey[], limits: {} } as unknown as Config,
     log: log.log,
     metrics,
     signals: createSignals(metrics, createLogger('silent')),

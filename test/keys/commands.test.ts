@@ -111,6 +111,21 @@ test('what cannot be done is said, and no key is made', async () => {
   expect(shown.stderr).not.toContain(ofFile);
 }, 60_000);
 
+test('limits are stated, listed, and said where they differ', async () => {
+  const limits = ['--events-per-second', '5', '--burst', '20', '--bytes-per-day', '1GiB'];
+  const made = await keys('create', '--source', 'kiosk', ...limits);
+  expect(made.code).toBe(0);
+  const stricter = await keys('create', '--source', 'kiosk', '--events-per-second', '2');
+  expect(stricter.stderr).toContain('2 events a second, 2 at once; 1073741824 bytes a day.');
+  const { stdout } = await keys('list', '--source', 'kiosk');
+  expect(stdout).toContain('\t5/s (20 at once), 1073741824 bytes/day\t');
+  expect(stdout).toContain('\t2/s (2 at once)\t');
+  const faulty = await keys('create', '--source', 'kiosk', '--burst', '20');
+  expect(faulty.stderr).toContain('limits.burst is used with limits.events_per_second only');
+  const noSize = await keys('create', '--source', 'kiosk', '--bytes-per-day', 'much');
+  expect(noSize.stderr).toContain('Give a size');
+}, 60_000);
+
 test('doctor names keys that are in use and expire soon', async () => {
   const { stdout: key } = await keys('create', '--source', 'web', '--expires', '13d');
   expect((await track(real.url, key.trimEnd())).status).toBe(202);

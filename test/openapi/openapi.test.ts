@@ -102,6 +102,7 @@ const asking: Readonly<Record<string, Asking>> = {
 /** Statuses that no request here can cause, and the tests that cover them. */
 const elsewhere: Readonly<Record<string, string>> = {
   408: 'test/endpoints/slow-callers.test.ts',
+  429: 'test/limits',
   500: 'stands for what nobody thought of',
 };
 

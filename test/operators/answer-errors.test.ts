@@ -89,7 +89,14 @@ beforeAll(async () => {
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
     events: { destinations: [], delivery: undefined },
     deadLetters: broken(),
-    keys: { editor: broken(), refresh: fails, list: fails, auth: 'keys' },
+    keys: {
+      editor: broken(),
+      refresh: fails,
+      list: fails,
+      auth: 'keys',
+      webhooks: () => [],
+      requestBytesMax: 0,
+    },
     auditRecords: createAuditRecords(log),
     destinations: {
       signals,

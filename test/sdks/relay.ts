@@ -20,7 +20,10 @@ export interface Passed {
   readonly answer: string;
 }
 
-/** Between an SDK and the gate: passes everything on, but for a fault of the first request. */
+/**
+ * Between an SDK and the gate: passes everything on, but for a fault of the first request. Before that,
+ * `useUpLimit` may use up what the source may send, so that the gate refuses it.
+ */
 export interface Relay {
   readonly url: string;
   readonly passed: readonly Passed[];
@@ -31,6 +34,7 @@ export async function startRelay(
   gateUrl: string,
   fault: Scenario['fault'],
   system: System,
+  useUpLimit: () => Promise<void> = async () => {},
 ): Promise<Relay> {
   const passed: Passed[] = [];
   let left = fault === 'none' ? 0 : 1;
@@ -38,10 +42,11 @@ export async function startRelay(
     const body = await bytesOf(call);
     const isFaulty = left > 0;
     if (isFaulty) left -= 1;
+    if (isFaulty && fault === 'limited') await useUpLimit();
     let given = unavailable(system);
-    if (!isFaulty || fault === 'answer lost once') {
+    if (!isFaulty || fault !== 'refused once') {
       const real = await pass(gateUrl, call, body);
-      if (!isFaulty) given = real;
+      if (!isFaulty || fault === 'limited') given = real;
     }
     const { method = '', url = '', headers } = call;
     passed.push({ method, url, headers, body, status: given.status, answer: String(given.body) });

@@ -26,7 +26,7 @@ const programTimeoutMs = 60_000;
 /** Runs the program of an SDK, which makes the calls. */
 export async function runProgram(
   sdk: Sdk,
-  { isGzip, isCaptureV1 }: Scenario,
+  { isGzip, isCaptureV1, fault }: Scenario,
   url: string,
   key: string,
   made: readonly Made[],
@@ -34,7 +34,11 @@ export async function runProgram(
   const [command, ...args] = commandOf(sdk);
   const calls = made.map(({ call, marker, isGood }) => `${call}${isGood ? '' : '!'}=${marker}`);
   const child = spawn(command!, [...args, url, key, isGzip ? 'gzip' : 'plain', ...calls], {
-    env: { ...environmentOf(sdk), ...(isCaptureV1 && { POSTHOG_CAPTURE_MODE: 'v1' }) },
+    env: {
+      ...environmentOf(sdk),
+      ...(isCaptureV1 && { POSTHOG_CAPTURE_MODE: 'v1' }),
+      ...(fault === 'limited' && { SDK_OWN_PACE: '1' }),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: programTimeoutMs,
     killSignal: 'SIGKILL',

@@ -12,7 +12,7 @@ export interface Made {
 export interface Scenario {
   readonly name: string;
   /** What happens to the first request that it sends. */
-  readonly fault: 'none' | 'refused once' | 'answer lost once';
+  readonly fault: 'none' | 'refused once' | 'answer lost once' | 'limited';
   readonly isGzip: boolean;
   /** PostHog's newer protocol, which its SDKs take from their environment. */
   readonly isCaptureV1: boolean;
@@ -54,6 +54,13 @@ const ofEverySdk: readonly Scenario[] = [
     ...plain,
     name: 'answer lost',
     fault: 'answer lost once',
+    isShort: true,
+    made: (_sdk, run) => good(run),
+  },
+  {
+    ...plain,
+    name: 'limited',
+    fault: 'limited',
     isShort: true,
     made: (_sdk, run) => good(run),
   },

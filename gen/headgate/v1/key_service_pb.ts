@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/key_service.proto.
  */
 export const file_headgate_v1_key_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1oZWFkZ2F0ZS92MS9rZXlfc2VydmljZS5wcm90bxILaGVhZGdhdGUudjEi5QMKCFdyaXRlS2V5EgoKAmlkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIOCgZldmVudHMYAyADKAkSKgoFc3RhdGUYBCABKA4yGy5oZWFkZ2F0ZS52MS5Xcml0ZUtleS5TdGF0ZRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAYgASgJEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnJldm9rZWRfYnkYCSABKAkSEAoIcmVwbGFjZXMYCiABKAkSEwoLcmVwbGFjZWRfYnkYCyABKAkSMAoMbGFzdF91c2VkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdpbl9maWxlGA0gASgIEhcKD2V4cGlyaW5nX2luX3VzZRgOIAEoCCJGCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEgwKCElOX0ZPUkNFEAESCwoHRVhQSVJFRBACEgsKB1JFVk9LRUQQAyJfChBDcmVhdGVLZXlSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIOCgZldmVudHMYAiADKAkSKwoIbGlmZXRpbWUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iWQoRQ3JlYXRlS2V5UmVzcG9uc2USIgoDa2V5GAEgASgLMhUuaGVhZGdhdGUudjEuV3JpdGVLZXkSDgoGc2VjcmV0GAIgASgJEhAKCGF1dGhfb2ZmGAMgASgIIl8KD0xpc3RLZXlzUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSFQoNaW5jbHVkZV9lbmRlZBgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJQChBMaXN0S2V5c1Jlc3BvbnNlEiMKBGtleXMYASADKAsyFS5oZWFkZ2F0ZS52MS5Xcml0ZUtleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiSgoQUm90YXRlS2V5UmVxdWVzdBIKCgJpZBgBIAEoCRIqCgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uInAKEVJvdGF0ZUtleVJlc3BvbnNlEiIKA2tleRgBIAEoCzIVLmhlYWRnYXRlLnYxLldyaXRlS2V5Eg4KBnNlY3JldBgCIAEoCRInCghyZXBsYWNlZBgDIAEoCzIVLmhlYWRnYXRlLnYxLldyaXRlS2V5Ih4KEFJldm9rZUtleVJlcXVlc3QSCgoCaWQYASABKAkiNwoRUmV2b2tlS2V5UmVzcG9uc2USIgoDa2V5GAEgASgLMhUuaGVhZGdhdGUudjEuV3JpdGVLZXkyuQIKCktleVNlcnZpY2USSgoJQ3JlYXRlS2V5Eh0uaGVhZGdhdGUudjEuQ3JlYXRlS2V5UmVxdWVzdBoeLmhlYWRnYXRlLnYxLkNyZWF0ZUtleVJlc3BvbnNlEkcKCExpc3RLZXlzEhwuaGVhZGdhdGUudjEuTGlzdEtleXNSZXF1ZXN0Gh0uaGVhZGdhdGUudjEuTGlzdEtleXNSZXNwb25zZRJKCglSb3RhdGVLZXkSHS5oZWFkZ2F0ZS52MS5Sb3RhdGVLZXlSZXF1ZXN0Gh4uaGVhZGdhdGUudjEuUm90YXRlS2V5UmVzcG9uc2USSgoJUmV2b2tlS2V5Eh0uaGVhZGdhdGUudjEuUmV2b2tlS2V5UmVxdWVzdBoeLmhlYWRnYXRlLnYxLlJldm9rZUtleVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch1oZWFkZ2F0ZS92MS9rZXlfc2VydmljZS5wcm90bxILaGVhZGdhdGUudjEi3gQKCFdyaXRlS2V5EgoKAmlkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIOCgZldmVudHMYAyADKAkSKgoFc3RhdGUYBCABKA4yGy5oZWFkZ2F0ZS52MS5Xcml0ZUtleS5TdGF0ZRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAYgASgJEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnJldm9rZWRfYnkYCSABKAkSEAoIcmVwbGFjZXMYCiABKAkSEwoLcmVwbGFjZWRfYnkYCyABKAkSMAoMbGFzdF91c2VkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdpbl9maWxlGA0gASgIEhcKD2V4cGlyaW5nX2luX3VzZRgOIAEoCBIsCgZsaW1pdHMYDyABKAsyHC5oZWFkZ2F0ZS52MS5Xcml0ZUtleS5MaW1pdHMaSQoGTGltaXRzEhkKEWV2ZW50c19wZXJfc2Vjb25kGAEgASgFEg0KBWJ1cnN0GAIgASgFEhUKDWJ5dGVzX3Blcl9kYXkYAyABKAMiRgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIMCghJTl9GT1JDRRABEgsKB0VYUElSRUQQAhILCgdSRVZPS0VEEAMijQEKEENyZWF0ZUtleVJlcXVlc3QSDgoGc291cmNlGAEgASgJEg4KBmV2ZW50cxgCIAMoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCgZsaW1pdHMYBCABKAsyHC5oZWFkZ2F0ZS52MS5Xcml0ZUtleS5MaW1pdHMiagoRQ3JlYXRlS2V5UmVzcG9uc2USIgoDa2V5GAEgASgLMhUuaGVhZGdhdGUudjEuV3JpdGVLZXkSDgoGc2VjcmV0GAIgASgJEhAKCGF1dGhfb2ZmGAMgASgIEg8KB3dhcm5pbmcYBCABKAkiXwoPTGlzdEtleXNSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIVCg1pbmNsdWRlX2VuZGVkGAIgASgIEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIlAKEExpc3RLZXlzUmVzcG9uc2USIwoEa2V5cxgBIAMoCzIVLmhlYWRnYXRlLnYxLldyaXRlS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJKChBSb3RhdGVLZXlSZXF1ZXN0EgoKAmlkGAEgASgJEioKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24icAoRUm90YXRlS2V5UmVzcG9uc2USIgoDa2V5GAEgASgLMhUuaGVhZGdhdGUudjEuV3JpdGVLZXkSDgoGc2VjcmV0GAIgASgJEicKCHJlcGxhY2VkGAMgASgLMhUuaGVhZGdhdGUudjEuV3JpdGVLZXkiHgoQUmV2b2tlS2V5UmVxdWVzdBIKCgJpZBgBIAEoCSI3ChFSZXZva2VLZXlSZXNwb25zZRIiCgNrZXkYASABKAsyFS5oZWFkZ2F0ZS52MS5Xcml0ZUtleTK5AgoKS2V5U2VydmljZRJKCglDcmVhdGVLZXkSHS5oZWFkZ2F0ZS52MS5DcmVhdGVLZXlSZXF1ZXN0Gh4uaGVhZGdhdGUudjEuQ3JlYXRlS2V5UmVzcG9uc2USRwoITGlzdEtleXMSHC5oZWFkZ2F0ZS52MS5MaXN0S2V5c1JlcXVlc3QaHS5oZWFkZ2F0ZS52MS5MaXN0S2V5c1Jlc3BvbnNlEkoKCVJvdGF0ZUtleRIdLmhlYWRnYXRlLnYxLlJvdGF0ZUtleVJlcXVlc3QaHi5oZWFkZ2F0ZS52MS5Sb3RhdGVLZXlSZXNwb25zZRJKCglSZXZva2VLZXkSHS5oZWFkZ2F0ZS52MS5SZXZva2VLZXlSZXF1ZXN0Gh4uaGVhZGdhdGUudjEuUmV2b2tlS2V5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A write key, without the key itself.
@@ -111,6 +111,14 @@ export type WriteKey = Message<"headgate.v1.WriteKey"> & {
    * @generated from field: bool expiring_in_use = 14;
    */
   expiringInUse: boolean;
+
+  /**
+   * As this key states them. Absent: it has those of the other keys of its source. If those differ, the
+   * strictest value of each limit applies to all.
+   *
+   * @generated from field: headgate.v1.WriteKey.Limits limits = 15;
+   */
+  limits?: WriteKey_Limits | undefined;
 };
 
 /**
@@ -119,6 +127,42 @@ export type WriteKey = Message<"headgate.v1.WriteKey"> & {
  */
 export const WriteKeySchema: GenMessage<WriteKey> = /*@__PURE__*/
   messageDesc(file_headgate_v1_key_service, 0);
+
+/**
+ * What the source may send, with all of its keys and over all gates. Each limit is 0 if there is none.
+ *
+ * @generated from message headgate.v1.WriteKey.Limits
+ */
+export type WriteKey_Limits = Message<"headgate.v1.WriteKey.Limits"> & {
+  /**
+   * At most 1,000,000.
+   *
+   * @generated from field: int32 events_per_second = 1;
+   */
+  eventsPerSecond: number;
+
+  /**
+   * How many events may come at once after a pause, at most 10,000,000. Only with events_per_second; 0 in a
+   * request: the events of one second.
+   *
+   * @generated from field: int32 burst = 2;
+   */
+  burst: number;
+
+  /**
+   * Bytes of requests, inflated, from midnight to midnight UTC. At least limits.request_bytes_max of the gate.
+   *
+   * @generated from field: int64 bytes_per_day = 3;
+   */
+  bytesPerDay: bigint;
+};
+
+/**
+ * Describes the message headgate.v1.WriteKey.Limits.
+ * Use `create(WriteKey_LimitsSchema)` to create a new message.
+ */
+export const WriteKey_LimitsSchema: GenMessage<WriteKey_Limits> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_key_service, 0, 0);
 
 /**
  * @generated from enum headgate.v1.WriteKey.State
@@ -180,6 +224,13 @@ export type CreateKeyRequest = Message<"headgate.v1.CreateKeyRequest"> & {
    * @generated from field: google.protobuf.Duration lifetime = 3;
    */
   lifetime?: Duration | undefined;
+
+  /**
+   * Of the source. Absent: those of its other keys, or none.
+   *
+   * @generated from field: headgate.v1.WriteKey.Limits limits = 4;
+   */
+  limits?: WriteKey_Limits | undefined;
 };
 
 /**
@@ -211,6 +262,13 @@ export type CreateKeyResponse = Message<"headgate.v1.CreateKeyResponse"> & {
    * @generated from field: bool auth_off = 3;
    */
   authOff: boolean;
+
+  /**
+   * Says which limits apply if those of this key differ from those of other keys of its source. Else empty.
+   *
+   * @generated from field: string warning = 4;
+   */
+  warning: string;
 };
 
 /**
@@ -315,7 +373,7 @@ export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*
  */
 export type RotateKeyResponse = Message<"headgate.v1.RotateKeyResponse"> & {
   /**
-   * The new key: same source and events, and the same lifetime from now on.
+   * The new key: same source, events and limits, and the same lifetime from now on.
    *
    * @generated from field: headgate.v1.WriteKey key = 1;
    */

@@ -71,6 +71,8 @@ const defaultPorts: Readonly<Record<string, number>> = {
   'postgresql:': 5432,
 };
 
+const natsPort = 4222;
+
 function placesOf({ settings }: DestinationConfig, described: DestinationType): Place[] {
   const places: Place[] = [];
   for (const [setting, { type: kind }] of Object.entries(described.settings)) {
@@ -82,6 +84,15 @@ function placesOf({ settings }: DestinationConfig, described: DestinationType): 
         host: hostname.replace(/^\[(.*)\]$/, '$1'),
         port: Number(port) || defaultPorts[protocol]!,
       });
+    } else if (described.type === 'nats' && setting === 'url') {
+      for (const server of value.split(',')) {
+        if (!URL.canParse(server.trim())) continue;
+        const { hostname, port } = new URL(server.trim());
+        places.push({
+          host: hostname.replace(/^\[(.*)\]$/, '$1'),
+          port: Number(port) || natsPort,
+        });
+      }
     } else if (setting === 'brokers') {
       for (const broker of value.split(',')) {
         const at = broker.trim().lastIndexOf(':');

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/config.ts';
 import { StartError } from '../../errors.ts';
+import { wantedTopology } from '../../jetstream/wanted-topology.ts';
 import type { Log } from '../../jetstream/log.ts';
 import {
   accountBytesMax,
@@ -68,13 +69,10 @@ export async function checkStreams(
       'Raise max_payload of the server, or lower limits.event_bytes_max.',
     );
   }
-  const { sizes, checks } = await inspectStreams(log, {
-    dedupWindowMs: config.log.dedupWindowMs,
-    storageBytesMax: config.log.storageBytesMax,
-    rejectedBytesMax: config.rejected.storageBytesMax,
-    replicas: config.durability === 'replicated' ? 3 : 1,
-    keepsSchemas: config.schemasSource === 'registry',
-  });
+  const { sizes, checks } = await inspectStreams(
+    log,
+    wantedTopology(config, config.log.storageBytesMax),
+  );
   reportChecks(findings, config, checks);
   let limits = 0;
   for (const size of sizes) {

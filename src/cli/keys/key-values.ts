@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
 import { eventGlobPattern, keyIdPattern, sourcePattern } from '../../config/write-key.ts';
-import { parseDuration } from '../../config/units.ts';
+import { parseBytes, parseDuration } from '../../config/units.ts';
 import { StartError } from '../../errors.ts';
 
 export function readSource(text: string): string {
@@ -26,6 +26,19 @@ export function readKeyId(text: string): string {
   throw new StartError(
     'This is not the id of a write key, which has 12 hex digits: headgate keys list.',
   );
+}
+
+/** A limit. The gate checks its bounds. */
+export function readCount(text: string): number {
+  if (/^[1-9]\d{0,7}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Give a whole number from 1 to 99999999.');
+}
+
+/** Reads `20GiB` to bytes. */
+export function readSize(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes !== undefined && bytes > 0) return bytes;
+  throw new InvalidArgumentError('Give a size: 512MiB, 20GiB.');
 }
 
 /** Reads `24h`, or `0`, to ms. */

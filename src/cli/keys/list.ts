@@ -58,7 +58,18 @@ export async function listKeys(
   return found;
 }
 
-const headings = ['id', 'source', 'events', 'state', 'created', 'by', 'ends', 'last used', 'notes'];
+const headings = [
+  'id',
+  'source',
+  'events',
+  'state',
+  'created',
+  'by',
+  'ends',
+  'last used',
+  'limits',
+  'notes',
+];
 
 const stateNames: Readonly<Record<number, string>> = {
   [State.STATE_UNSPECIFIED]: '',
@@ -83,6 +94,19 @@ function rowOf(key: WriteKey): string[] {
     key.createdBy,
     timeText(key.revokedAt ?? key.expiresAt, 'never'),
     timeText(key.lastUsedAt, 'never').replace(':00.000Z', 'Z'),
+    limitsText(key.limits),
     notes.filter((note) => note !== '').join(', '),
   ];
+}
+
+/** `500/s (2000 at once), 21474836480 bytes/day`; empty: this key states none. */
+function limitsText(limits: WriteKey['limits']): string {
+  if (limits === undefined) return '';
+  const { eventsPerSecond, burst, bytesPerDay } = limits;
+  return [
+    eventsPerSecond === 0 ? '' : `${eventsPerSecond}/s (${burst} at once)`,
+    bytesPerDay === 0n ? '' : `${bytesPerDay} bytes/day`,
+  ]
+    .filter((text) => text !== '')
+    .join(', ');
 }

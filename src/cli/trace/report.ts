@@ -119,6 +119,10 @@ function stateRow(fate: DestinationFate, received: number, nowMs: number): Row {
       return row(
         `waiting: ${fate.ahead.toLocaleString('en')} ahead of it, for ${span(nowMs - received)} so far${why}${probe}`,
       );
+    case State.ASIDE:
+      return row(
+        `aside: moved out of the full log, at most ${fate.ahead.toLocaleString('en')} ahead of it, for ${span(nowMs - received)} so far${why}${probe}`,
+      );
     case State.IN_WORK:
       return row(`in work: a worker has it${why}${probe}`);
     case State.RETRYING: {

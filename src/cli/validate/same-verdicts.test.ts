@@ -12,6 +12,8 @@ import {
   createAcceptEvents,
   type AcceptEvents,
 } from '../../gate/accept/accept-events.ts';
+import { createAllowances } from '../../gate/limits/allowances.ts';
+import { createLocalLimiter } from '../../gate/limits/source-limiter.ts';
 import { createAdmission } from '../../gate/intake/admission.ts';
 import {
   restBatchEndpoint,
@@ -84,6 +86,7 @@ beforeAll(async () => {
     },
     reject: (_event, callback) => callback(undefined),
     readStored: () => Promise.resolve(undefined),
+    limiter: createLocalLimiter(createAllowances()),
     admission: createAdmission({ inFlightEventsMax: 1000, waitMs: 1000 }),
     signals: { eventPublished: () => {}, eventValidated: () => {} } as unknown as Signals,
     eventBytesMax,

@@ -67,6 +67,7 @@ function buildDestination(raw: RawDestination, faults: string[]): DestinationCon
       maxAgeMs: common['retry.max_age'],
     },
     ackWaitMs: common.ack_wait,
+    whenFull: common.when_full,
     settings: ownSettings(table.values),
   };
 }

@@ -1,6 +1,7 @@
 import type { WriteKey } from '../config.ts';
 import type { Secret } from '../secret.ts';
 import { type RawKey, keySettings } from '../gather/gather-keys.ts';
+import { buildSourceLimits, type StatedLimits } from './build-source-limits.ts';
 import { readTable } from './table-values.ts';
 import {
   eventGlobPattern,
@@ -9,17 +10,20 @@ import {
   sourcePattern,
 } from '../write-key.ts';
 
-/** Reads the write keys. A source may have several, so that keys can rotate without downtime. */
-export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[] {
+/**
+ * Reads the write keys. A source may have several, so that keys can rotate without downtime. Adds the
+ * limits that they state to `stated`.
+ */
+export function buildKeys(
+  raws: readonly RawKey[],
+  faults: string[],
+  stated: StatedLimits[],
+): WriteKey[] {
   const fromByHash = new Map<string, string>();
   const keys: WriteKey[] = [];
   for (const raw of raws) {
-    const { values, from } = readTable(
-      keySettings,
-      raw.values,
-      (path) => `${raw.from}.${path}`,
-      faults,
-    );
+    const table = readTable(keySettings, raw.values, (path) => `${raw.from}.${path}`, faults);
+    const { values, from } = table;
     const source = values.get('source') as string | undefined;
     const hash = (values.get('hash') as Secret | undefined)?.reveal();
     const events = (values.get('events') ?? []) as readonly string[];
@@ -31,12 +35,13 @@ export function buildKeys(raws: readonly RawKey[], faults: string[]): WriteKey[]
     }
     validateGlobs(events, from('events'), faults);
     if (hash !== undefined) validateHash(hash, from('hash'), fromByHash, faults);
+    const limits = buildSourceLimits(table, faults);
     const expires = values.get('expires') as string | undefined;
     const expiresAtMs =
       expires === undefined ? undefined : readTime(expires, from('expires'), faults);
-    if (source !== undefined && hash !== undefined) {
-      keys.push({ source, hash, events, ...(expiresAtMs !== undefined && { expiresAtMs }) });
-    }
+    if (source === undefined || hash === undefined) continue;
+    if (limits !== undefined) stated.push({ source, limits, from: raw.from });
+    keys.push({ source, hash, events, ...(expiresAtMs !== undefined && { expiresAtMs }) });
   }
   return keys;
 }

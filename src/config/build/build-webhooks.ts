@@ -1,5 +1,6 @@
 import type { RawWebhook } from '../gather/gather-webhooks.ts';
 import type { ValuesOf } from '../setting.ts';
+import { buildSourceLimits, type StatedLimits } from './build-source-limits.ts';
 import { readTable } from './table-values.ts';
 import {
   type WebhookEvent,
@@ -10,12 +11,16 @@ import { webhookLimits, webhookSettings } from '../webhook-settings.ts';
 
 type Values = ValuesOf<typeof webhookSettings>;
 
-/** Reads the sources of webhooks. Adds problems to `faults`, without secrets. */
-export function buildWebhooks(raws: readonly RawWebhook[], faults: string[]): WebhookSource[] {
-  return raws.map((raw) => buildWebhook(raw, faults));
+/** Reads the sources of webhooks. Adds problems to `faults`, without secrets, and limits to `stated`. */
+export function buildWebhooks(
+  raws: readonly RawWebhook[],
+  faults: string[],
+  stated: StatedLimits[],
+): WebhookSource[] {
+  return raws.map((raw) => buildWebhook(raw, faults, stated));
 }
 
-function buildWebhook(raw: RawWebhook, faults: string[]): WebhookSource {
+function buildWebhook(raw: RawWebhook, faults: string[], stated: StatedLimits[]): WebhookSource {
   const table = readTable(webhookSettings, raw.values, (path) => `${raw.from}.${path}`, faults);
   const values = Object.fromEntries(table.values) as unknown as Values;
   const { provider } = values;
@@ -39,6 +44,8 @@ function buildWebhook(raw: RawWebhook, faults: string[]): WebhookSource {
       faults.push(`${table.from(path)}: is for provider hmac only: remove it`);
     }
   }
+  const limits = buildSourceLimits(table, faults);
+  if (limits !== undefined) stated.push({ source: raw.source, limits, from: raw.from });
   return {
     source: raw.source,
     provider,

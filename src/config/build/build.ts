@@ -1,6 +1,7 @@
 import { StartError } from '../../errors.ts';
 import { buildDestinations } from './build-destinations.ts';
 import { buildKeys } from './build-keys.ts';
+import { type StatedLimits, validateSourceLimits } from './build-source-limits.ts';
 import { buildOperators, validateOwnTokens } from './build-operators.ts';
 import { buildWebhooks } from './build-webhooks.ts';
 import type { Config, Limits, WriteKey } from '../config.ts';
@@ -8,6 +9,7 @@ import { deepFreeze } from './freeze.ts';
 import type { RawConfig } from '../gather/gather.ts';
 import { validateRules } from './rules.ts';
 import { type SettingValues, settings } from '../settings.ts';
+import { limitsBySource, type SourceLimits } from '../write-key.ts';
 import { readTable } from './table-values.ts';
 
 /** The second step: reads every value, checks the rules between them, reports all problems at once. */
@@ -16,15 +18,35 @@ export function build(raw: RawConfig): Config {
   const table = readTable(settings, raw.values, (path) => `default: ${path}`, faults);
   // If a value is missing, there is a fault, and the result is not used.
   const values = Object.fromEntries(table.values) as unknown as SettingValues;
-  const keys = buildKeys(raw.keys, faults);
+  const stated: StatedLimits[] = [];
+  const keys = buildKeys(raw.keys, faults, stated);
   const operators = buildOperators(raw.operators, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
-  const webhooks = buildWebhooks(raw.webhooks, faults);
+  const webhooks = buildWebhooks(raw.webhooks, faults, stated);
+  validateSourceLimits(stated, values['limits.request_bytes_max'], faults);
   validateOwnTokens(values, operators, faults);
   const entries = { operators: raw.operators.length };
   if (!raw.fileBroken) validateRules(table, values, entries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
-  return deepFreeze({ ...assemble(values, keys), operators, destinations, webhooks });
+  const limits = limitsBySource(stated);
+  const assembled = assemble(values, withLimits(keys, limits));
+  return deepFreeze({
+    ...assembled,
+    operators,
+    destinations,
+    webhooks: withLimits(webhooks, limits),
+  });
+}
+
+/** Limits belong to the source: each of its entries has them, whichever states them. */
+function withLimits<Entry extends { readonly source: string }>(
+  entries: readonly Entry[],
+  limitsOf: ReadonlyMap<string, SourceLimits>,
+): Entry[] {
+  return entries.map((entry) => {
+    const limits = limitsOf.get(entry.source);
+    return limits === undefined ? entry : { ...entry, limits };
+  });
 }
 
 export function describeFaults(faults: readonly string[]): string {
@@ -75,6 +97,7 @@ function assemble(
       retentionMinMs: retentionMinOf(values),
       dedupWindowMs: values['log.dedup_window'],
       storageBytesMax: values['log.storage_bytes_max'],
+      asideBytesMax: values['log.aside_bytes_max'],
     },
     rejected: {
       retentionMs: values['rejected.retention'],

@@ -1,5 +1,6 @@
 import { type RawValue } from './raw-value.ts';
 import type { Setting } from '../setting.ts';
+import { sourceLimitSettings } from './source-limit-settings.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
 
 /** A write key as found. */
@@ -28,6 +29,7 @@ export const keySettings = {
     defaultText: 'never',
     text: 'From then on the key is refused: a date (`2027-06-30`, at its beginning in UTC) or an RFC 3339 time (`2027-06-30T18:00:00+02:00`).',
   },
+  ...sourceLimitSettings,
 } as const satisfies Record<string, Setting>;
 
 /** The write keys of the file. */

@@ -12,6 +12,8 @@ export interface EventQueue {
    */
   take(eventsMax: number): HeldEvent[];
   takeAll(): HeldEvent[];
+  /** The oldest events that match, from anywhere: at most so many, and `batchBytesMax` or one. */
+  takeMatching(matches: (held: HeldEvent) => boolean, eventsMax: number): HeldEvent[];
   /** Removes an event; false if it is not in the queue. */
   remove(held: HeldEvent): boolean;
   readonly length: () => number;
@@ -54,6 +56,23 @@ export function createEventQueue(bytesMax = batchBytesMax): EventQueue {
       return takeUpTo(end);
     },
     takeAll: () => takeUpTo(events.length),
+    takeMatching: (matches, eventsMax) => {
+      const waiting = events.slice(head);
+      // What was tried has gone to the end of the queue.
+      const oldest = waiting.filter(matches).sort((left, right) => left.sequence - right.sequence);
+      let bytes = 0;
+      const taken = new Set<HeldEvent>();
+      for (const held of oldest.slice(0, eventsMax)) {
+        bytes += held.message.payload.length;
+        if (taken.size > 0 && bytes > bytesMax) break;
+        taken.add(held);
+      }
+      if (taken.size > 0) {
+        events = waiting.filter((held) => !taken.has(held));
+        head = 0;
+      }
+      return [...taken];
+    },
     remove: (held) => {
       const at = events.indexOf(held, head);
       if (at === -1) return false;

@@ -8,12 +8,14 @@ import type { StreamPart } from '../../jetstream/events/stream-parts.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { retryWhileAway } from '../../jetstream/retry-while-away.ts';
 import { openPull, type Pull, type PulledMessage } from '../../jetstream/consume/pull.ts';
+import { AsideMessage } from '../../jetstream/consume/aside/aside-copies.ts';
 import { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { HeldRoom } from './held-room.ts';
 import { consumedStreams, type ConsumedStream } from '../../jetstream/topology.ts';
 import type { Signals } from '../../observability/signals.ts';
 import {
   ackPendingMax,
+  asideAckPendingMax,
   deliveriesMax,
   pullMessagesMax,
   replayAckPendingMax,
@@ -35,39 +37,50 @@ export interface PullReceiver {
   onMessage(message: PulledMessage, stream: DeliveredStream): void;
   /** Receives a delayed event, which may not be due yet. */
   onDelayedCopy(message: DelayedMessage): void;
+  /** Receives an event that was moved aside. */
+  onAsideCopy(message: AsideMessage): void;
 }
 
-/** Pulls for a destination from EVENTS, REPLAY and RETRY, through a durable consumer on each. */
+/** How many messages of each stream the log delivers at once. */
+const pending: Readonly<Record<ConsumedStream, number>> = {
+  EVENTS: ackPendingMax,
+  REPLAY: replayAckPendingMax,
+  RETRY: delayedEventsMax,
+  ASIDE: asideAckPendingMax,
+};
+
+async function ensure(
+  { destinationConfig: config, log }: OpenPullsOptions,
+  stream: ConsumedStream,
+  part: StreamPart,
+): Promise<void> {
+  const start =
+    stream === 'EVENTS' && config.start !== undefined
+      ? (await fixStart(log, config.name, config.start)).start
+      : undefined;
+  await ensureDestinationConsumer(
+    log,
+    stream,
+    config.name,
+    {
+      // -1: the log never gives up a copy, because no advisory would report it.
+      attempts: stream === 'RETRY' || stream === 'ASIDE' ? -1 : deliveriesMax(config.retry),
+      ackWaitMs: config.ackWaitMs,
+      ackPendingMax: pending[stream],
+      whenFull: config.whenFull,
+      start,
+    },
+    part,
+  );
+  if (stream === 'EVENTS') await recordFilter(log, part, config.name, config);
+}
+
+/** Pulls for a destination from EVENTS, REPLAY, RETRY and ASIDE, through a durable consumer on each. */
 export async function openPulls(options: OpenPullsOptions, receiver: PullReceiver): Promise<Pull> {
   const { destinationConfig: config, log, signals, rooms } = options;
   const pulls: Pull[] = [];
   const stop = async (): Promise<void> => {
     await Promise.allSettled(pulls.map((pull) => pull.stop()));
-  };
-  const pending: Readonly<Record<ConsumedStream, number>> = {
-    EVENTS: ackPendingMax,
-    REPLAY: replayAckPendingMax,
-    RETRY: delayedEventsMax,
-  };
-  const ensure = async (stream: ConsumedStream, part: StreamPart): Promise<void> => {
-    const start =
-      stream === 'EVENTS' && config.start !== undefined
-        ? (await fixStart(log, config.name, config.start)).start
-        : undefined;
-    await ensureDestinationConsumer(
-      log,
-      stream,
-      config.name,
-      {
-        // -1: the log never gives up a delayed copy, because no advisory would report it.
-        attempts: stream === 'RETRY' ? -1 : deliveriesMax(config.retry),
-        ackWaitMs: config.ackWaitMs,
-        ackPendingMax: pending[stream],
-        start,
-      },
-      part,
-    );
-    if (stream === 'EVENTS') await recordFilter(log, part, config.name, config);
   };
   const open = (stream: ConsumedStream, part: StreamPart): Promise<Pull> =>
     openPull({
@@ -79,6 +92,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
       room: rooms[stream].room,
       onMessage: (message) => {
         if (stream === 'RETRY') receiver.onDelayedCopy(new DelayedMessage(message));
+        else if (stream === 'ASIDE') receiver.onAsideCopy(new AsideMessage(message));
         else receiver.onMessage(message, stream);
       },
       onTrouble: (text) => signals.trouble(`pulling for ${config.name} from ${stream}`, text),
@@ -93,7 +107,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
     );
     // First all consumers: once messages arrive, these requests would wait behind them.
     for (const { stream, part } of parts) {
-      await retryWhileAway(() => ensure(stream, part), tries);
+      await retryWhileAway(() => ensure(options, stream, part), tries);
     }
     for (const { stream, part } of parts) {
       pulls.push(await retryWhileAway(() => open(stream, part), tries));

@@ -1,7 +1,7 @@
 import type { DestinationConfig } from '../../config/config.ts';
 import { canaryName, isCanarySubject } from '../../event/canary.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
-import type { DelayedMessage } from '../../jetstream/consume/delayed-copies.ts';
+import type { CopiedMessage } from '../../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../../observability/signals.ts';
 import type { PulledMessage } from '../../jetstream/consume/pull.ts';
 import { delayedEventsMax, trustedDeliveriesMax, type HeldFrom } from '../capacity.ts';
@@ -52,15 +52,16 @@ export function createReceiver(parts: ReceiverParts): Receiver {
     onDelayedCopy: (message) => {
       const waitMs = dueTimes.waitMs(message);
       if (waitMs > 0) settler.returnUntilDue(message, waitMs);
-      else take(heldFromRetry(message, rooms.RETRY));
+      else take(heldFromCopy(message, rooms.RETRY));
     },
+    onAsideCopy: (message) => take(heldFromCopy(message, rooms.ASIDE)),
   };
 }
 
-/** The event of a copy in RETRY. */
-function heldFromRetry(message: DelayedMessage, room: HeldRoom): HeldEvent {
+/** The event of a copy in RETRY or ASIDE. */
+function heldFromCopy(message: CopiedMessage, room: HeldRoom): HeldEvent {
   const held = new HeldEvent(message, message.stream, room);
-  held.isDelayedCopy = true;
+  held.isCopy = true;
   held.tries = message.tries;
   return held;
 }

@@ -5,6 +5,7 @@ import { readableForm } from '../../transform/event-form.ts';
 import { openTransformer, type Transformer } from '../../transform/transformer.ts';
 import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
+import { readCloudEvent, structuredCloudEvent } from '../cloudevents/cloudevent.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
 import { openEndpoint, type HttpEndpoint } from '../http-client/endpoint.ts';
 import { createHider } from '../http-client/answers.ts';
@@ -29,6 +30,8 @@ interface Api {
 interface Message {
   readonly eventId: string;
   readonly payload: Uint8Array;
+  /** JSON text, if the body is made of CloudEvents. */
+  readonly cloudEvent: Buffer | undefined;
   readonly bytes: number;
 }
 
@@ -59,7 +62,7 @@ export async function createHttpApiDestination(
   const requests = {
     requestBytesMax,
     requestEventsMax: own.batchEvents,
-    read: readMessage,
+    read: (delivery: Delivery) => readMessage(own, delivery),
     send: (messages: readonly Message[], signal: AbortSignal) => send(api, messages, signal),
   };
   return {
@@ -87,11 +90,15 @@ async function openRenderer(name: string, body: string | undefined) {
   }
 }
 
-function readMessage(delivery: Delivery): Message | string {
+function readMessage({ inCloudEvents }: HttpApiSettings, delivery: Delivery): Message | string {
   const event = readEvent(delivery);
   if (typeof event === 'string') return event;
   const { payload } = delivery;
-  return { eventId: event.eventId, payload, bytes: payload.length + 1 };
+  const parts = inCloudEvents ? readCloudEvent(delivery) : undefined;
+  if (typeof parts === 'string') return parts;
+  const cloudEvent = parts && structuredCloudEvent(parts);
+  const bytes = (cloudEvent ?? payload).length + 1;
+  return { eventId: event.eventId, payload, cloudEvent, bytes };
 }
 
 async function send(
@@ -133,6 +140,7 @@ async function makeRequest(
   if ('missing' in filled) return dead(`the url needs ${filled.missing}, which the event has not`);
   const { path } = filled;
   const inList = own.batchEvents > 1;
+  if (own.inCloudEvents) return { path, body: cloudEventsBody(messages, own) };
   if (renderer === undefined)
     return { path, body: bodyOf(inList ? events : events[0], own.format) };
   const input = inList ? `[${texts.join(',')}]` : texts[0]!;
@@ -141,6 +149,15 @@ async function makeRequest(
   const value = JSON.parse(decoder.decode((result as { payload: Uint8Array }).payload)) as unknown;
   if (own.format === 'text' && typeof value !== 'string') return dead('body: gave no text');
   return { path, body: bodyOf(value, own.format) };
+}
+
+function cloudEventsBody(
+  messages: readonly Message[],
+  { format, batchEvents }: HttpApiSettings,
+): Buffer {
+  const texts = messages.map(({ cloudEvent }) => cloudEvent!.toString());
+  if (format === 'ndjson') return Buffer.from(texts.map((text) => `${text}\n`).join(''));
+  return Buffer.from(batchEvents > 1 ? `[${texts.join(',')}]` : texts[0]!);
 }
 
 /** Numbers of an event that is sent as it is keep their digits. */

@@ -1,4 +1,6 @@
 import { StartError } from '../../errors.ts';
+import { batchedType, structuredType } from '../cloudevents/cloudevent.ts';
+import { readFormat } from '../cloudevents/format.ts';
 import type { DestinationSettings } from '../destination.ts';
 import { readHttpUrl } from '../http-client/endpoint.ts';
 import { parseUrlTemplate, type UrlTemplate } from './url-template.ts';
@@ -13,6 +15,7 @@ export interface HttpApiSettings {
   readonly oauth: OAuthSettings | undefined;
   readonly body: string | undefined;
   readonly format: BodyFormat;
+  readonly inCloudEvents: boolean;
   readonly batchEvents: number;
   readonly isSuccess: (status: number) => boolean;
   readonly isRetry: (status: number) => boolean;
@@ -81,10 +84,21 @@ export function readHttpApiSettings(name: string, settings: DestinationSettings)
   if (unit !== 's' && unit !== 'ms') fail('retry_delay_unit', 'use s or ms');
   const statuses = (setting: string) =>
     parseStatuses(text(setting) ?? '', (fault) => fail(setting, fault));
+  const inCloudEvents = readFormat(name, settings, ['headgate', 'cloudevents']) === 'cloudevents';
+  if (inCloudEvents && text('body') !== undefined) {
+    fail('format', 'a body is set, which says what is sent: take one of them out');
+  }
+  if (inCloudEvents && format === 'text') fail('format', 'set body_format to json or ndjson');
+  const typeOfFormat =
+    inCloudEvents && format === 'json'
+      ? batchEvents > 1
+        ? batchedType
+        : structuredType
+      : formats[format];
   const oauth = readOAuth(name, settings, text, fail);
   const headers = {
     'user-agent': 'Headgate/1',
-    'content-type': text('content_type') ?? formats[format],
+    'content-type': text('content_type') ?? typeOfFormat,
     ...authorization(text, oauth !== undefined, fail),
     ...parseHeaders(text('headers') ?? '', (fault) => fail('headers', fault)),
   };
@@ -98,6 +112,7 @@ export function readHttpApiSettings(name: string, settings: DestinationSettings)
     oauth,
     body: text('body'),
     format,
+    inCloudEvents,
     batchEvents,
     isSuccess: statuses('success_statuses'),
     isRetry: statuses('retry_statuses'),

@@ -1,3 +1,4 @@
+import { formatSetting } from '../cloudevents/format.ts';
 import type { DestinationType } from '../destination.ts';
 import { httpSettings } from '../http-client/settings.ts';
 
@@ -39,6 +40,10 @@ export const httpApiType: DestinationType = {
       type: 'string',
       default: null,
       text: 'A JSONata expression that makes the body from the event, or from the list of events. If unset, the event itself.',
+    },
+    format: {
+      ...formatSetting,
+      text: 'What the body is if `body` is unset. `headgate`: the event; `cloudevents`: a CloudEvent 1.0 in JSON.',
     },
     body_format: {
       type: 'string',

@@ -1,5 +1,6 @@
 import { compatibilityPartitioner, Producer } from '@platformatic/kafka';
 import { deliverInRequests, type MessageOutcome, type RequestOutcome } from '../batch-requests.ts';
+import { readCloudEvent, structuredCloudEvent, structuredType } from '../cloudevents/cloudevent.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
 import { describeKafkaError, validateFailure } from './failure.ts';
 import { readKafkaSettings, type KafkaSettings } from './settings.ts';
@@ -63,7 +64,7 @@ export function createKafkaDestination(name: string, settings: DestinationSettin
   const requests = {
     requestBytesMax,
     requestEventsMax: batchEventsMax,
-    read: (delivery: Delivery) => readRecord(kafka.topic, delivery),
+    read: (delivery: Delivery) => readRecord(kafka.topic, delivery, kafka.format),
     send,
   };
   return {
@@ -110,15 +111,20 @@ interface KafkaRecord {
  * The record of a delivery, or the reason why the event cannot be one. It has the time of its writing and
  * not the event's: a topic deletes by that time, and would take an old event away at once.
  */
-export function readRecord(topic: string, delivery: Delivery): KafkaRecord | string {
+export function readRecord(
+  topic: string,
+  delivery: Delivery,
+  format: KafkaSettings['format'] = 'headgate',
+): KafkaRecord | string {
   const event = readEvent(delivery);
   if (typeof event === 'string') return event;
   const key = Buffer.from(event.eventId);
-  const { payload } = delivery;
-  const value = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const value = valueOf(delivery, format);
+  if (typeof value === 'string') return value;
   const headers = new Map<Buffer, Buffer>();
   let bytes = recordOverheadBytes + topic.length + key.length + value.length;
   const named = {
+    ...(format === 'cloudevents' ? { 'content-type': structuredType } : {}),
     event_id: event.eventId,
     event_name: event.eventName,
     source: event.source,
@@ -131,6 +137,15 @@ export function readRecord(topic: string, delivery: Delivery): KafkaRecord | str
     bytes += name.length + Buffer.byteLength(text) + 8;
   }
   return { key, value, headers, bytes };
+}
+
+function valueOf(delivery: Delivery, format: KafkaSettings['format']): Buffer | string {
+  if (format === 'cloudevents') {
+    const parts = readCloudEvent(delivery);
+    return typeof parts === 'string' ? parts : structuredCloudEvent(parts);
+  }
+  const { payload } = delivery;
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
 /** Never rejects. Partitions are chosen here, as every client of Kafka does, to know their answers. */

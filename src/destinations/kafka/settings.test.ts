@@ -20,6 +20,7 @@ test('settings are read', () => {
     tls: true,
     sasl: { mechanism: 'PLAIN', username: 'gate', password: 'hidden' },
     timeoutMs: 1_000,
+    format: 'headgate',
   });
   const plain = { sasl_mechanism: null, username: null, password: null };
   expect(readKafkaSettings('next', { ...settings, ...plain }).sasl).toBeUndefined();
@@ -33,6 +34,7 @@ test.each([
   [{ topic: '..' }, 'next.topic'],
   [{ topic: 'x'.repeat(250) }, 'next.topic'],
   [{ timeout: 0 }, 'next.timeout'],
+  [{ format: 'avro' }, 'next.format: use one of headgate, cloudevents'],
   [{ sasl_mechanism: 'GSSAPI' }, 'write one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512'],
   [{ sasl_mechanism: null }, 'together, or none of them'],
   [{ password: null }, 'together, or none of them'],

@@ -1,4 +1,5 @@
 import { StartError } from '../../errors.ts';
+import { readFormat } from '../cloudevents/format.ts';
 import type { DestinationSettings } from '../destination.ts';
 
 const mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
@@ -16,6 +17,7 @@ export interface KafkaSettings {
       }
     | undefined;
   readonly timeoutMs: number;
+  readonly format: 'headgate' | 'cloudevents';
 }
 
 /** A name and a port, or an IPv6 address in brackets and a port. */
@@ -53,5 +55,6 @@ export function readKafkaSettings(name: string, settings: DestinationSettings): 
     mechanism === undefined
       ? undefined
       : { mechanism, username: String(username), password: String(password) };
-  return { brokers, topic, tls: settings['tls'] === true, sasl, timeoutMs };
+  const format = readFormat(name, settings, ['headgate', 'cloudevents']);
+  return { brokers, topic, tls: settings['tls'] === true, sasl, timeoutMs, format };
 }

@@ -1,3 +1,4 @@
+import { formatSetting } from '../cloudevents/format.ts';
 import type { DestinationType } from '../destination.ts';
 
 /** A topic of Apache Kafka: kafka.ts. */
@@ -11,6 +12,7 @@ export const kafkaType: DestinationType = {
       text: 'Brokers to ask first: host:port, several with commas between.',
     },
     topic: { type: 'string', text: 'The topic. It is not created here.' },
+    format: formatSetting,
     tls: { type: 'boolean', default: false, text: 'Speak TLS, and verify the certificate.' },
     sasl_mechanism: {
       type: 'string',

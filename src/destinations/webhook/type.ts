@@ -1,3 +1,4 @@
+import { formatSetting } from '../cloudevents/format.ts';
 import type { DestinationType } from '../destination.ts';
 import { httpSettings } from '../http-client/settings.ts';
 
@@ -27,6 +28,7 @@ export const webhookType: DestinationType = {
       max: 1000,
       text: 'Events in a request, at most. 1: each event is a request. Above 1: lists of what has come.',
     },
+    format: formatSetting,
     requests_per_second: {
       type: 'integer',
       default: null,

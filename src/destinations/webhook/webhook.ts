@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { StartError } from '../../errors.ts';
 import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
+import {
+  batchedType,
+  readCloudEvent,
+  structuredCloudEvent,
+  structuredType,
+} from '../cloudevents/cloudevent.ts';
+import { readFormat } from '../cloudevents/format.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
 import { createHider, outcomeOfAnswer, type AnswerReading } from '../http-client/answers.ts';
 import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http-client/endpoint.ts';
@@ -19,6 +26,7 @@ interface Target {
   /** True: requests are lists of events, even of one. */
   readonly inBatches: boolean;
   readonly reading: AnswerReading;
+  readonly inCloudEvents: boolean;
 }
 
 /**
@@ -50,7 +58,8 @@ export function createWebhookDestination(name: string, settings: DestinationSett
     if (outcome.kind === 'retry' && outcome.status === '410') gone = outcome;
     return outcome;
   };
-  const requests = { requestBytesMax, requestEventsMax: batchEventsMax, read: readMessage, send };
+  const read = target.inCloudEvents ? readCloudEventMessage : readMessage;
+  const requests = { requestBytesMax, requestEventsMax: batchEventsMax, read, send };
   return {
     batchEventsMax,
     concurrency: endpoint.concurrency,
@@ -96,6 +105,7 @@ function readTarget(name: string, settings: DestinationSettings, url: URL): Targ
     keys,
     inBatches: Number(settings['batch_events'] ?? 1) > 1,
     reading: { ...webhookReading, hide: createHider(url, secrets) },
+    inCloudEvents: readFormat(name, settings, ['headgate', 'cloudevents']) === 'cloudevents',
   };
 }
 
@@ -105,7 +115,7 @@ async function post(
   messages: readonly Message[],
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const request = target.inBatches ? batchRequest(messages) : messages[0]!;
+  const request = target.inBatches ? batchRequest(messages, target) : messages[0]!;
   const headers = headersOf(target, request);
   const reply = await endpoint.post(target.path, headers, request.body, signal);
   if (reply.kind === 'unanswered') return reply.outcome;
@@ -134,6 +144,15 @@ function readMessage(delivery: Delivery): Message | string {
   return { id, body, bytes: body.length + 1, timestamp, traceparent, correlationId };
 }
 
+/** The message is a CloudEvent in place of a Standard Webhook; it is signed alike. */
+function readCloudEventMessage(delivery: Delivery): Message | string {
+  const parts = readCloudEvent(delivery);
+  if (typeof parts === 'string') return parts;
+  const { eventId: id, timestamp, traceparent, correlationId } = delivery.event();
+  const body = structuredCloudEvent(parts);
+  return { id, body, bytes: body.length + 1, timestamp, traceparent, correlationId };
+}
+
 /** A Standard Webhook is an object with these three; `data` follows. */
 function headOf(type: string, timestamp: string): Buffer {
   const [typeText, timeText] = [JSON.stringify(type), JSON.stringify(timestamp)];
@@ -146,11 +165,12 @@ type SignedRequest = Pick<Message, 'id' | 'body'> & Partial<Message>;
  * Several events in one request. Its id follows from theirs, so that the same request has the same
  * one on every attempt; after a crash events may come in other company, and only their own ids hold.
  */
-function batchRequest(messages: readonly Message[]): SignedRequest {
+function batchRequest(messages: readonly Message[], { inCloudEvents }: Target): SignedRequest {
   const ids = createHash('sha256').update(messages.map(({ id }) => id).join(' '));
-  const head = headOf('batch', messages[0]!.timestamp);
   const list = messages.flatMap(({ body }, index) => [index === 0 ? listStart : comma, body]);
-  const body = Buffer.concat([head, ...list, listEnd, objectEnd]);
+  const body = inCloudEvents
+    ? Buffer.concat([...list, listEnd])
+    : Buffer.concat([headOf('batch', messages[0]!.timestamp), ...list, listEnd, objectEnd]);
   return { id: `batch_${ids.digest('hex').slice(0, 32)}`, body };
 }
 
@@ -160,7 +180,7 @@ function headersOf(target: Target, request: SignedRequest): Record<string, strin
   const { id, body } = request;
   const timestampSeconds = Math.floor(Date.now() / 1000);
   const headers: Record<string, string> = {
-    'content-type': 'application/json',
+    'content-type': contentTypeOf(target),
     'user-agent': 'Headgate-Webhook/1',
     'webhook-id': id,
     'webhook-timestamp': String(timestampSeconds),
@@ -169,6 +189,11 @@ function headersOf(target: Target, request: SignedRequest): Record<string, strin
   addHeader(headers, 'traceparent', request.traceparent);
   addHeader(headers, 'x-correlation-id', request.correlationId);
   return headers;
+}
+
+function contentTypeOf({ inCloudEvents, inBatches }: Target): string {
+  if (!inCloudEvents) return 'application/json';
+  return inBatches ? batchedType : structuredType;
 }
 
 /** Leaves out values that a header cannot carry; the body has them. */

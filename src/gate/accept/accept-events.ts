@@ -6,6 +6,8 @@ import type { Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import type { Admission } from '../intake/admission.ts';
+import type { SourceLimiter } from '../limits/source-limiter.ts';
+import { createLimitedAccept } from './accept-limited.ts';
 import type { Arrival } from './arrival.ts';
 import {
   decideEvent,
@@ -28,13 +30,14 @@ export interface AcceptOptions extends StoreOptions, RejectOptions {
   /** What the log keeps beside each event of a request. Called once a request. */
   readonly arrivalHeaders: (arrival: Arrival) => string;
   readonly admission: Admission;
+  readonly limiter: SourceLimiter;
   readonly signals: Signals;
   readonly eventBytesMax: number;
 }
 
 /**
  * Validates and stores every event of a request. Calls one of the two, once: with a verdict for each
- * event, in order, or with a ServiceError `overloaded`.
+ * event, in order, or with a ServiceError `overloaded` or `limit_reached`.
  */
 export type AcceptEvents = (
   batch: IncomingBatch,
@@ -52,7 +55,10 @@ export function acceptedVerdicts(
   return new Promise((resolve, reject) => accept(batch, arrival, resolve, reject));
 }
 
-/** The path of every endpoint: room in flight, a decision for each event, then keep and count it. */
+/**
+ * The path of every endpoint: the limits of the source, room in flight, a decision for each event,
+ * then keep and count it.
+ */
 export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
   const { admission } = options;
   const acceptAdmitted: AcceptEvents = (batch, arrival, onVerdicts, onError) => {
@@ -63,14 +69,19 @@ export function createAcceptEvents(options: AcceptOptions): AcceptEvents {
       else acceptAll(pending, events);
     } catch (error) {
       // A bug of ours: events before this one may be stored, and the caller has to send all again.
-      admission.leave(events.length);
+      admission.leave(events.length, arrival.producer.source);
       onError(error);
     }
   };
-  return (batch, arrival, onVerdicts, onError) => {
-    const room = admission.enter(batch.events.length);
+  const accept: AcceptEvents = (batch, arrival, onVerdicts, onError) => {
+    const room = admission.enter(batch.events.length, arrival.producer.source);
     if (room === undefined) acceptAdmitted(batch, arrival, onVerdicts, onError);
     else room.then(() => acceptAdmitted(batch, arrival, onVerdicts, onError), onError);
+  };
+  const limited = createLimitedAccept(options, accept);
+  return (batch, arrival, onVerdicts, onError) => {
+    if (arrival.producer.limits === undefined) accept(batch, arrival, onVerdicts, onError);
+    else limited(batch, arrival, onVerdicts, onError);
   };
 }
 
@@ -130,7 +141,7 @@ function finish(pending: PendingBatch, eventName: string, verdict: Verdict): voi
   if (pending.withoutVerdict === 0) answer(pending, verdicts);
 }
 
-function answer({ options, onVerdicts }: PendingBatch, verdicts: Verdict[]): void {
-  options.admission.leave(verdicts.length);
+function answer({ options, producer, onVerdicts }: PendingBatch, verdicts: Verdict[]): void {
+  options.admission.leave(verdicts.length, producer.source);
   onVerdicts(verdicts);
 }

@@ -13,6 +13,11 @@ export interface Arrival {
   readonly rpc: string;
   /** Of the bytes that `IncomingEvent.original` gives. */
   readonly contentType: string;
+  /** Bytes of the message, inflated. Undefined: it came by no endpoint, and counts for no limit. */
+  readonly messageBytes?: number;
+  /** See `EndpointCall`. */
+  readonly sendsAll?: true;
+  readonly sendsOnce?: true;
 }
 
 /** These answer a rejected event of `Track` with an error. */

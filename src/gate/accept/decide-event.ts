@@ -96,7 +96,7 @@ export function validateEvents(rules: DecisionRules, events: readonly IncomingEv
 }
 
 /** Empty where the key is no UUID: such an event is rejected. */
-function eventIdFor(source: string, idempotencyKey: string): string {
+export function eventIdFor(source: string, idempotencyKey: string): string {
   return isUuid(idempotencyKey) ? eventIdOf(source, idempotencyKey) : '';
 }
 

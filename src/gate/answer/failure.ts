@@ -141,7 +141,21 @@ export function base64(bytes: Uint8Array): string {
 }
 
 /** `Retry-After` counts whole seconds. */
-export function retryAfterSeconds(failure: Failure): string | undefined {
-  if (failure.retryAfterMs === undefined) return undefined;
-  return String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000)));
+export function retryAfterSeconds({
+  retryAfterMs,
+}: Pick<Failure, 'retryAfterMs'>): string | undefined {
+  if (retryAfterMs === undefined) return undefined;
+  return String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+}
+
+/**
+ * `Retry-After` of an answer with verdicts: when all events that are `retry` may be sent again. Undefined
+ * if there are none.
+ */
+export function retryAfterOf(verdicts: readonly Verdict[]): string | undefined {
+  let longestMs: number | undefined;
+  for (const { status, retryAfterMs = retryAfterDefaultMs } of verdicts) {
+    if (status === 'retry') longestMs = Math.max(longestMs ?? 0, retryAfterMs);
+  }
+  return retryAfterSeconds({ retryAfterMs: longestMs });
 }

@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.ts';
-import { idempotencyKeyOf, isUuid } from '../../event/event-id.ts';
+import { eventIdOf, idempotencyKeyOf, isUuid } from '../../event/event-id.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { headerOf, mediaTypeOf, reply, traceparentPattern, type Exchange } from '../exchange.ts';
@@ -17,7 +17,7 @@ import { contextWith, flatEvent, VendorMembers, idOf } from '../decode/vendor/ve
 import { nameOfType } from '../decode/vendor/vendor-names.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { textOf } from '../decode/decode-json.ts';
-import { parseJson } from '../decode/exact-json.ts';
+import { parseExactly, parseJson } from '../decode/exact-json.ts';
 import { unpackBody } from '../intake/unpack-body.ts';
 import { answerEvent } from '../answer/event-answer.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
@@ -39,6 +39,7 @@ function translateEvent(sent: JsonObject): Translation {
   const members = new VendorMembers(sent);
   const id = sent['id'];
   if (typeof id === 'string' && isUuid(id)) members.take('id');
+  const own = isFromHeadgate(sent);
   for (const name of ['specversion', 'datacontenttype']) members.take(name);
   const userId = idOf(members.take('userid'));
   const anonymousId = idOf(members.take('anonymousid'));
@@ -54,13 +55,42 @@ function translateEvent(sent: JsonObject): Translation {
     event_name: name,
     user_id: userId ?? subject,
     anonymous_id: anonymousId,
-    idempotency_key: keyOf(id, sent['source']),
+    idempotency_key: own ? members.take('idempotencykey') : keyOf(id, sent['source']),
     occurred_at: members.take('time'),
     schema_version: members.take('schemaversion'),
     properties: isJsonObject(data) ? data : {},
-    context: contextWith(undefined, 'cloudevents', members.rest()),
+    context: contextWith(own ? takeContext(members) : undefined, 'cloudevents', members.rest()),
   });
   return fault === undefined ? { event } : { event, fault };
+}
+
+/**
+ * Written by a Headgate: its id follows from its source and its key. The key is taken over, so that
+ * the event has the same id here if its source is the same.
+ */
+function isFromHeadgate({ id, source, idempotencykey: key }: JsonObject): boolean {
+  return (
+    typeof key === 'string' &&
+    isUuid(key) &&
+    typeof source === 'string' &&
+    /^[\w.-]{1,64}$/.test(source) &&
+    id === eventIdOf(source, key)
+  );
+}
+
+/** An attribute is a text. If it has numbers that a double changes, it stays one, to keep their digits. */
+function takeContext(members: VendorMembers): JsonValue | undefined {
+  const text = members.take('context');
+  try {
+    if (typeof text === 'string' && parseExactly(text) === undefined) {
+      const value = parseJson(text);
+      if (isJsonObject(value)) return value;
+    }
+  } catch {
+    // No JSON: it stays as it was sent.
+  }
+  if (text !== undefined) members.put('context', text);
+  return undefined;
 }
 
 /** The id is required: without one an event is rejected. */
@@ -232,7 +262,7 @@ const single: EndpointCall = {
   codec: 'json',
   contentType: json,
 };
-const batch: EndpointCall = { ...single, rpc: 'BatchTrack' };
+const batch: EndpointCall = { ...single, rpc: 'BatchTrack', sendsAll: true };
 
 export const cloudEventsPath = '/v1/cloudevents';
 

@@ -81,6 +81,54 @@ describe('admission', () => {
     expect(order).toEqual(['next']);
   });
 
+  test('gives the next place to the source that has least in flight', async () => {
+    open(10);
+    admission.enter(10, 'loud');
+    const order: string[] = [];
+    const note = (source: string, name: string) =>
+      admission.enter(2, source)!.then(() => order.push(name));
+    const all = [
+      note('loud', 'loud 1'),
+      note('loud', 'loud 2'),
+      note('quiet', 'quiet 1'),
+      note('quiet', 'quiet 2'),
+    ];
+    // Everything was the loud one's: until both have as much, the other is first.
+    for (let left = 0; left < 4; left += 1) {
+      admission.leave(2, 'loud');
+      await sleep(1);
+    }
+    await Promise.all(all);
+    expect(order).toEqual(['quiet 1', 'quiet 2', 'loud 1', 'loud 2']);
+  });
+
+  test('a source alone may use everything, also beside one that is idle', () => {
+    open(10);
+    admission.enter(1, 'quiet');
+    admission.leave(1, 'quiet');
+    expect(admission.enter(10, 'loud')).toBeUndefined();
+  });
+
+  test('a full waiting room makes room for a source that has less waiting', async () => {
+    open(10);
+    admission.enter(10, 'loud');
+    const order: string[] = [];
+    const waits = (source: string, events: number, name: string) =>
+      Promise.resolve(admission.enter(events, source)).then(
+        () => void order.push(name),
+        (error: { code: string }) => void order.push(`${name} ${error.code}`),
+      );
+    const all = [waits('loud', 5, 'loud 1'), waits('loud', 5, 'loud 2')];
+    all.push(waits('quiet', 4, 'quiet'), waits('loud', 2, 'loud 3'));
+    await sleep(1);
+    // The last of the loud one left for the quiet one, and its next one finds no room.
+    expect(order.toSorted()).toEqual(['loud 2 overloaded', 'loud 3 overloaded']);
+    admission.leave(10, 'loud');
+    await Promise.all(all);
+    // Nothing is in flight now: the one that came first.
+    expect(order.slice(2)).toEqual(['loud 1', 'quiet']);
+  });
+
   test('comes back to empty after any order of coming and going', async () => {
     open(20, 20);
     await Promise.all(

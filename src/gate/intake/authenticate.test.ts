@@ -59,6 +59,21 @@ describe('with keys', () => {
     expect(() => authenticate(headers)).not.toThrow(/hg_checkout/);
   });
 
+  test('gives every key of a source its limits, and the others none', () => {
+    const limits = { eventsPerSecond: 5, burst: 5, bytesPerDay: undefined };
+    const limited = createAuthenticate('keys', [
+      { ...keys[0]!, limits },
+      { source: 'checkout', hash: hashWriteKey('hg_checkout_2'), events: [] },
+      keys[1]!,
+    ]);
+    const limitsOf = (sent: string) => limited({ 'x-write-key': sent }).limits;
+    expect([limitsOf(key), limitsOf('hg_checkout_2'), limitsOf('hg_billing_1')]).toEqual([
+      limits,
+      limits,
+      undefined,
+    ]);
+  });
+
   test('lets a key without globs send every event', () => {
     expect(authenticate({ 'x-write-key': 'hg_billing_1' }).maySend('anything')).toBe(true);
   });

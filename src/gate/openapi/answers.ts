@@ -43,6 +43,7 @@ const anyRequest: readonly ErrorCode[] = [
   'method_not_allowed',
   'request_timeout',
   'overloaded',
+  'limit_reached',
   'shutting_down',
   'internal',
 ];

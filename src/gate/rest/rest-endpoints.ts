@@ -6,6 +6,7 @@ import {
 } from '../decode/decode-json.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { answerEvent } from '../answer/event-answer.ts';
+import { retryAfterOf } from '../answer/failure.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import { countVerdicts, restBatch, type VerdictCounts } from '../answer/verdict-json.ts';
 import { checkContentType, mediaTypeOf, reply, type Exchange } from '../exchange.ts';
@@ -40,7 +41,7 @@ export const restBatchEndpoint: Endpoint = {
   answer: (exchange, _call, verdicts) => {
     const counts = countVerdicts(verdicts);
     const headers: Record<string, string> = { 'content-type': json };
-    if (counts.retry > 0) headers['retry-after'] = '1';
+    if (counts.retry > 0) headers['retry-after'] = retryAfterOf(verdicts)!;
     reply(exchange, batchStatus(counts), headers, restBatch(verdicts, counts));
     return 0;
   },

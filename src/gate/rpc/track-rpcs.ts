@@ -1,5 +1,5 @@
 import type { Verdict } from '../../event/verdict.ts';
-import { failureOfVerdict } from '../answer/failure.ts';
+import { failureOfVerdict, retryAfterOf } from '../answer/failure.ts';
 import { connectBatchResponse, connectTrackResponse } from '../answer/verdict-json.ts';
 import { encodeBatchTrackResponse, encodeTrackResponse } from '../answer/verdict-proto.ts';
 import { decodeBatchJson, decodeTrackConnect } from '../decode/decode-json.ts';
@@ -43,9 +43,13 @@ const batchTrack: TrackRpc = {
       ? decodeBatchJson(message, 'connect', batchEventsMax)
       : decodeBatchProto(message, batchEventsMax),
   run: acceptBatch,
-  encode: (codec, verdicts) => ({
-    message: codec === 'json' ? connectBatchResponse(verdicts) : encodeBatchTrackResponse(verdicts),
-  }),
+  encode: (codec, verdicts) => {
+    const message =
+      codec === 'json' ? connectBatchResponse(verdicts) : encodeBatchTrackResponse(verdicts);
+    // Limited events are the last ones. Their delay stands in the metadata, as with an error.
+    if (verdicts.at(-1)?.retryAfterMs === undefined) return { message };
+    return { message, headers: { 'retry-after': retryAfterOf(verdicts)! } };
+  },
 };
 
 /** By their paths. */

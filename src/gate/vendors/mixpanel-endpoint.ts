@@ -217,6 +217,8 @@ const call: EndpointCall = {
   door: 'mixpanel',
   codec: 'json',
   contentType: json,
+  sendsAll: true,
+  sendsOnce: true,
 };
 
 /** By path, which is Mixpanel's own. Its SDK for Node sends a single event by GET. */

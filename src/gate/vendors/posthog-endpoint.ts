@@ -4,6 +4,7 @@ import type { VendorCallKind } from '../../event/vendor-call.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import type { OwnClock } from '../../event/time/event-time.ts';
 import { readTime } from '../../event/time/time-text.ts';
+import { retryAfterOf } from '../answer/failure.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import { checkContentType, reply } from '../exchange.ts';
 import { answerBatch } from '../answer/vendor-answer.ts';
@@ -283,8 +284,9 @@ const eventsEndpoint: Endpoint = {
     const inOrder = [...verdicts].sort((one, other) => rankOf(one) - rankOf(other));
     const results = inOrder.map((verdict) => [verdict.idempotencyKey, resultOf(verdict)] as const);
     const body = JSON.stringify({ results: Object.fromEntries(results) });
-    const mustRetry = verdicts.some(({ status }) => status === 'retry');
-    reply(exchange, 200, { 'content-type': json, ...(mustRetry && { 'retry-after': '1' }) }, body);
+    const retryAfter = retryAfterOf(verdicts);
+    const headers = { 'content-type': json, ...(retryAfter && { 'retry-after': retryAfter }) };
+    reply(exchange, 200, headers, body);
     return 0;
   },
 };
@@ -304,12 +306,13 @@ function resultOf({ status, error, warnings }: Verdict): object {
 }
 
 const call: EndpointCall = { rpc: 'BatchTrack', door: 'posthog', codec: 'json', contentType: json };
+const batchCall: EndpointCall = { ...call, sendsAll: true };
 
 /** By path, which is PostHog's own, with and without the slash at its end. */
 export const posthogEndpoints: readonly EndpointRow[] = [
-  ['/batch/', batchEndpoint, call],
-  ['/batch', batchEndpoint, call],
-  ['/capture/', batchEndpoint, call],
-  ['/capture', batchEndpoint, call],
+  ['/batch/', batchEndpoint, batchCall],
+  ['/batch', batchEndpoint, batchCall],
+  ['/capture/', batchEndpoint, batchCall],
+  ['/capture', batchEndpoint, batchCall],
   ['/i/v1/analytics/events', eventsEndpoint, call],
 ];

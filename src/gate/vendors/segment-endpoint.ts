@@ -323,7 +323,7 @@ const batchEndpoint: Endpoint = {
   refuse: (exchange, _call, failure) => refuse(exchange, failure),
 };
 
-const call = { door: 'segment', codec: 'json', contentType: json } as const;
+const call = { door: 'segment', codec: 'json', contentType: json, sendsAll: true } as const;
 
 /** Below the prefixes. */
 const rows: readonly EndpointRow[] = [

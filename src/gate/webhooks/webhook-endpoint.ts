@@ -1,4 +1,5 @@
 import type { WebhookSource } from '../../config/webhook-source.ts';
+import type { SourceLimits } from '../../config/write-key.ts';
 import { ServiceError, type ErrorCode } from '../../errors.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import type { WebhookOutcome } from '../../observability/metrics.ts';
@@ -30,22 +31,38 @@ export interface WebhookEntry {
   endpointFor(exchange: Exchange): Endpoint;
 }
 
-/** By the name of the source. `checkOpen` throws while the gate shuts down. */
+/** What the sources of webhooks need of the gate. */
+export interface WebhookParts {
+  /** Throws while the gate shuts down. */
+  readonly checkOpen: () => void;
+  /** The limits of a source, which it shares with write keys. */
+  readonly limitsOf: (source: string) => SourceLimits | undefined;
+}
+
+/** By the name of the source. */
 export function createWebhookEntries(
   sources: readonly WebhookSource[],
   context: GateContext,
-  checkOpen: () => void,
+  parts: WebhookParts,
 ): ReadonlyMap<string, WebhookEntry> {
-  return new Map(sources.map((source) => [source.source, createEntry(source, context, checkOpen)]));
+  return new Map(sources.map((source) => [source.source, createEntry(source, context, parts)]));
 }
 
 /** `POST /v1/webhooks/<source>`: verified, mapped, and from there on an event like any other. */
 function createEntry(
   source: WebhookSource,
   context: GateContext,
-  checkOpen: () => void,
+  { checkOpen, limitsOf }: WebhookParts,
 ): WebhookEntry {
-  const producer = { source: source.source, maySend: () => true, isCanary: false };
+  const producer = {
+    source: source.source,
+    maySend: () => true,
+    isCanary: false,
+    // They change while gates run.
+    get limits() {
+      return limitsOf(source.source);
+    },
+  };
   const verifier = createWebhookVerifier(source);
   const map = createMapWebhook(source);
   const count = (outcome: WebhookOutcome): void =>

@@ -91,8 +91,8 @@ test('callers that have used much share a part of a processor', async () => {
     for (const { reading } of peers) if (!reading.isWaiting) reading.take(some);
     await turn();
   }
-  // A fifth of 500 ms, 20 ms at once, and the first part of each, which costs 5 ms here.
-  expect(log.length * 5).toBeGreaterThan(50);
+  // At most a fifth of 500 ms, 20 ms at once, and the first part of each, which costs 5 ms here.
+  expect(log.length * 5).toBeGreaterThan(20);
   expect(log.length * 5).toBeLessThan(500 / 5 + 20 + 4 * 5 + 20);
 });
 

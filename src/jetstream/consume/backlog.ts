@@ -9,6 +9,8 @@ import { readPartPosition } from './consumer-position.ts';
 export interface Backlog {
   /** The number of messages that are not settled. */
   readonly waiting: number;
+  /** How many of these are in ASIDE. */
+  readonly aside: number;
   /** When the oldest of them was stored: a Unix time in ms; 0 when no message waits. */
   readonly oldestMs: number;
   /** Pull requests that are open now, from workers that can take more. */
@@ -25,10 +27,12 @@ export async function readBacklog(log: Log, destination: string): Promise<Backlo
     ),
   );
   const backlogs = found.flat().filter((one) => one !== undefined);
+  const aside = found[consumedStreams.indexOf('ASIDE')]![0]?.waiting ?? 0;
   if (backlogs.length === 0) return undefined;
   const oldest = backlogs.filter(({ oldestMs }) => oldestMs > 0).map(({ oldestMs }) => oldestMs);
   return {
     waiting: backlogs.reduce((sum, { waiting }) => sum + waiting, 0),
+    aside,
     oldestMs: oldest.length === 0 ? 0 : Math.min(...oldest),
     pulls: backlogs.reduce((sum, { pulls }) => sum + pulls, 0),
   };
@@ -38,7 +42,7 @@ async function readPartBacklog(
   log: Log,
   part: StreamPart,
   destination: string,
-): Promise<Backlog | undefined> {
+): Promise<Omit<Backlog, 'aside'> | undefined> {
   const position = await readPartPosition(log, part, destination);
   if (position === undefined) return undefined;
   const { settledUpTo, subject, pulls } = position;

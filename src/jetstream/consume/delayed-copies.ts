@@ -77,43 +77,21 @@ export function originOfDelayedCopy(message: { header(name: string): string }): 
   };
 }
 
-/**
- * Presents a message of RETRY as the delayed event: with its position, subject and time in the
- * original stream. Settling it settles the copy.
- */
-export class DelayedMessage implements PulledMessage {
+/** An event that is delivered from a copy of it in another stream. Settling it settles the copy. */
+export abstract class CopiedMessage implements PulledMessage {
   readonly #message: PulledMessage;
-  readonly stream: DeliveredStream;
-  readonly subject: string;
-  readonly sequence: number;
-  readonly deliveries: number;
-  readonly tries: number;
-  readonly storedAtMs: number;
-  /** When the attempt is due by the wall clock of the worker that stored the copy. */
-  readonly dueMs: number;
-  /** The delay of the attempt when the copy was stored. */
-  readonly delayMs: number;
-  /** Position and deliveries of the copy itself. */
-  readonly copySequence: number;
-  readonly copyDeliveries: number;
+  abstract readonly stream: DeliveredStream;
+  abstract readonly subject: string;
+  /** The position of the original. */
+  abstract readonly sequence: number;
+  abstract readonly deliveries: number;
+  abstract readonly storedAtMs: number;
+  /** The number of attempts that were not charged before the copy was stored. */
+  abstract readonly tries: number;
   readonly payload: Uint8Array;
 
   constructor(message: PulledMessage) {
-    const number = (name: string): number => Number(message.header(name));
     this.#message = message;
-    this.stream = message.header(header.stream) === 'REPLAY' ? 'REPLAY' : 'EVENTS';
-    this.subject = message.header(header.subject);
-    this.sequence = number(header.sequence);
-    // The first delivery of the copy only sets its delay; later deliveries count as attempts.
-    this.deliveries = number(header.deliveries) + Math.max(1, message.deliveries - 1);
-    this.tries = number(header.tries);
-    this.storedAtMs = number(header.storedAt);
-    this.dueMs = number(header.due);
-    // Copies of earlier versions name no delay; the log knows when it stored them.
-    const delay = message.header(header.delay);
-    this.delayMs = Math.max(0, delay === '' ? this.dueMs - message.storedAtMs : Number(delay));
-    this.copySequence = message.sequence;
-    this.copyDeliveries = message.deliveries;
     this.payload = message.payload;
   }
 
@@ -135,5 +113,43 @@ export class DelayedMessage implements PulledMessage {
 
   working(): void {
     this.#message.working();
+  }
+}
+
+/**
+ * Presents a message of RETRY as the delayed event: with its position, subject and time in the
+ * original stream.
+ */
+export class DelayedMessage extends CopiedMessage {
+  readonly stream: DeliveredStream;
+  readonly subject: string;
+  readonly sequence: number;
+  readonly deliveries: number;
+  readonly tries: number;
+  readonly storedAtMs: number;
+  /** When the attempt is due by the wall clock of the worker that stored the copy. */
+  readonly dueMs: number;
+  /** The delay of the attempt when the copy was stored. */
+  readonly delayMs: number;
+  /** Position and deliveries of the copy itself. */
+  readonly copySequence: number;
+  readonly copyDeliveries: number;
+
+  constructor(message: PulledMessage) {
+    super(message);
+    const number = (name: string): number => Number(message.header(name));
+    this.stream = message.header(header.stream) === 'REPLAY' ? 'REPLAY' : 'EVENTS';
+    this.subject = message.header(header.subject);
+    this.sequence = number(header.sequence);
+    // The first delivery of the copy only sets its delay; later deliveries count as attempts.
+    this.deliveries = number(header.deliveries) + Math.max(1, message.deliveries - 1);
+    this.tries = number(header.tries);
+    this.storedAtMs = number(header.storedAt);
+    this.dueMs = number(header.due);
+    // Copies of earlier versions name no delay; the log knows when it stored them.
+    const delay = message.header(header.delay);
+    this.delayMs = Math.max(0, delay === '' ? this.dueMs - message.storedAtMs : Number(delay));
+    this.copySequence = message.sequence;
+    this.copyDeliveries = message.deliveries;
   }
 }

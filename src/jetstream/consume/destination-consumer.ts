@@ -1,5 +1,7 @@
 import { AckPolicy, DeliverPolicy, type ConsumerConfig } from '@nats-io/jetstream';
 
+import type { WhenFull } from '../../config/config.ts';
+import type { EventFilter } from '../../event/event-filter.ts';
 import { canaryName } from '../../event/canary.ts';
 import { clientsOf } from '../clients.ts';
 import { partsOf, withParts } from '../events/event-streams.ts';
@@ -7,7 +9,9 @@ import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
 import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { forgetConfirmed } from '../integrity/confirmed-position.ts';
+import { forgetAside } from './aside/clean-aside.ts';
 import { consumerOf } from './consumer-position.ts';
+import { readFilterEras } from './filter-history.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 import { deliverFrom, forgetStart, type StartPosition } from './start-position.ts';
 import { forgetJobEntry } from './lane/job-entry.ts';
@@ -20,14 +24,16 @@ export interface ConsumerOptions {
   readonly ackWaitMs: number;
   /** How many messages may be delivered and unsettled at the same time. */
   readonly ackPendingMax: number;
+  /** Recorded with the consumer: it holds for a destination that is removed, too. */
+  readonly whenFull?: WhenFull;
   /** Where the log begins to deliver events. Default: with the first. */
   readonly start?: StartPosition | undefined;
 }
 
 /**
  * Creates the durable consumer of a destination on a part of a stream, or updates its settings. The
- * log delivers the messages of EVENTS from `start` on, and this destination's messages of REPLAY and
- * RETRY. Rejects when the log cannot be reached.
+ * log delivers the messages of EVENTS from `start` on, and this destination's messages of REPLAY,
+ * RETRY and ASIDE. Rejects when the log cannot be reached.
  */
 export async function ensureDestinationConsumer(
   log: Log,
@@ -42,6 +48,7 @@ export async function ensureDestinationConsumer(
 
 /** In the metadata of a consumer: whose it is. Consumers of earlier versions lack it. */
 const ownerKey = 'headgate-consumer-of';
+const whenFullKey = 'headgate-when-full';
 
 function settingsOf(
   stream: ConsumedStream,
@@ -51,7 +58,10 @@ function settingsOf(
 ): Partial<ConsumerConfig> {
   return {
     durable_name: destination,
-    metadata: { [ownerKey]: destination },
+    metadata: {
+      [ownerKey]: destination,
+      ...(options.whenFull === undefined ? {} : { [whenFullKey]: options.whenFull }),
+    },
     ack_policy: AckPolicy.Explicit,
     // The canary skips heartbeats that are older than its consumer.
     deliver_policy: destination === canaryName ? DeliverPolicy.New : DeliverPolicy.All,
@@ -63,8 +73,7 @@ function settingsOf(
     ...(destination === canaryName && stream === 'EVENTS'
       ? { filter_subject: part.subject(subjects.eventsOf(canaryName, canaryName)) }
       : {}),
-    ...(stream === 'REPLAY' ? { filter_subject: subjects.replay(destination, '>') } : {}),
-    ...(stream === 'RETRY' ? { filter_subject: subjects.retry(destination, '>') } : {}),
+    ...(stream === 'EVENTS' ? {} : { filter_subject: ownSubjects(stream, destination) }),
   };
 }
 
@@ -89,12 +98,55 @@ export async function listConsumingDestinations(log: Log): Promise<string[]> {
   return [...names].sort();
 }
 
+/** The messages of one destination in a stream that several share. */
+export function ownSubjects(
+  stream: Exclude<ConsumedStream, 'EVENTS'>,
+  destination: string,
+): string {
+  const of = {
+    REPLAY: subjects.replay(destination, '>'),
+    RETRY: subjects.retry(destination, '>'),
+    ASIDE: subjects.asideOf(destination),
+  };
+  return of[stream];
+}
+
+/** What was configured when a worker last started; `aside` for consumers of earlier versions. */
+function whenFullOf({ metadata }: Pick<ConsumerConfig, 'metadata'>): WhenFull {
+  return metadata?.[whenFullKey] === 'hold' ? 'hold' : 'aside';
+}
+
+/** What a process needs to know of a consumer of EVENTS whose destination it does not configure. */
+export interface RemovedConsumer {
+  readonly whenFull: WhenFull;
+  /** Whether a worker of another process pulls through it. */
+  readonly hasWorker: boolean;
+  /** The last filter of the destination; undefined if none was recorded. */
+  readonly filter: EventFilter | undefined;
+}
+
+/** Undefined if it is no consumer of a destination. Rejects when the log cannot be reached. */
+export async function readRemovedConsumer(
+  log: Log,
+  part: StreamPart,
+  destination: string,
+): Promise<RemovedConsumer | undefined> {
+  // Consumers of other programs on our streams are not ours to move.
+  if (!(await listConsumingDestinations(log)).includes(destination)) return undefined;
+  const info = await consumerOf(clientsOf(log).manager, part.stream, destination);
+  if (info === undefined) return undefined;
+  return {
+    whenFull: whenFullOf(info.config),
+    hasWorker: info.num_waiting > 0,
+    filter: readFilterEras(info.config).at(-1),
+  };
+}
+
 /** A destination of an earlier version shows by its consumers on REPLAY and RETRY. */
 function isOfDestination(stream: ConsumedStream, name: string, config: ConsumerConfig): boolean {
   if (config.metadata?.[ownerKey] === name) return true;
   if (stream === 'EVENTS') return false;
-  const subject = stream === 'REPLAY' ? subjects.replay(name, '>') : subjects.retry(name, '>');
-  return config.durable_name === name && config.filter_subject === subject;
+  return config.durable_name === name && config.filter_subject === ownSubjects(stream, name);
 }
 
 /**
@@ -113,6 +165,7 @@ export async function deleteDestinationConsumers(log: Log, destination: string):
       }
     });
   }
+  await forgetAside(log, destination);
   await deleteLaneConsumer(log, destination);
   await deleteLaneCopies(log, destination);
   await forgetJobEntry(log, destination);

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
 import { findDeletable, type DeletableOptions, keptMinOf } from './retention/deletable.ts';
 import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';
+import { cleanAside } from './aside/clean-aside.ts';
 import { createAgesByStream, type StreamAges } from './retention/stream-ages.ts';
 
 /** Deletes old messages that every consumer has settled. */
@@ -61,8 +62,9 @@ export function createJanitor(options: JanitorOptions): Janitor {
   let running: Promise<number> | undefined;
   let timer: NodeJS.Timeout | undefined;
   const reported = new Set<string>();
-  // A message of RETRY is a copy, which is useless once it is settled.
-  const retentionOf = (stream: ConsumedStream) => (stream === 'RETRY' ? 0 : options.retentionMs);
+  // A copy is useless once it is settled.
+  const retentionOf = (stream: ConsumedStream) =>
+    stream === 'RETRY' || stream === 'ASIDE' ? 0 : options.retentionMs;
   const agesOf = createAgesByStream();
   const onForgotten = (destination: string, waiting: number): void => {
     if (!reported.has(destination)) options.onForgotten?.(destination, waiting);
@@ -82,6 +84,7 @@ export function createJanitor(options: JanitorOptions): Janitor {
         return inParts;
       });
     }
+    deleted += await cleanAside(options.log);
     return deleted + (await cleanDiscarded(options));
   };
   const run = (): Promise<number> =>

@@ -3,7 +3,7 @@ import { TimeoutError } from '@nats-io/nats-core';
 import { expect, test } from 'vitest';
 
 import { StartError } from '../../errors.ts';
-import { ensureStreams } from './stream-settings.ts';
+import { ensureStreams, streamSettings } from './stream-settings.ts';
 
 const options = { dedupWindowMs: 600_000, storageBytesMax: 2 ** 30, replicas: 3 };
 
@@ -40,3 +40,18 @@ test('the sixth timeout stops the start, and so does any other error at once', a
   );
   expect(refused.asked).toHaveLength(1);
 });
+
+test.each([undefined, 2 ** 29, 2 ** 40])(
+  'the streams together stay within their limit, with %s bytes for ASIDE',
+  (asideBytesMax) => {
+    for (const keepsSchemas of [false, true]) {
+      const settings = streamSettings({ ...options, keepsSchemas, asideBytesMax });
+      const bytes = new Map(settings.map(({ name, max_bytes: max }) => [name, max ?? 0]));
+      const sum = [...bytes.values()].reduce((total, one) => total + one, 0);
+      expect(sum).toBeLessThanOrEqual(options.storageBytesMax);
+      const room = bytes.get('EVENTS_0')! + bytes.get('ASIDE')!;
+      const share = asideBytesMax === undefined ? 0.125 : Math.min(0.75, asideBytesMax / room);
+      expect(bytes.get('ASIDE')! / room).toBeCloseTo(share, 4);
+    }
+  },
+);

@@ -48,6 +48,17 @@ const retries = {
   discard: DiscardPolicy.New,
 } as const;
 
+/** Events of destinations that are away, which have left EVENTS to make room. */
+const aside = {
+  name: 'ASIDE',
+  subjects: ['headgate.aside.>'] as string[],
+  discard: DiscardPolicy.New,
+} as const;
+
+/** The part of the room for events that ASIDE has, and the most that it may be given. */
+const asideShare = 0.125;
+const asideShareMax = 0.75;
+
 /** The locks of dead letters. */
 const claims: StreamSettings = {
   name: 'CLAIMS',
@@ -72,6 +83,16 @@ const ledger = {
   subjects: [subjects.ledger('*', '*')] as string[],
   discard: DiscardPolicy.New,
   max_msgs_per_subject: 1,
+} as const;
+
+/** What gates took of the limits of sources: of each start of a gate the newest report. */
+const limits = {
+  name: 'KV_headgate_limits',
+  subjects: [subjects.limits('*')] as string[],
+  discard: DiscardPolicy.Old,
+  max_msgs_per_subject: 1,
+  // A report is of one day of UTC.
+  max_age: 2 * day,
 } as const;
 
 /** Which events a transform filtered, for reconciliation, which looks back no further. */
@@ -110,6 +131,7 @@ function sizesOf(options: TopologyOptions) {
     advisories: part(0.02, 64 * mebibyte),
     bucket: options.keepsSchemas === true ? part(0.04, 64 * mebibyte) : 0,
     ledger: part(0.01, 16 * mebibyte),
+    limits: part(0.01, 16 * mebibyte),
     filtered: part(0.01, 64 * mebibyte),
     rejected: Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5)),
     audit: part(0.02, 256 * mebibyte),
@@ -127,6 +149,7 @@ function sizesOf(options: TopologyOptions) {
 export function streamSettings(options: TopologyOptions, earlierBytes?: number): StreamSettings[] {
   const sizes = sizesOf(options);
   const { side, bucket } = sizes;
+  const asideBytes = asideBytesOf(sizes.events, options.asideBytesMax);
   const common = {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -134,8 +157,12 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     allow_direct: true,
   };
   return [
-    ...eventStreams(options, sizes.events, earlierBytes).map((one) => ({ ...common, ...one })),
+    ...eventStreams(options, sizes.events - asideBytes, earlierBytes).map((one) => ({
+      ...common,
+      ...one,
+    })),
     { ...common, ...ledger, max_bytes: sizes.ledger },
+    { ...common, ...limits, max_bytes: sizes.limits },
     { ...common, ...auditStream(options), max_bytes: sizes.audit },
     {
       ...common,
@@ -173,12 +200,19 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       duplicate_window: deadDedupWindowMs * 1_000_000,
     },
     { ...common, ...retries, max_bytes: side },
+    { ...common, ...aside, max_bytes: asideBytes },
     { ...common, ...filtered, max_bytes: sizes.filtered },
     { ...common, ...claims, max_bytes: probe },
     { ...common, ...probes, max_bytes: probe },
     ...(bucket === 0 ? [] : [{ ...common, ...schemas, max_bytes: bucket }]),
     { ...common, ...keys, max_bytes: sizes.keys },
   ];
+}
+
+/** A stream without room would be one without a limit. */
+function asideBytesOf(room: number, configured: number | undefined): number {
+  const wanted = configured ?? room * asideShare;
+  return Math.max(1, Math.floor(Math.min(wanted, room * asideShareMax)));
 }
 
 /** The streams that hold the events: partition 0, and the one of an earlier release. */

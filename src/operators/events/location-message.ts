@@ -42,6 +42,7 @@ function timeField(name: 'occurredAt' | 'sentAt', text: string | undefined) {
 
 const states: Readonly<Record<FateKind, State>> = {
   waiting: State.WAITING,
+  aside: State.ASIDE,
   'in work': State.IN_WORK,
   retrying: State.RETRYING,
   delivered: State.DELIVERED,
@@ -79,7 +80,7 @@ export function fateMessage(destination: string, fate: DeliveryFate): Destinatio
   if (related.replayed !== undefined)
     message.replayedAt = timestampFromMs(related.replayed.storedAtMs);
   if (kind === 'dead' || kind === 'discarded') addEnd(message, kind, related);
-  const waits = kind === 'waiting' || kind === 'in work' || kind === 'retrying';
+  const waits = (['waiting', 'aside', 'in work', 'retrying'] as const).some((one) => one === kind);
   if (waits && worker !== undefined && worker.kind !== 'running') {
     message.reason = worker.reason === '' ? worker.kind : `${worker.kind}: ${worker.reason}`;
     if (worker.nextProbeMs !== undefined) message.nextProbe = timestampFromMs(worker.nextProbeMs);

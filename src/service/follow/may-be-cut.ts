@@ -57,9 +57,9 @@ export function mayBeCut(
 }
 
 export function keyEntries(keys: readonly WriteKey[]): FollowedEntry[] {
-  return keys.map(({ hash, source, events, expiresAtMs }) => ({
+  return keys.map(({ hash, source, events, expiresAtMs, limits }) => ({
     id: hash,
-    parts: [{ source, events, expiresAtMs }],
+    parts: [{ source, events, expiresAtMs, limits }],
   }));
 }
 

@@ -32,7 +32,8 @@ export interface ServiceKeys {
   readonly ofLog: Pick<KeyContents, 'keys'>;
   /** All that are not revoked. The same list until one of them changes. */
   readonly notRevoked: () => readonly WriteKey[];
-  useFileKeys(keys: readonly WriteKey[]): void;
+  /** Also the sources of webhooks in force. */
+  useFileKeys(changed: Pick<Config, 'keys' | 'webhooks'>): void;
   readonly forOperators: KeyServiceOptions;
 }
 
@@ -48,7 +49,7 @@ export async function startKeys(parts: KeyParts): Promise<ServiceKeys> {
   const { config, log, signals, lifecycle, takeUsed } = parts;
   const bucket = openKeyBucket(log);
   const contents = createKeyContents();
-  let ofFile = config.keys;
+  let { keys: ofFile, webhooks } = config;
   let notRevoked: readonly WriteKey[] | undefined;
   const onChange = (changes: readonly KeyChange[]): void => {
     notRevoked = undefined;
@@ -78,8 +79,8 @@ export async function startKeys(parts: KeyParts): Promise<ServiceKeys> {
         ...ofFile,
         ...contents.keys().filter(({ revokedAtMs }) => revokedAtMs === undefined),
       ]),
-    useFileKeys: (keys) => {
-      ofFile = keys;
+    useFileKeys: (changed) => {
+      ({ keys: ofFile, webhooks } = changed);
       notRevoked = undefined;
     },
     forOperators: {
@@ -87,6 +88,8 @@ export async function startKeys(parts: KeyParts): Promise<ServiceKeys> {
       refresh: follower.refresh,
       list: () => listKeys(contents, ofFile),
       auth: config.auth,
+      webhooks: () => webhooks,
+      requestBytesMax: config.limits.requestBytesMax,
     },
   };
 }

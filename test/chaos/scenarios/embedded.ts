@@ -16,13 +16,19 @@ import { afterHeal, throughout, type Scenario } from './scenario.ts';
 
 /** More than the small log can hold: 96 MiB for all streams. It is acknowledged if intake goes on. */
 const overfullBytes = 100 * 1024 * 1024;
+/**
+ * Stored, 17 MiB: more than the log of events can hold there (14 MiB), and less than it and ASIDE
+ * (38 MiB) hold together, because none of it is delivered. The destination is tried again after about
+ * the time for which it was away, so that twice as much arrives until then.
+ */
+const overfullAwayBytes = 14 * 1024 * 1024;
 const overfullTimeoutMs = 60_000;
 const largeBytes = 6_000;
 
 /** Until more was acknowledged than the log can hold, or the log takes no more. */
-async function overfill(world: World): Promise<void> {
+async function overfill(world: World, bytes: number): Promise<void> {
   const begun = world.ledger.acknowledged.size;
-  const count = overfullBytes / largeBytes;
+  const count = bytes / largeBytes;
   await waitFor(() => world.ledger.acknowledged.size - begun >= count, overfullTimeoutMs);
 }
 
@@ -122,19 +128,19 @@ export const embeddedScenarios: readonly Scenario[] = [
     logMayDelete: true,
     fillerBytes: largeBytes,
     strike: async (world) => {
-      await overfill(world);
+      await overfill(world, overfullBytes);
       return async () => {};
     },
   },
   {
     name: 'parked-at-full-log',
-    world: 'embedded-small-log',
+    world: 'embedded-small-log-aside',
     bars: { acknowledgement: 'fault', delivery: 'never' },
     logMayDelete: true,
     fillerBytes: largeBytes,
     strike: async (world) => {
       world.receiver.status = 503;
-      await overfill(world);
+      await overfill(world, overfullAwayBytes);
       return async () => {
         world.receiver.status = 204;
       };

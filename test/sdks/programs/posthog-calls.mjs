@@ -6,7 +6,8 @@ const { PostHog } = await loadSdk('posthog-node');
 const posthog = new PostHog(key, {
   host: url,
   flushAt: 100,
-  fetchRetryDelay: 200,
+  // Behind a limit, the SDK's own.
+  ...(process.env.SDK_OWN_PACE === undefined && { fetchRetryDelay: 200 }),
   disableCompression: !isGzip,
 });
 posthog.on?.('error', (error) => {

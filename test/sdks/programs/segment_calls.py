@@ -1,6 +1,7 @@
 """Makes the calls by segment-analytics-python, analytics-python or rudder-sdk-python."""
 import importlib
 import inspect
+import os
 
 from program import Program, order
 
@@ -19,11 +20,12 @@ Client = find_client()
 # Old versions of RudderStack's have no gzip.
 known = inspect.signature(Client.__init__).parameters
 options = {"gzip": program.is_gzip} if "gzip" in known else {}
+if "SDK_OWN_PACE" not in os.environ:
+    options["max_retries"] = 3
 client = Client(
     program.key,
     host=program.url + "/v1/segment",
     on_error=program.on_error,
-    max_retries=3,
     **options,
 )
 for call, marker, is_good in program.calls:

@@ -62,6 +62,7 @@ async fn send(call: &Value) -> Result<Vec<EventResult>, Status> {
         context: request.get("context").map(fields),
         sent_at: request.get("sentAt").map(time),
         validate_only: request["validateOnly"] == true,
+        historical: request["historical"] == true,
     };
     let answer = retried(async || gate.batch_track(within(deadline, batch.clone())).await).await?;
     Ok(answer.into_inner().results)

@@ -106,3 +106,73 @@ test('says of a producer whose body is still on its way that its key has ended',
   ]);
   expect(held.map(({ isEnded }) => isEnded)).toEqual([true, true, true, false]);
 });
+
+describe('the limits of a source', () => {
+  const rate = (eventsPerSecond: number, bytesPerDay?: number) => ({
+    eventsPerSecond,
+    burst: eventsPerSecond,
+    bytesPerDay,
+  });
+  const shop = { source: 'shop' };
+
+  test('are those of the keys of the file and of the log, and of webhooks: the strictest', () => {
+    const ring = createKeyRing(
+      [ofFile('a', { ...shop, limits: rate(10) })],
+      [ofLog('b', { ...shop, limits: rate(5, 4096) }), ofLog('c', shop), ofLog('d')],
+      [{ source: 'shop', limits: rate(7, 2048) }],
+    );
+    const held = ['a', 'b', 'c', 'd'].map((key) => ring.find(key)!.producer.limits);
+    expect(held.slice(0, 3)).toEqual([rate(5, 2048), rate(5, 2048), rate(5, 2048)]);
+    expect(held[3]).toBeUndefined();
+    expect(ring.limitsOf('shop')).toBe(held[0]);
+    expect(ring.limitsOf('log')).toBeUndefined();
+  });
+
+  test('change for producers that are held: a key is made, revoked, gone, or changed in the file', () => {
+    const ring = createKeyRing([ofFile('a', { ...shop, limits: rate(10) })], [ofLog('b', shop)]);
+    const { producer } = ring.find('b')!;
+    const atStart = producer.limits;
+    const strict = ofLog('c', { ...shop, limits: rate(5) });
+    ring.follow([change(strict)]);
+    expect(producer.limits).toEqual(rate(5));
+    ring.follow([change({ ...strict, revokedAtMs: now })]);
+    expect(producer.limits).toEqual(atStart);
+    ring.follow([change(ofLog('d', { ...shop, limits: rate(3) }))]);
+    ring.follow([{ id: ofLog('d').id, key: undefined }]);
+    expect(producer.limits).toEqual(rate(10));
+    ring.useFileKeys([ofFile('a', { ...shop, limits: rate(20) })]);
+    expect(producer.limits).toEqual(rate(20));
+    ring.useFileKeys([], [{ source: 'shop', limits: rate(30) }]);
+    expect(producer.limits).toEqual(rate(30));
+    ring.useFileKeys([]);
+    expect(producer.limits).toBeUndefined();
+  });
+
+  test('stay one object while they stay the same, also when the log is read again', () => {
+    const b = ofLog('b', { ...shop, limits: rate(5) });
+    const ring = createKeyRing([], [b]);
+    const { producer } = ring.find('b')!;
+    const { limits } = producer;
+    ring.follow([change({ ...b }), change(ofLog('c', { ...shop, limits: rate(9) }))]);
+    expect(ring.find('b')!.producer).toBe(producer);
+    expect(ring.find('c')!.producer.limits).toBe(limits);
+  });
+
+  test('end with the key that states them', () => {
+    const ends = ofLog('b', { ...shop, limits: rate(5), expiresAtMs: now + 1_000 });
+    const ring = createKeyRing([ofFile('a', { ...shop, limits: rate(10) })], [ends]);
+    vi.setSystemTime(now + 999);
+    expect(ring.find('a')!.producer.limits).toEqual(rate(5));
+    vi.setSystemTime(now + 1_000);
+    expect(ring.limitsOf('shop')).toEqual(rate(10));
+    expect(ring.find('a')!.producer.limits).toEqual(rate(10));
+  });
+
+  test('are those of the log where a key of the file is also in the log', () => {
+    const ring = createKeyRing(
+      [ofFile('a', { ...shop, limits: rate(10) })],
+      [ofLog('a', { ...shop, limits: rate(50) })],
+    );
+    expect(ring.find('a')!.producer.limits).toEqual(rate(50));
+  });
+});

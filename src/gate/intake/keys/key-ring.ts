@@ -1,6 +1,7 @@
 import type { WriteKey } from '../../../config/config.ts';
-import { hashWriteKey, keyIdOf } from '../../../config/write-key.ts';
+import { hashWriteKey, keyIdOf, type SourceLimits } from '../../../config/write-key.ts';
 import { compileEventGlobs } from '../../../event/glob.ts';
+import { limitsInForce, type LimitedEntry } from './limits-in-force.ts';
 import type { Producer } from './producer.ts';
 
 /** A write key of the log, which operators create and revoke while gates run. */
@@ -31,10 +32,12 @@ export interface HeldKey {
 export interface KeyRing {
   /** Undefined: this gate does not know the key. */
   find(key: string): HeldKey | undefined;
-  /** Replaces the keys of the configuration. */
-  useFileKeys(keys: readonly WriteKey[]): void;
+  /** Replaces the keys of the configuration, and its sources of webhooks, which have limits too. */
+  useFileKeys(keys: readonly WriteKey[], webhooks?: readonly LimitedEntry[]): void;
   /** Applies changes of the keys of the log. */
   follow(changes: readonly RunTimeKeyChange[]): void;
+  /** The limits of a source, over all that states some; the same as its keys have. */
+  limitsOf(source: string): SourceLimits | undefined;
   /** The ids of the keys that were used since the last call. */
   takeUsed(): string[];
 }
@@ -45,17 +48,25 @@ const rememberedMax = 10_000;
 export function createKeyRing(
   fileKeys: readonly WriteKey[],
   runTimeKeys: readonly RunTimeKey[] = [],
+  webhooksAtStart: readonly LimitedEntry[] = [],
 ): KeyRing {
   let ofFile = heldByHash(fileKeys);
+  let webhooks = webhooksAtStart;
   const ofLog = new Map<string, Held>();
   const hashes = new Map<string, string>();
   // Keys are looked up by digest, so the time of a comparison reveals nothing about the key.
   const remembered = new Map<string, Held>();
+  const limits = createRingLimits(
+    () => entriesOf(ofFile, ofLog, webhooks),
+    () => [...ofFile.values(), ...ofLog.values()],
+  );
 
-  const useFileKeys = (keys: readonly WriteKey[]): void => {
+  const useFileKeys: KeyRing['useFileKeys'] = (keys, nextWebhooks = []) => {
     const next = heldByHash(keys, ofFile);
     for (const [hash, held] of ofFile) if (!next.has(hash)) held.producer.isEnded = true;
     ofFile = next;
+    webhooks = nextWebhooks;
+    limits.compute();
     remembered.clear();
   };
   const follow = (changes: readonly RunTimeKeyChange[]): void => {
@@ -72,15 +83,18 @@ export function createKeyRing(
       const inFile = ofFile.get(key.hash);
       if (inFile !== undefined && isRevoked) inFile.producer.isEnded = true;
       next.isUsed = before?.isUsed ?? false;
-      ofLog.set(key.hash, next);
+      // Whoever holds the producer of a key that has not changed goes on to see its limits.
+      ofLog.set(key.hash, before?.made === next.made ? before : next);
       hashes.set(id, key.hash);
     }
+    limits.compute();
     remembered.clear();
   };
   follow(runTimeKeys.map((key) => ({ id: key.id, key })));
 
   return {
     find: (key) => {
+      limits.end();
       const known = remembered.get(key);
       if (known !== undefined) return known;
       const hash = hashWriteKey(key);
@@ -90,6 +104,7 @@ export function createKeyRing(
     },
     useFileKeys,
     follow,
+    limitsOf: limits.of,
     takeUsed: () => {
       const used: string[] = [];
       for (const keys of [ofFile, ofLog]) {
@@ -105,9 +120,48 @@ export function createKeyRing(
 }
 
 interface Held extends HeldKey {
-  readonly producer: Producer & { isEnded: boolean };
+  readonly producer: Producer & { isEnded: boolean; limits: SourceLimits | undefined };
+  /** As the key states them. */
+  readonly stated: SourceLimits | undefined;
   /** Text of what it was made of. */
   readonly made: string;
+}
+
+/** Gives every producer the limits of its source. */
+function createRingLimits(
+  entries: () => Iterable<LimitedEntry>,
+  held: () => Iterable<Pick<Held, 'producer'>>,
+) {
+  let inForce = limitsInForce([], new Map());
+  const compute = (): void => {
+    inForce = limitsInForce(entries(), inForce.bySource);
+    for (const { producer } of held()) producer.limits = inForce.bySource.get(producer.source);
+  };
+  /** Limits end with the key that states them. The clock is read only while there is such a key. */
+  const end = (): void => {
+    if (inForce.untilMs !== Infinity && Date.now() >= inForce.untilMs) compute();
+  };
+  const of = (source: string): SourceLimits | undefined => {
+    end();
+    return inForce.bySource.get(source);
+  };
+  return { compute, end, of };
+}
+
+/** What states limits. Of a key of the file that is also in the log, that of the log counts. */
+function* entriesOf(
+  ofFile: ReadonlyMap<string, Held>,
+  ofLog: ReadonlyMap<string, Held>,
+  webhooks: readonly LimitedEntry[],
+): Iterable<LimitedEntry> {
+  yield* webhooks;
+  for (const keys of [ofLog, ofFile]) {
+    for (const [hash, { producer, stated, endsAtMs }] of keys) {
+      const isReplaced = keys === ofFile && ofLog.has(hash);
+      if (stated === undefined || isReplaced) continue;
+      yield { source: producer.source, limits: stated, endsAtMs };
+    }
+  }
 }
 
 /** Keys that have not changed stay the same objects: `before`. */
@@ -125,9 +179,11 @@ function heldByHash(
 }
 
 function heldKey(key: WriteKey, revokedAtMs: number | undefined): Held {
-  const { source, events, expiresAtMs = Infinity } = key;
+  const { source, events, limits, expiresAtMs = Infinity } = key;
+  const maySend = compileEventGlobs(events);
   return {
-    producer: { source, maySend: compileEventGlobs(events), isCanary: false, isEnded: false },
+    producer: { source, maySend, isCanary: false, isEnded: false, limits },
+    stated: limits,
     // Not when it was revoked: the clock of the gate that wrote it may be ahead of this one's.
     endsAtMs: revokedAtMs === undefined ? expiresAtMs : -Infinity,
     revokedAtMs,

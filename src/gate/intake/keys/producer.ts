@@ -1,3 +1,5 @@
+import type { SourceLimits } from '../../../config/write-key.ts';
+
 /** The sender that a write key identifies. */
 export interface Producer {
   readonly source: string;
@@ -5,6 +7,8 @@ export interface Producer {
   readonly maySend: (eventName: string) => boolean;
   /** True for the heartbeats of the gate itself. */
   readonly isCanary: boolean;
+  /** Of its source, with all of its keys. Undefined: none. They may change while a request waits. */
+  readonly limits?: SourceLimits | undefined;
   /** True once its key is revoked or gone. Undefined where it has no key. */
   readonly isEnded?: boolean;
 }

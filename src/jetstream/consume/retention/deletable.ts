@@ -44,6 +44,10 @@ export interface Deletable {
    * for a configured destination without a consumer.
    */
   readonly heldFrom: ReadonlyMap<string, number>;
+  /** The first message that a consumer has not settled, for each that has one. */
+  readonly unsettledFrom: ReadonlyMap<string, number>;
+  /** The first message that is younger than the retention. */
+  readonly young: number;
 }
 
 /** The stream of an earlier release may become empty; of the others the last message stays. */
@@ -62,9 +66,8 @@ export async function findDeletable(
 ): Promise<Deletable> {
   const { log, retentionMs } = options;
   // Read the consumers before the advisories: an event leaves its consumer first.
-  const heldFrom = await readHeldFrom(part, state.last_seq, options);
+  const { heldFrom, unsettledFrom } = await readHeldFrom(part, state.last_seq, options);
   const unsettled = Math.min(state.last_seq + 1, ...heldFrom.values());
-  if (unsettled <= state.first_seq) return { before: unsettled, heldFrom };
   const keepSinceMs = (options.now?.() ?? steadyTimeMs()) - retentionMs;
   const found = Math.min(ages.foundUpTo(), state.last_seq);
   const young = Math.max(
@@ -73,21 +76,28 @@ export async function findDeletable(
   );
   const givenUp = await firstGivenUp(log, stream, part);
   const before = Math.min(unsettled, young, givenUp, state.last_seq + 1 - keptMinOf(part));
-  return { before, heldFrom };
+  return { before, heldFrom, unsettledFrom, young };
 }
 
 async function readHeldFrom(
   part: StreamPart,
   lastSequence: number,
   options: DeletableOptions,
-): Promise<Map<string, number>> {
+): Promise<Pick<Deletable, 'heldFrom' | 'unsettledFrom'>> {
   const { log, confirmedUpTo } = options;
+  const firstAfter = async (upTo: number, subject: string): Promise<number | undefined> => {
+    // On other streams a consumer sees, and holds back, only the messages of its destination.
+    const next = await readNextIn(log, part, part.sequence(upTo) + 1, subject);
+    const sequence = next && part.sequence(next.sequence);
+    return sequence !== undefined && sequence <= lastSequence ? sequence : undefined;
+  };
   const reportForgotten = async (name: string, waiting: number): Promise<void> => {
     // A consumer of another program holds its messages too, but it is no destination.
     const isDestination = (await listConsumingDestinations(log)).includes(name);
     if (isDestination) options.onForgotten?.(name, waiting);
   };
   const heldFrom = new Map(options.destinations.map((name) => [name, 0]));
+  const unsettledFrom = new Map<string, number>();
   for await (const info of clientsOf(log).manager.consumers.list(part.stream)) {
     // Undelivered heartbeats do not prevent deletion.
     if (info.name === canaryName) continue;
@@ -101,13 +111,13 @@ async function readHeldFrom(
       await reportForgotten(info.name, unsettledCount);
     }
     const upTo = Math.min(confirmed, settledUpTo);
-    // On REPLAY and RETRY a consumer sees, and holds back, only the messages of its destination.
-    const next = await readNextIn(log, part, part.sequence(upTo) + 1, subject);
-    if (next === undefined) continue;
-    const sequence = part.sequence(next.sequence);
-    if (sequence <= lastSequence) heldFrom.set(info.name, sequence);
+    const held = await firstAfter(upTo, subject);
+    if (held !== undefined) heldFrom.set(info.name, held);
+    if (unsettledCount === 0) continue;
+    const next = upTo === settledUpTo ? held : await firstAfter(settledUpTo, subject);
+    if (next !== undefined) unsettledFrom.set(info.name, next);
   }
-  return heldFrom;
+  return { heldFrom, unsettledFrom };
 }
 
 /**

@@ -36,11 +36,36 @@ export interface Stuck {
   readonly full: number;
   /** The destination that holds the oldest event. Undefined if all are too young. */
   readonly destination: string | undefined;
+  /** The destination has taken the event, and it waits to be confirmed there. */
+  readonly isUnconfirmed?: boolean;
+  /** The events of the destination cannot be moved aside: ASIDE is full. */
+  readonly isAsideFull?: boolean;
 }
+
+/** EVENTS runs short of room, and what could be deleted to make room is held. */
+export interface Blocked {
+  readonly part: StreamPart;
+  /** How full the part is, between 0 and 1. */
+  readonly full: number;
+  /** The position in EVENTS up to which events have to go. All of them are old enough. */
+  readonly upTo: number;
+  /** The consumers that have not settled all of these. */
+  readonly unsettled: readonly string[];
+  /** Those that have, but the events are not confirmed at the destination. */
+  readonly unconfirmed: readonly string[];
+}
+
+/**
+ * What becomes of the events of a consumer that blocks: they move, they will if they block longer, or
+ * ASIDE has no room for them. Those of consumers without an entry hold intake.
+ */
+export type Unblocking = ReadonlyMap<string, 'moving' | 'later' | 'full'>;
 
 export interface PressureOptions extends Omit<DeletableOptions, 'retentionMs' | 'onForgotten'> {
   /** Events that are younger stay, however full the log is. */
   readonly retentionMinMs: number;
+  /** Called at every check while events block. Default: they hold intake. */
+  readonly unblock?: (blocked: Blocked) => Unblocking;
   readonly onHeld: (held: HeldEvents) => void;
   /** Called for each cause at most every ten minutes. */
   readonly onStuck: (stuck: Stuck) => void;
@@ -56,6 +81,12 @@ export interface PressureOptions extends Omit<DeletableOptions, 'retentionMs' | 
 /** Above the first share of its size EVENTS is cleaned, down to the second. */
 const pressedFrom = 0.8;
 const relievedAt = 0.7;
+/**
+ * Above this share, what will have to go is looked at already, and confirmed if it is not yet: that
+ * takes seconds, which a small log that fills fast does not have later.
+ */
+const nearFrom = 0.6;
+const nearIntervalMs = 2_000;
 
 /**
  * The part of the events that is deleted at once. Sizes differ, so that only the next look shows
@@ -67,7 +98,7 @@ const stepsMax = 20;
 const heldIntervalMs = 15_000;
 const stuckIntervalMs = 600_000;
 const reachedForMs = 86_400_000;
-/** The pause after a check that has made room: the producers may be fast. */
+/** The pause after a check that has made room, or lets others make it: the producers may be fast. */
 const busyIntervalMs = 200;
 
 /**
@@ -79,6 +110,8 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
   const now = (): number => performance.now();
   const agesOf = createAgesByStream();
   const report = createReports(options, now);
+  const intervalMs = options.intervalMs ?? 1_000;
+  let isSoonDeletable = false;
   let heldAtMs = -Infinity;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
@@ -89,25 +122,29 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
     const info = await streams.info(part.stream);
     const ages = agesOf(part.stream, options.retentionMinMs);
     ages.note(info.state.last_seq);
-    const isPressed = fullness(info) > pressedFrom;
-    if (!isPressed && now() - heldAtMs < heldIntervalMs) return 0;
+    const full = fullness(info);
+    const isPressed = full > pressedFrom;
+    const lookIntervalMs = full > nearFrom ? nearIntervalMs : heldIntervalMs;
+    if (!isPressed && now() - heldAtMs < lookIntervalMs) return 0;
     heldAtMs = now();
     const { retentionMinMs: retentionMs } = options;
-    const deletable = await findDeletable('EVENTS', part, info.state, ages, {
-      ...options,
-      retentionMs,
-    });
+    const wanted = { ...options, retentionMs };
+    const deletable = await findDeletable('EVENTS', part, info.state, ages, wanted);
     options.onHeld(heldOf(info, deletable, earlierBytes));
     const made = isPressed
       ? await makeRoom(options, part, info, deletable.before)
       : { deleted: 0, info };
-    await report(part, deletable, made);
+    const { unblocking, isSoon } =
+      full > nearFrom ? unblock(options, part, made.info, deletable, isPressed) : notBlocked;
+    isSoonDeletable ||= isSoon;
+    await report(part, deletable, made, unblocking);
     return made.deleted;
   };
 
   const checkOnce = (): Promise<number> =>
     withParts(options.log, 'EVENTS', async (parts) => {
       const earlier = await earlierBytesOf(options, parts);
+      isSoonDeletable = false;
       let deleted = 0;
       for (const part of parts) {
         if (part.stream !== earlierStream) deleted += await checkPart(part, earlier);
@@ -126,7 +163,8 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
       if (!isStopped) options.onTrouble(error);
     }
     if (isStopped) return;
-    const delayMs = deleted > 0 ? busyIntervalMs : (options.intervalMs ?? 1_000);
+    const delayMs =
+      deleted > 0 || isSoonDeletable ? Math.min(busyIntervalMs, intervalMs) : intervalMs;
     timer = setTimeout(() => void checkOn(), delayMs);
   };
 
@@ -141,7 +179,7 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
   };
 }
 
-function fullness({ state, config }: StreamInfo): number {
+function fullness({ state, config }: Pick<StreamInfo, 'state' | 'config'>): number {
   return config.max_bytes > 0 ? state.bytes / config.max_bytes : 0;
 }
 
@@ -180,6 +218,38 @@ async function makeRoom(
   return { deleted, info };
 }
 
+const notBlocked = { unblocking: undefined, isSoon: false };
+
+/** `isSoon`: events are being moved or confirmed, and can be deleted then. By sequences, as if all events were of one size. */
+function unblock(
+  options: PressureOptions,
+  part: StreamPart,
+  { state, config }: StreamInfo,
+  { heldFrom, unsettledFrom, young }: Deletable,
+  isPressed: boolean,
+): { readonly unblocking: Unblocking | undefined; readonly isSoon: boolean } {
+  const full = fullness({ state, config });
+  // Before it is short of room: what the next deletion would take.
+  const least = isPressed ? 0 : config.max_bytes * (pressedFrom - relievedAt);
+  const surplus = Math.max(least, state.bytes - config.max_bytes * relievedAt);
+  if (surplus <= 0) return notBlocked;
+  const share = Math.ceil(state.messages * (surplus / state.bytes));
+  const upTo = Math.min(young, state.first_seq + share) - 1;
+  // 0: a destination without a consumer.
+  const within = (from = 0): boolean => from > 0 && from <= upTo;
+  const unsettled = [...unsettledFrom.keys()].filter(
+    (name) => isPressed && within(unsettledFrom.get(name)),
+  );
+  const unconfirmed = [...heldFrom.keys()].filter(
+    (name) => within(heldFrom.get(name)) && !within(unsettledFrom.get(name)),
+  );
+  if (unsettled.length + unconfirmed.length === 0) return notBlocked;
+  const blocked = { part, full, upTo: part.position(upTo), unsettled, unconfirmed };
+  const unblocking = options.unblock?.(blocked);
+  const isSoon = unconfirmed.length > 0 || new Set(unblocking?.values()).has('moving');
+  return { unblocking, isSoon };
+}
+
 /** By sequences, as if all events were of one size. */
 function heldOf(info: StreamInfo, { before, heldFrom }: Deletable, more: number): HeldEvents {
   const { first_seq: first, last_seq: last, bytes } = info.state;
@@ -195,25 +265,43 @@ function heldOf(info: StreamInfo, { before, heldFrom }: Deletable, more: number)
 
 /** Reports what a check has found: a log that is stuck, and the retention that it reaches. */
 function createReports(options: PressureOptions, now: () => number) {
-  const stuckAtMs = new Map<string | undefined, number>();
+  const stuckAtMs = new Map<string, number>();
   let reachedAtMs = -Infinity;
 
-  const reportStuck = (info: StreamInfo, { before, heldFrom }: Deletable): void => {
+  const reportStuck = (
+    info: StreamInfo,
+    { before, heldFrom, unsettledFrom }: Deletable,
+    unblocking: Unblocking | undefined,
+  ): void => {
     const full = fullness(info);
     if (full <= pressedFrom || info.state.first_seq < before) return;
     const oldest = [...heldFrom].toSorted(([, left], [, right]) => left - right)[0];
     const destination = oldest !== undefined && oldest[1] <= before ? oldest[0] : undefined;
-    if (now() - (stuckAtMs.get(destination) ?? -Infinity) < stuckIntervalMs) return;
-    stuckAtMs.set(destination, now());
-    options.onStuck({ full, destination });
+    const unblocked = destination === undefined ? undefined : unblocking?.get(destination);
+    if (unblocked === 'moving' || unblocked === 'later') return;
+    const isUnconfirmed =
+      destination !== undefined &&
+      // 0: it has no consumer yet.
+      heldFrom.get(destination)! > 0 &&
+      (unsettledFrom.get(destination) ?? Infinity) > heldFrom.get(destination)!;
+    const key = `${destination} ${isUnconfirmed} ${unblocked}`;
+    if (now() - (stuckAtMs.get(key) ?? -Infinity) < stuckIntervalMs) return;
+    stuckAtMs.set(key, now());
+    options.onStuck({
+      full,
+      destination,
+      ...(isUnconfirmed && { isUnconfirmed }),
+      ...(unblocked === 'full' && { isAsideFull: true }),
+    });
   };
 
   return async (
     part: StreamPart,
     deletable: Deletable,
     { deleted, info }: MadeRoom,
+    unblocking: Unblocking | undefined,
   ): Promise<void> => {
-    reportStuck(info, deletable);
+    reportStuck(info, deletable, unblocking);
     if (deleted > 0) {
       const oldest = await readNextIn(options.log, part, info.state.first_seq, '>');
       if (oldest === undefined) return;
