@@ -47,8 +47,9 @@ export async function install(sdk: Sdk): Promise<string | undefined> {
       output
         .trim()
         .split('\n')
-        .findLast((line) => /\w/.test(line)) ?? '';
-    return `${[command, ...args].join(' ')}: ${reason.slice(0, 200)}`;
+        // Composer ends with its usage.
+        .findLast((line) => /\w/.test(line) && !line.includes('[--')) ?? '';
+    return `${[command, ...args].join(' ')}: ${reason.trim().slice(0, 200)}`;
   }
   writeFileSync(doneFile(sdk), sourcesOf(sdk));
   return undefined;
