@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { createGroupCommit, syncStreamDescription } from './group-commit.ts';
+import type * as GroupCommitFile from './group-commit.ts';
 
 /*
  * A test cannot observe what a sync covers, so this test replaces `fdatasync` and `fsync` by a
@@ -35,6 +35,18 @@ vi.mock('node:fs', async (importOriginal) => {
   const wrapped = { ...real, fdatasync: wrap('fdatasync'), fsync: wrap('fsync') };
   return { ...wrapped, default: wrapped };
 });
+
+/*
+ * Test files share their modules: the file is loaded again here, with the model, and again by the next test file, without
+ * it.
+ */
+let createGroupCommit: typeof GroupCommitFile.createGroupCommit;
+let syncStreamDescription: typeof GroupCommitFile.syncStreamDescription;
+beforeAll(async () => {
+  vi.resetModules();
+  ({ createGroupCommit, syncStreamDescription } = await import('./group-commit.ts'));
+});
+afterAll(() => void vi.resetModules());
 
 describe('group commit', () => {
   let folder: string;
