@@ -15,7 +15,7 @@ export interface BatchReceiver {
 
 export interface TransformParts {
   readonly name: string;
-  readonly destination: Pick<Destination, 'deliver'>;
+  readonly destination: Pick<Destination, 'deliver' | 'stored'>;
   readonly transformer: Pick<Transformer, 'run'>;
   readonly signals: Pick<Signals, 'eventsTransformed'>;
   /** Records what was filtered, durably. Positions in EVENTS. */
@@ -28,6 +28,7 @@ export interface TransformParts {
  */
 export function transformedDestination(parts: TransformParts): BatchReceiver {
   const { name, destination, transformer, signals, recordFiltered } = parts;
+  const canBeAsked = destination.stored !== undefined;
   return {
     deliver: async (batch, signal) => {
       const results = await transformer.run(batch.map(({ payload }) => payload));
@@ -41,7 +42,8 @@ export function transformedDestination(parts: TransformParts): BatchReceiver {
         if (result.kind === 'failed') outcomes[index] = { kind: 'dead', reason: result.reason };
         else if (result.kind === 'filtered') {
           outcomes[index] = { kind: 'filtered' };
-          filtered.push(originOf(held));
+          // Of one that was delivered before and cannot be asked about, that it was delivered stays true.
+          if (!held.isRedelivered || canBeAsked) filtered.push(originOf(held));
         } else {
           const payload = result.kind === 'changed' ? result.payload : undefined;
           leaving.push({ index, delivery: withPayload(held, payload) });

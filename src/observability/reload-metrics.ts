@@ -75,14 +75,14 @@ export function createReloadSignals(metrics: ReloadMetrics, logger: Logger) {
     reloaded: (what: ReloadPart, counts: ReloadCounts): void => {
       count(what, 'applied');
       countEntries(counts);
-      logger.info({ what, ...counts }, 'a changed file is in force');
+      logger.info({ what, ...shown(counts) }, 'a changed file is in force');
     },
     reloadHeld: (what: ReloadPart, counts: ReloadCounts, holdMs: number): void => {
       count(what, 'held');
       const text =
         'a changed file removes what its end or most of it held, and may be cut: it comes into force ' +
         'if it stays the same for holdMs, and at once with SIGHUP';
-      logger.warn({ what, ...counts, holdMs }, text);
+      logger.warn({ what, ...shown(counts), holdMs }, text);
     },
     reloadFailed: (what: ReloadPart, error: unknown): void => {
       count(what, 'failed');
@@ -91,4 +91,9 @@ export function createReloadSignals(metrics: ReloadMetrics, logger: Logger) {
     restartNeeded: (settings: readonly string[]): void =>
       logger.warn({ settings }, 'these settings have changed: restart to apply'),
   };
+}
+
+/** The logger masks what is called a key: these are numbers of keys. */
+function shown({ key: keys, ...others }: ReloadCounts): object {
+  return { ...(keys !== undefined && { keys }), ...others };
 }

@@ -107,7 +107,6 @@ async function count(
     counts: [...page.counts].map(([eventName, events]) => ({ eventName, count: BigInt(events) })),
     waiting: BigInt(page.leftOut.waiting),
     dead: BigInt(page.leftOut.dead),
-    beforeStart: BigInt(page.leftOut.beforeStart),
     walk: page.walk,
     ...(page.oldestMs !== undefined && { oldest: timestampFromMs(page.oldestMs) }),
     reachesBeyondLog: page.isCut,

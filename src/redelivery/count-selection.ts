@@ -57,7 +57,7 @@ async function countPage(options: CountOptions): Promise<SelectionCounts> {
   const range = await findRange(log, selection);
   const { next, from, upTo } = typeof start === 'object' ? start : { ...range, next: range.from };
   const counts = new Map<string, number>();
-  const leftOut = { waiting: 0, dead: 0, beforeStart: 0 };
+  const leftOut = { waiting: 0, dead: 0 };
   let reached = next - 1;
   let read = 0;
   const pages = selectEvents({ ...options, from: next, upTo, askedEventsMax: readMax });
@@ -66,7 +66,6 @@ async function countPage(options: CountOptions): Promise<SelectionCounts> {
     read += page.read;
     leftOut.waiting += page.leftOut.waiting;
     leftOut.dead += page.leftOut.dead;
-    leftOut.beforeStart += page.leftOut.beforeStart;
     for (const { subject } of page.events) {
       const name = eventNameOf(subject);
       counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -42,11 +42,10 @@ export interface SelectedPage {
   readonly leftOut: LeftOut;
 }
 
-/** Events that are left out: they still wait, are dead letters, or were never for the destination. */
+/** Events that are left out: they still wait, or are dead letters. */
 export interface LeftOut {
   readonly waiting: number;
   readonly dead: number;
-  readonly beforeStart: number;
 }
 
 /** Where a selection lies in the log. */
@@ -169,7 +168,7 @@ function newPage() {
     read: 0,
     events,
     bytes: 0,
-    leftOut: { waiting: 0, dead: 0, beforeStart: 0 },
+    leftOut: { waiting: 0, dead: 0 },
   };
 }
 
@@ -222,7 +221,6 @@ async function readReasons(log: Log, destination: AuditedDestination, from: numb
   return (position: number): keyof LeftOut | undefined => {
     if (position > (positionAt(consumers, position)?.settledUpTo ?? 0)) return 'waiting';
     const fate = snapshot.fateOf(position);
-    if (fate !== undefined) return fate === 'waiting' ? fate : 'dead';
-    return snapshot.isBeforeStart(position) ? 'beforeStart' : undefined;
+    return fate === undefined || fate === 'waiting' ? fate : 'dead';
   };
 }

@@ -64,7 +64,6 @@ describe('headgate redeliver', () => {
       events: { order_completed: 6, cart_viewed: 2 },
       waiting: 0,
       dead: 0,
-      beforeStart: 0,
       reachesBeyondLog: false,
       dryRun: true,
     });

@@ -14,7 +14,6 @@ interface Counts {
   readonly byEvent: ReadonlyMap<string, number>;
   readonly waiting: number;
   readonly dead: number;
-  readonly beforeStart: number;
   /** The last answer, for what is the same in all. */
   readonly last: CountRedeliveryResponse;
 }
@@ -69,7 +68,7 @@ async function countAll(
 ): Promise<Counts> {
   const byEvent = new Map<string, number>();
   const bar = createWalkProgressBar(process.stderr);
-  let [total, waiting, dead, beforeStart] = [0, 0, 0, 0];
+  let [total, waiting, dead] = [0, 0, 0];
   let pageToken = '';
   try {
     for (;;) {
@@ -82,10 +81,9 @@ async function countAll(
       }
       waiting += Number(page.waiting);
       dead += Number(page.dead);
-      beforeStart += Number(page.beforeStart);
       bar.reached(page.walk, `${total.toLocaleString('en')} events counted`);
       pageToken = page.nextPageToken;
-      if (pageToken === '') return { total, byEvent, waiting, dead, beforeStart, last: page };
+      if (pageToken === '') return { total, byEvent, waiting, dead, last: page };
     }
   } finally {
     bar.stop();
@@ -95,7 +93,7 @@ async function countAll(
 /** A destination may take long to say what it holds. */
 const countMsMax = 120_000;
 
-function countLines({ total, byEvent, waiting, dead, beforeStart, last }: Counts): string {
+function countLines({ total, byEvent, waiting, dead, last }: Counts): string {
   const rows = [...byEvent].toSorted(([, left], [, right]) => right - left);
   const width = String(total).length;
   const lines = rows.map(([name, count]) => `  ${String(count).padStart(width)}  ${name}`);
@@ -105,7 +103,6 @@ function countLines({ total, byEvent, waiting, dead, beforeStart, last }: Counts
       `${dead} are left out: they are dead letters, or were discarded: headgate dead replay`,
     );
   }
-  if (beforeStart > 0) lines.push(`${beforeStart} are left out: they are older than its start`);
   if (last.reachesBeyondLog) {
     const oldest = last.oldest === undefined ? undefined : timestampDate(last.oldest).toISOString();
     lines.push(
@@ -117,13 +114,12 @@ function countLines({ total, byEvent, waiting, dead, beforeStart, last }: Counts
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function countsJson({ total, byEvent, waiting, dead, beforeStart, last }: Counts) {
+function countsJson({ total, byEvent, waiting, dead, last }: Counts) {
   return {
     matched: total,
     events: Object.fromEntries(byEvent),
     waiting,
     dead,
-    beforeStart,
     reachesBeyondLog: last.reachesBeyondLog,
   };
 }
