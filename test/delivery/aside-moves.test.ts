@@ -186,8 +186,9 @@ test('kill -9 in the middle of moving loses nothing, and copies nothing twice', 
   const ids: string[] = [];
   const counts: number[] = [];
   for (let kill = 0; kill < 4; kill += 1) {
-    const run = await worker.start();
+    // It begins to move as soon as it runs.
     const before = await countMessages(log, 'ASIDE');
+    const run = await worker.start();
     while ((await infoOf(log, 'EVENTS_0')).state.bytes < config.max_bytes * 0.84) {
       ids.push(...(await publishEvents(log, 50, { properties: kilobytes })));
     }
