@@ -237,7 +237,12 @@ function readPageNow(
           else reject(done.err);
         },
       })
-      .catch(reject);
+      .catch((error: unknown) => {
+        clearTimeout(timer);
+        reject(error as Error);
+      });
+    // Who stops does not wait for a page whose connection is closed.
+    timer.unref();
   });
 }
 
