@@ -11,7 +11,10 @@ export interface BenchAnswers {
   readonly p99Ms: number;
 }
 
-/** The senders of one source: connections that stay open, and are idle between windows. */
+/**
+ * The senders of one source: connections that stay open, and are idle between windows. The gate closes
+ * a connection that is idle for some seconds; the next window then throws.
+ */
 export interface BenchSource {
   /** Every connection sends its next request when the last one is answered. */
   readonly sendAll: (windowMs: number) => Promise<BenchAnswers>;
@@ -59,6 +62,8 @@ export async function openSource(
     };
     begin(next);
     while (performance.now() < deadline || lines.some(({ isBusy }) => isBusy)) {
+      const closed = lines.filter(({ socket }) => socket.closed).length;
+      if (closed > 0) throw new Error(`the gate closed ${closed} of ${lines.length} connections`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     times.sort((one, other) => one - other);
@@ -89,12 +94,14 @@ export async function openSource(
 function startTicks(perSecond: number, windowMs: number, due: number[], lines: readonly Line[]) {
   const began = performance.now();
   let made = 0;
+  let turn = 0;
   const timer = setInterval(() => {
     const now = performance.now();
     const until = Math.min(now - began, windowMs);
     for (; made < (until / 1000) * perSecond; made += 1) due.push(now);
-    for (const line of lines) {
-      if (due.length === 0) break;
+    // In turn, so that no connection is idle for long.
+    for (let tried = 0; tried < lines.length && due.length > 0; tried += 1) {
+      const line = lines[(turn += 1) % lines.length]!;
       if (!line.isBusy) send(line, due.shift()!);
     }
     if (until >= windowMs) clearInterval(timer);
@@ -120,6 +127,7 @@ async function openLine(
   const request = Buffer.concat([Buffer.from(head), body]);
   const socket = net.connect(port, '127.0.0.1');
   socket.setNoDelay(true);
+  socket.on('error', () => {});
   await once(socket, 'connect');
   const offsets = payload.keyOffsets(request);
   let pending: Buffer = Buffer.alloc(0);
