@@ -8,7 +8,8 @@ export interface BenchAnswers {
   readonly answers: number;
   /** Answers that are no 2xx. */
   readonly refused: number;
-  readonly p99Ms: number;
+  /** How long each request took, in ms, sorted. */
+  readonly timesMs: readonly number[];
 }
 
 /**
@@ -67,11 +68,7 @@ export async function openSource(
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     times.sort((one, other) => one - other);
-    return {
-      answers: times.length,
-      refused,
-      p99Ms: times[Math.floor(times.length * 0.99)] ?? Number.NaN,
-    };
+    return { answers: times.length, refused, timesMs: times };
   };
   return {
     sendAll: (windowMs) =>
