@@ -3,6 +3,7 @@ import { ConnectError, type Interceptor } from '@connectrpc/connect';
 import { errorEntry, errorTable, grpcCodeNames, ServiceError } from '../errors.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Signals } from '../observability/signals.ts';
+import { knownOperator } from './access/operator.ts';
 
 /**
  * Wraps every RPC of the operators' port. Only this code turns an error that an RPC throws, also in
@@ -18,7 +19,8 @@ export function answerErrors(signals: Pick<Signals, 'operatorRequestFailed'>): I
       const correlationId = header.get('x-correlation-id') ?? '';
       const { code, error, text } = describeError(thrown, correlationId);
       const rpc = `${service.typeName}/${method.name}`;
-      signals.operatorRequestFailed(rpc, code, correlationId, error);
+      const operator = knownOperator(request)?.name;
+      signals.operatorRequestFailed(rpc, code, correlationId, error, operator);
       return new ConnectError(text, errorEntry(code).grpc);
     };
     try {

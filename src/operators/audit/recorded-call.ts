@@ -92,14 +92,14 @@ export function createRecorder(options: RecorderOptions): OpenCall {
         }
       } catch (error) {
         // What is done is done: its entry says that the outcome is unknown.
-        signals.auditFailed(action, correlationId, error);
+        signals.auditFailed(action, correlationId, error, operator);
         if (!hasBegun && outcome === 'ok') throw error;
       }
     };
     return {
       begin: () =>
         begin().catch((error: unknown) => {
-          signals.auditFailed(action, correlationId, error);
+          signals.auditFailed(action, correlationId, error, operator);
           throw error;
         }),
       end,
