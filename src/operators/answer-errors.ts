@@ -56,7 +56,7 @@ function describeError(thrown: unknown, correlationId: string): DescribedError {
   const error = knownError(thrown);
   if (error !== undefined) {
     const { code, message } = error;
-    return { code, error, text: `${message} ${errorEntry(code).text}` };
+    return { code, error, text: `${cutMessage(message)} ${errorEntry(code).text}` };
   }
   return {
     code: 'internal',
@@ -64,6 +64,18 @@ function describeError(thrown: unknown, correlationId: string): DescribedError {
     // Omits the error's own text, which may quote any data.
     text: `${errorTable.internal.text} Correlation id: ${correlationId}.`,
   };
+}
+
+/**
+ * gRPC sends the text in a trailer, percent-encoded: a character may take 9 bytes, and clients take
+ * 64 KiB of trailers or less.
+ */
+const messageCharactersMax = 4_000;
+
+/** A message may quote what was sent, such as an id of any length. */
+function cutMessage(message: string): string {
+  if (message.length <= messageCharactersMax) return message;
+  return `${message.slice(0, messageCharactersMax).toWellFormed()}…`;
 }
 
 /** The code by which an error that an RPC throws is answered, for its record. */
