@@ -83,6 +83,27 @@ describe('event_time', () => {
     expect(event).toMatchObject({ eventTime: batch.events[0]!['occurred_at'], historical: true });
   });
 
+  test('of an import by NDJSON may be any time, if the query says so', async () => {
+    const occurred_at = at(-20 * year);
+    const send = (query: string) =>
+      fetch(`${vendorGate.gate.url}/v1/batch${query}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${shopKey}` },
+        body: `${JSON.stringify(order({ occurred_at }))}\n`,
+      });
+    const before = (await vendorGate.stored()).length;
+    for (const query of ['?historical=true', '?a=1&historical=true', '?historical=false', '']) {
+      expect((await send(query)).status).toBe(202);
+    }
+    const stored = (await vendorGate.stored()).slice(before);
+    expect(stored.map((event) => event['historical'] ?? false)).toEqual([true, true, false, false]);
+    expect(stored[0]!['eventTime']).toBe(occurred_at);
+    expect(stored[2]!['eventTime']).toBe(stored[2]!['timestamp']);
+    const wrong = await send('?historical=yes');
+    expect(wrong.status).toBe(400);
+    expect(await wrong.text()).toContain('historical\\" in the query must be true or false');
+  });
+
   describe('Segment', () => {
     const call = (fields: object) => ({
       type: 'track',
