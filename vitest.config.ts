@@ -1,4 +1,16 @@
+import { fileURLToPath } from 'node:url';
+
 import { defineConfig } from 'vitest/config';
+
+import { publicModules } from './scripts/build/public-modules.ts';
+
+/** Tests of the examples import `headgate/destination` and others: here the source, not the build. */
+const resolve = {
+  alias: Object.entries(publicModules).map(([name, file]) => ({
+    find: new RegExp(`^headgate/${name}$`),
+    replacement: fileURLToPath(new URL(file, import.meta.url)),
+  })),
+};
 
 /**
  * `unit`: beside the code, no servers, files side by side on all cores. `integration`: the real service,
@@ -9,6 +21,7 @@ export default defineConfig({
   test: {
     projects: [
       {
+        resolve,
         test: {
           name: 'unit',
           include: [
@@ -27,6 +40,7 @@ export default defineConfig({
         },
       },
       {
+        resolve,
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
