@@ -282,4 +282,44 @@ describe('in TypeScript', () => {
     const { stdout } = await run(process.execPath, ['load.js'], { cwd: project.folder });
     expect(stdout).toMatch(/^\d\d delivered\n$/);
   });
+
+  it('a typed function compiles and sends by the client as it is, in both formats', async () => {
+    await headgate(process.execPath, 'codegen', '--lang', 'ts', '--out', 'events');
+    rmSync(path.join(project.folder, 'headgate.yaml'), { force: true });
+    const emit = ['--outDir', 'built', '--strict', '--module', 'nodenext', '--target', 'es2022'];
+    const lib = ['--lib', 'es2022,dom,esnext.disposable', '--types', 'node', '--ignoreConfig'];
+    const typeRoots = ['--typeRoots', path.join(root, 'node_modules/@types'), '--rootDir', '.'];
+    const args = [...emit, ...lib, ...typeRoots, 'send.ts', 'events/load.cts'];
+    writeProject('send.ts', sendTyped);
+    writeProject('events/load.cts', loadByRequire);
+    const compiled = await run('tsc', args, { cwd: project.folder }).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(compiled.stdout).toBe('');
+    await using gate = await startAfresh(process.execPath);
+    for (const program of ['built/send.js', 'built/events/load.cjs']) {
+      const ran = await run(process.execPath, [program, gate.url], { cwd: project.folder });
+      expect(ran.stdout).toBe('1 accepted\n');
+    }
+  });
 });
+
+const sendTyped = `
+import { createHeadgateClient } from '@headgate/client';
+import { orderCompleted } from './events/events.js';
+const client = createHeadgateClient({ url: process.argv[2]!, spool: { memory: true } });
+const properties = { order_id: 'A-1', total: 49.9, currency: 'EUR' };
+await orderCompleted(client, { userId: 'u-1', properties });
+await client.close();
+console.log(client.counters().accepted + ' accepted');
+`;
+
+const loadByRequire = `
+import { createHeadgateClient } from '@headgate/client';
+const client = createHeadgateClient({ url: process.argv[2]!, spool: { memory: true } });
+const properties = { order_id: 'A-1', total: 49.9, currency: 'EUR' };
+void client
+  .track({ eventName: 'order_completed', userId: 'u-1', properties })
+  .then(() => client.close())
+  .then(() => console.log(client.counters().accepted + ' accepted'));
+`;
