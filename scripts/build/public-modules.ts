@@ -2,5 +2,6 @@
 export const publicModules: Readonly<Record<string, string>> = {
   destination: 'src/destinations/destination.ts',
   'destination-types': 'src/destinations/registry.ts',
+  mock: 'src/service/mock/start-mock.ts',
   'destination-conformance': 'test/destinations/conformance.ts',
 };

@@ -229,7 +229,9 @@ describe.each(nodes)('on %s', (node) => {
     );
     expect(programs.filter((program) => program === node).length).toBe(4);
   });
+});
 
+describe('without the package of a client', () => {
   it.each([
     ['postgres', 'url: postgres://user@127.0.0.1/db', 'npm install pg@8'],
     ['clickhouse', 'url: http://127.0.0.1:1', 'npm install @clickhouse/client@1'],
@@ -238,7 +240,7 @@ describe.each(nodes)('on %s', (node) => {
     'says how to install the client that a %s destination needs',
     async (type, settings, command) => {
       writeProject('headgate.yaml', `destinations:\n  far: { type: ${type}, ${settings} }\n`);
-      await expect(startAfresh(node)).rejects.toThrow(command);
+      await expect(startAfresh(process.execPath)).rejects.toThrow(command);
     },
   );
 });
@@ -268,6 +270,15 @@ describe('in TypeScript', () => {
     expect(await compile('mine.ts', 'types.ts')).toBe('');
     writeProject('mine.ts', ownModule.replace("'delivered' as const", "'given' as const"));
     expect(await compile('mine.ts')).toContain('"given"');
+  });
+
+  it('a test of a producer compiles, and runs against the mock', async () => {
+    writeProject('producer.ts', producerTest);
+    expect(await compile('producer.ts')).toBe('');
+    for (const node of nodes) {
+      const ran = await run(node, ['--no-warnings', 'producer.ts'], { cwd: project.folder });
+      expect(ran.stdout).toBe('1 good, 1 bad: /properties/total\n');
+    }
   });
 
   it('the public modules load', async () => {
@@ -303,6 +314,27 @@ describe('in TypeScript', () => {
     }
   });
 });
+
+const producerTest = `
+import { startMock, type BadEvent } from 'headgate/mock';
+const mock = await startMock({ schemasDir: 'schemas' });
+const send = (total: unknown): Promise<Response> =>
+  fetch(mock.url + '/v1/track', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-headgate-test-id': 'mine' },
+    body: JSON.stringify({
+      event_name: 'order_completed',
+      user_id: 'u-1',
+      idempotency_key: crypto.randomUUID(),
+      properties: { order_id: 'A-1', total, currency: 'EUR' },
+    }),
+  });
+await send(1);
+await send('one');
+const bad: BadEvent[] = mock.bad('mine');
+console.log(mock.good('mine').length + ' good, 1 bad: ' + bad[0]?.violations[0]?.path);
+await mock.close();
+`;
 
 const sendTyped = `
 import { createHeadgateClient } from '@headgate/client';
