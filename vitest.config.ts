@@ -1,4 +1,8 @@
+import { fileURLToPath } from 'node:url';
+
 import { defineConfig } from 'vitest/config';
+
+import { publicModules } from './scripts/build/public-modules.ts';
 
 /** What loads all cores, measures against itself, or starts many processes. */
 const alone = ['cluster', 'hostile', 'http-clients', 'limits', 'log', 'processes'].map(
@@ -8,6 +12,14 @@ const realServers = {
   testTimeout: 120_000,
   hookTimeout: 60_000,
   setupFiles: ['test/property-seed.ts'],
+};
+
+/** Tests of the examples import `headgate/destination` and others: here the source, not the build. */
+const resolve = {
+  alias: Object.entries(publicModules).map(([name, file]) => ({
+    find: new RegExp(`^headgate/${name}$`),
+    replacement: fileURLToPath(new URL(file, import.meta.url)),
+  })),
 };
 
 /**
@@ -20,6 +32,7 @@ export default defineConfig({
   test: {
     projects: [
       {
+        resolve,
         test: {
           name: 'unit',
           include: [
@@ -38,6 +51,7 @@ export default defineConfig({
         },
       },
       {
+        resolve,
         test: {
           ...realServers,
           name: 'integration',
@@ -48,6 +62,7 @@ export default defineConfig({
         },
       },
       {
+        resolve,
         test: {
           ...realServers,
           name: 'alone',

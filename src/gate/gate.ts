@@ -13,6 +13,7 @@ import type { SourceLimiter } from './limits/source-limiter.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
+import type { HttpCall } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
@@ -61,6 +62,8 @@ export interface GateOptions extends Pick<
   readonly limiter: SourceLimiter;
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
+  /** Sees each call before the endpoints do. Returns true if it answers the call. For the mock. */
+  readonly before?: (call: HttpCall) => boolean;
 }
 
 function callersOf({ auth, trustedProxies, limits }: Config, signals: Signals): Callers {
@@ -116,11 +119,19 @@ export async function openGate(
   const ofGate = { checkOpen, limitsOf: keys.limitsOf };
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, ofGate));
   const openApi = createOpenApi(limits, config.auth);
+  const { before } = options;
+  const serve = createRequestHandler(context, connect, webhooks, openApi);
+  const handle: typeof serve =
+    before === undefined
+      ? serve
+      : (call) => {
+          if (!before(call)) serve(call);
+        };
   const listener = await listen({
     ...listenSettings(config),
     limited: signals.callerLimited,
     tlsFiles: options.tlsFiles,
-    handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
+    handle: traceRequests(handle, routeOf),
     isFastPath,
   });
   return {
