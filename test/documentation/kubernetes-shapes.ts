@@ -80,7 +80,13 @@ const pod: Shape = {
       },
     },
     containers: [container],
-    volumes: [{ name: 'text', configMap: { name: 'text' }, emptyDir: {} }],
+    volumes: [
+      {
+        name: 'text',
+        configMap: { name: 'text', items: [{ key: 'text', path: 'text' }] },
+        emptyDir: {},
+      },
+    ],
   },
 };
 
