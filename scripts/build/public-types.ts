@@ -21,11 +21,9 @@ export function writePublicTypes(folder: string): void {
     JSON.stringify({ extends: './tsconfig.json', files, include: [] }),
   );
   try {
-    execFileSync(
-      'tsc',
-      ['-p', 'tsconfig.types.json', ...options, '--rootDir', '.', '--outDir', folder],
-      { stdio: 'inherit' },
-    );
+    const compiler = 'node_modules/typescript/bin/tsc';
+    const args = ['-p', 'tsconfig.types.json', ...options, '--rootDir', '.', '--outDir', folder];
+    execFileSync(process.execPath, [compiler, ...args], { stdio: 'inherit' });
   } finally {
     rmSync('tsconfig.types.json');
   }

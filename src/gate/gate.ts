@@ -13,7 +13,7 @@ import type { SourceLimiter } from './limits/source-limiter.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
-import type { HttpCall } from '../http/http-call.ts';
+import type { HttpCall, RequestHandler } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
@@ -81,7 +81,7 @@ export async function openGate(
   signals: Signals,
   options: GateOptions,
 ): Promise<Gate> {
-  const { limits } = config;
+  const { limits, auth } = config;
   const admission = createAdmission({
     inFlightEventsMax: limits.inFlightEventsMax,
     waitMs: admissionWaitMs,
@@ -89,7 +89,7 @@ export async function openGate(
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
   const keys = createKeyRing(config.keys, options.runTimeKeys, config.webhooks);
-  const authenticate = createAuthenticate(config.auth, keys, options.canaryKey);
+  const authenticate = createAuthenticate(auth, keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
@@ -118,20 +118,12 @@ export async function openGate(
   const connect = createConnectEndpoints(context);
   const ofGate = { checkOpen, limitsOf: keys.limitsOf };
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, ofGate));
-  const openApi = createOpenApi(limits, config.auth);
-  const { before } = options;
-  const serve = createRequestHandler(context, connect, webhooks, openApi);
-  const handle: typeof serve =
-    before === undefined
-      ? serve
-      : (call) => {
-          if (!before(call)) serve(call);
-        };
+  const serve = createRequestHandler(context, connect, webhooks, createOpenApi(limits, auth));
   const listener = await listen({
     ...listenSettings(config),
     limited: signals.callerLimited,
     tlsFiles: options.tlsFiles,
-    handle: traceRequests(handle, routeOf),
+    handle: traceRequests(servedAfter(options.before, serve), routeOf),
     isFastPath,
   });
   return {
@@ -153,6 +145,13 @@ export async function openGate(
       bodies.close();
       callers.close();
     },
+  };
+}
+
+function servedAfter(before: GateOptions['before'], serve: RequestHandler): RequestHandler {
+  if (before === undefined) return serve;
+  return (call) => {
+    if (!before(call)) serve(call);
   };
 }
 

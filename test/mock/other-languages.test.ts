@@ -35,5 +35,6 @@ test.each(Object.entries(runners))('the example in %s passes', (folder, { needs,
       PYTHONDONTWRITEBYTECODE: '1',
     },
   });
-  expect(ran.status, ran.stdout + ran.stderr).toBe(0);
+  if (ran.status !== 0) console.error(ran.stdout + ran.stderr);
+  expect(ran.status).toBe(0);
 });
