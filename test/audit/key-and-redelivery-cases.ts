@@ -45,6 +45,14 @@ export function keyAndRedeliveryCases(
           outcome: 'ok',
         },
       },
+      {
+        // A key in the wrong place.
+        call: () => writeKeys().createKey({ source: `hg_A${secretText}`, events: [secretText] }),
+        entry: fail('invalid_request', {
+          kind: 'act',
+          target: { source: 'not a name', event_names: 'not a name' },
+        }),
+      },
     ],
     'headgate.v1.KeyService/RotateKey': [
       {

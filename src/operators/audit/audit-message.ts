@@ -16,7 +16,11 @@ export function auditMessage(record: AuditRecord): AuditEntry {
     time: timestampFromMs(timeMs),
     ...(endedMs !== undefined && { endedAt: timestampFromMs(endedMs) }),
     kind: kind === 'act' ? Kind.ACT : Kind.VIEW,
-    events: events.map(({ rejected = 0, ...ids }) => ({ ...ids, rejected: BigInt(rejected) })),
+    // One entry that does not fit the message would hide every other one of its page.
+    events: events.map(({ rejected = 0, ...ids }) => ({
+      ...ids,
+      rejected: Number.isSafeInteger(rejected) && rejected > 0 ? BigInt(rejected) : 0n,
+    })),
     eventCount: BigInt(eventCount),
     counts: Object.fromEntries(
       Object.entries(counts).map(([name, count]) => [name, BigInt(count)]),

@@ -19,7 +19,7 @@ import { RedeliveryService } from '../../../gen/headgate/v1/redelivery_service_p
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../../gen/headgate/v1/tail_service_pb.ts';
 import type { AuditedIds } from '../../audit/audit-part.ts';
-import { keyIdPattern } from '../../config/write-key.ts';
+import { eventGlobPattern, keyIdPattern, sourcePattern } from '../../config/write-key.ts';
 import { rejectedIds } from './event-ids.ts';
 import { recorded, timeRange, type AuditedRpc, type RecordedRequest } from './audited-rpc.ts';
 
@@ -60,7 +60,7 @@ const views: readonly AuditedRpc[] = [
     answer: (answer) => ({ counts: { shown: answer.rejected.length } }),
   }),
   recorded('view', rejected.getRejected, {
-    request: ({ sequence }) => ({ events: [{ rejected: Number(sequence) }] }),
+    request: ({ sequence }) => ({ events: [numberOf(sequence)] }),
     lookUp: ({ sequence }, lookups) => lookups.rejected(Number(sequence)),
     answer: () => ({ counts: { shown: 1 } }),
   }),
@@ -99,7 +99,15 @@ const views: readonly AuditedRpc[] = [
 
 const acts: readonly AuditedRpc[] = [
   recorded('act', keys.createKey, {
-    request: ({ source, events }) => ({ target: { source, event_names: events.join(' ') } }),
+    request: ({ source, events }) => ({
+      target: {
+        source: shownIf(sourcePattern.test(source), source),
+        event_names: shownIf(
+          events.every((glob) => eventGlobPattern.test(glob)),
+          events.join(' '),
+        ),
+      },
+    }),
     answer: () => ({ counts: { created: 1 } }),
   }),
   recorded('act', keys.rotateKey, {
@@ -257,7 +265,13 @@ function filterOf(filter: RejectedFilter | undefined): Record<string, string> {
 
 /** 0 stands for a filter. */
 function numbersOf(sequences: readonly bigint[]): AuditedIds[] {
-  return sequences.filter((one) => one !== 0n).map((one) => ({ rejected: Number(one) }));
+  return sequences.filter((one) => one !== 0n).map(numberOf);
+}
+
+/** A number that no stream reaches is kept as it was typed: as a double it would be another one. */
+function numberOf(sequence: bigint): AuditedIds {
+  const rejected = Number(sequence);
+  return Number.isSafeInteger(rejected) ? { rejected } : { searched: String(sequence) };
 }
 
 /** The id of a dead letter begins with its destination. */
@@ -294,4 +308,9 @@ function countNames(names: readonly string[]): Record<string, number> {
 /** What is no id may be the key itself. */
 function shownKeyId(id: string): string {
   return keyIdPattern.test(id) ? id : 'not an id';
+}
+
+/** Where a key is made, a text that is refused may be another key. */
+function shownIf(isValid: boolean, text: string): string {
+  return isValid ? text : 'not a name';
 }
