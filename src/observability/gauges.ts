@@ -39,6 +39,7 @@ export function createGauges(
     logServers: zeros(syncModes),
     lastEvent: zeros(eventNames),
     enforcementSuspended: 0,
+    observing: 0,
     contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
     keysFollowedAtMs: 0,
   };
@@ -50,6 +51,15 @@ export function createGauges(
       labels: [],
     },
     () => [{ labels: [], value: gauges.enforcementSuspended }],
+  );
+  createGauge(
+    registry,
+    {
+      name: 'headgate_observe_mode',
+      help: '1 while the gate has no contracts: events of any name are stored, and marked as unplanned.',
+      labels: [],
+    },
+    () => [{ labels: [], value: gauges.observing }],
   );
   createGauge(
     registry,

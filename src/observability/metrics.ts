@@ -90,6 +90,12 @@ const deliveryBuckets = [
 export const labelledSourcesMax = 200;
 export const labelledPairsMax = 5_000;
 
+/**
+ * How many unplanned names have series of their own: the first that were accepted, at most half of all
+ * names, so that contracts which come later find room. The rest is `_other`.
+ */
+export const labelledUnplannedMax = 200;
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates all metrics, with each series at 0: an absent series would hide the first events. */
@@ -136,6 +142,18 @@ export function createMetrics(labels: LabelValues) {
     countEvents(knownSources, added);
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
+  let unplannedNames = 0;
+  /** Gives an unplanned name series of its own; false if there is no room for it. */
+  const addUnplannedName = (name: string): boolean => {
+    const namesMax = Math.min(labelledUnplannedMax, Math.floor(eventNamesMax() / 2));
+    const isFull = unplannedNames >= namesMax || gauges.lastEvent.size >= eventNamesMax();
+    // Names that begin with _ are ours, such as _other.
+    if (isFull || name.startsWith('_')) return false;
+    unplannedNames += 1;
+    countEvents(knownSources, [name]);
+    gauges.lastEvent.set(name, 0);
+    return true;
+  };
   const sourcesAdded = { knownSources, unlabelled: unlabelled.sources, gauges, countEvents };
   const canary = createCanaryMetrics(registry);
   const reload = createReloadMetrics(registry);
@@ -149,6 +167,7 @@ export function createMetrics(labels: LabelValues) {
     reload,
     knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
+    addUnplannedName,
     addSources: createAddSources(sourcesAdded),
   };
 }

@@ -7,7 +7,12 @@ import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
-import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
+import {
+  emptyRegistry,
+  loadContracts,
+  type SchemaRegistry,
+} from '../validation/schema-registry.ts';
+import { isObserving } from '../validation/taxonomy/taxonomy.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
@@ -27,6 +32,8 @@ export interface Service {
   /** The address for events; undefined if this process does not have the role `gate`. */
   readonly address: Address | undefined;
   readonly adminAddress: Address;
+  /** Whether there are no contracts, and events of any name are stored. */
+  readonly observing: () => boolean;
   /** The log, for tests and tools that read streams. */
   readonly log: Log;
   /** The nats-server that was started; undefined if an external one is used. */
@@ -78,7 +85,7 @@ async function startService(
 ): Promise<Service> {
   // Validation. The contracts are read here if they are kept in files.
   const validation = createLiveValidation(
-    config.schemasSource === 'files' ? await loadRegistry(config.schemasDir) : emptyRegistry,
+    config.schemasSource === 'files' ? await loadContracts(config) : emptyRegistry,
     { enforcement: config.enforcement, hashKey: config.pii.hashKey?.reveal() },
   );
 
@@ -87,6 +94,9 @@ async function startService(
   const observed = observe(config, eventNames, logger);
   const { metrics, signals } = observed;
   lifecycle.onRelease('last resort', surviveRejections(signals));
+  const useRegistry = (registry: SchemaRegistry): void =>
+    signals.observingSet(isObserving(registry, registry.events));
+  useRegistry(validation.registry());
 
   // The log.
   const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
@@ -100,6 +110,7 @@ async function startService(
     registry: validation.registry,
     onChange: (changed) => {
       validation.replace(changed);
+      useRegistry(changed);
       gate?.follow(changed);
     },
   });
@@ -151,6 +162,7 @@ async function startService(
   return {
     address: gate?.address,
     adminAddress: admin.address,
+    observing: () => metrics.gauges.observing === 1,
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,

@@ -15,7 +15,12 @@ import { registerSchema } from '../registry/register-schema.ts';
 import { createRegistryEditor, type RegistryEditorOptions } from '../registry/registry-editor.ts';
 import type { ChangeableRegistry, RegistryServiceOptions } from '../operators/registry-service.ts';
 import { formatFault } from '../validation/registry-fault.ts';
-import { loadRegistry, taxonomyFile, type SchemaRegistry } from '../validation/schema-registry.ts';
+import {
+  loadContracts,
+  observedRegistry,
+  taxonomyFile,
+  type SchemaRegistry,
+} from '../validation/schema-registry.ts';
 
 export interface RegistryParts {
   readonly config: Config;
@@ -63,7 +68,7 @@ async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
   await follower.refresh().catch((cause: Error) => {
     throw new StartError(`The schema registry cannot be read: ${cause.message}.`, { cause });
   });
-  if (!contents.isFilled()) await fill(config.schemasDir, changeable, contents);
+  if (!contents.isFilled()) await fill(config, changeable, contents);
   follower.start();
   lifecycle.onRelease('schema registry', follower.stop);
   return changeable;
@@ -74,12 +79,16 @@ async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
  * last. Several gates may fill it at once; each continues where another was faster.
  */
 async function fill(
-  schemasDir: string,
+  config: Config,
   changeable: ChangeableRegistry,
   contents: RegistryContents,
 ): Promise<void> {
-  const files = await loadRegistry(schemasDir);
-  const text = await readFile(path.join(schemasDir, taxonomyFile), 'utf8');
+  const { schemasDir } = config;
+  const files = await loadContracts(config);
+  const text =
+    files === observedRegistry
+      ? 'events: {}'
+      : await readFile(path.join(schemasDir, taxonomyFile), 'utf8');
   for (let attempt = 1; ; attempt += 1) {
     try {
       for (const { name, versions } of files.events) {

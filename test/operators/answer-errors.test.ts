@@ -116,7 +116,7 @@ beforeAll(async () => {
     config,
     tokens: { admin: createSecret(adminToken), metrics: undefined },
     signals,
-    notice: undefined,
+    notices: () => [],
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
     audit: (next) => next,

@@ -17,6 +17,7 @@ const invalid = {
 function rulesWith(changes: Partial<DecisionRules> = {}): DecisionRules {
   return {
     producer: { source: 'shop', maySend: () => true, isCanary: false },
+    nameSent: (event) => event,
     validate: () => valid,
     eventBytesMax: 1000,
     timestampMs: Date.UTC(2026, 2, 1),
