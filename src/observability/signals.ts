@@ -51,19 +51,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       // Heartbeats are not events of a source.
       if (source !== canaryName) verdicts(source, eventName, verdict);
     },
-    /** Called once at the start, to remind of contracts that are not enforced. */
-    enforcementSet: (suspended: boolean): void => {
-      metrics.gauges.enforcementSuspended = suspended ? 1 : 0;
-      if (suspended) logger.warn({ enforcement: 'warn' }, suspendedText);
-    },
-    /** Called at the start, and when the contracts have changed. */
-    observingSet: (observing: boolean): void => {
-      const value = observing ? 1 : 0;
-      if (value === metrics.gauges.observing) return;
-      metrics.gauges.observing = value;
-      if (observing) logger.warn(observingText);
-      else logger.info('observe mode has ended: there are contracts');
-    },
+    ...createEnforcementSignals(metrics, logger),
     eventPublished: (seconds: number): void => publishDuration.observe(seconds),
     ...createRequestSignals(metrics, logger, sampler),
     ...createCallerSignals(metrics, logger),
@@ -120,6 +108,24 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       logger.error({ err: error }, 'a failure that no code handled: report it');
     },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
+  };
+}
+
+function createEnforcementSignals({ gauges }: Metrics, logger: Logger) {
+  return {
+    /** Called once at the start, to remind of contracts that are not enforced. */
+    enforcementSet: (suspended: boolean): void => {
+      gauges.enforcementSuspended = suspended ? 1 : 0;
+      if (suspended) logger.warn({ enforcement: 'warn' }, suspendedText);
+    },
+    /** Called at the start, and when the contracts have changed. */
+    observingSet: (observing: boolean): void => {
+      const value = observing ? 1 : 0;
+      if (value === gauges.observing) return;
+      gauges.observing = value;
+      if (observing) logger.warn(observingText);
+      else logger.info('observe mode has ended: there are contracts');
+    },
   };
 }
 

@@ -33,7 +33,8 @@ export interface AdminPortOptions {
   /** Resolves if the log accepts messages; otherwise rejects with the reason. */
   readonly probe: () => Promise<void>;
   /** A line that the health pages show even if everything is healthy. */
-  readonly notices: () => readonly string[];
+  /** The lines of `/healthz` and `/readyz` below their first, each with its line end. */
+  readonly notice: () => string;
   /** Records what operators do (audit/audit-calls.ts): not what their role refuses them. */
   readonly audit: Interceptor;
   /** The operators' RPCs: routes.ts. */
@@ -70,12 +71,7 @@ const notHere: TextAnswer = {
  * address is in use.
  */
 export async function openAdmin(options: AdminPortOptions): Promise<AdminListener> {
-  const { config, signals } = options;
-  const notice = (): string =>
-    options
-      .notices()
-      .map((text) => `${text}\n`)
-      .join('');
+  const { config, signals, notice } = options;
   const readiness = createReadiness(options.probe, notice);
   const authorize = createAuthorize(options.tokens, config.operators);
   const { trustedProxies } = config;

@@ -54,10 +54,9 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
     config,
     tokens: loadOperatorTokens(config),
     signals,
-    notices: () => [
-      ...(config.enforcement === 'warn' ? [suspendedText] : []),
-      ...(metrics.gauges.observing === 1 ? [observingText] : []),
-    ],
+    notice: () =>
+      (config.enforcement === 'warn' ? `${suspendedText}\n` : '') +
+      (metrics.gauges.observing === 1 ? `${observingText}\n` : ''),
     probe: async () => {
       if (opened.embedded?.frozenStreams().has(partitionStream(0)) === true) {
         throw new Error('nats-server takes no events: a write to its disk has failed');

@@ -7,17 +7,13 @@ import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
-import {
-  emptyRegistry,
-  loadContracts,
-  type SchemaRegistry,
-} from '../validation/schema-registry.ts';
+import { emptyRegistry, loadContracts } from '../validation/schema-registry.ts';
 import { isObserving } from '../validation/taxonomy/taxonomy.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { observe } from './observe.ts';
+import { labelUnplanned, observe } from './observe.ts';
 import { openEndpoints } from './open-endpoints.ts';
 import { openServiceLog } from './open-log.ts';
 import { openOperatorsPort } from './open-operators.ts';
@@ -90,13 +86,9 @@ async function startService(
   );
 
   // Metrics and signals of all later stages.
-  const eventNames = validation.registry().events.map(({ name }) => name);
-  const observed = observe(config, eventNames, logger);
+  const observed = observe(config, validation.registry(), logger);
   const { metrics, signals } = observed;
   lifecycle.onRelease('last resort', surviveRejections(signals));
-  const useRegistry = (registry: SchemaRegistry): void =>
-    signals.observingSet(isObserving(registry, registry.events));
-  useRegistry(validation.registry());
 
   // The log.
   const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
@@ -110,7 +102,7 @@ async function startService(
     registry: validation.registry,
     onChange: (changed) => {
       validation.replace(changed);
-      useRegistry(changed);
+      signals.observingSet(isObserving(changed, changed.events));
       gate?.follow(changed);
     },
   });
@@ -150,7 +142,9 @@ async function startService(
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
     const runTimeKeys = keys.ofLog.keys;
-    gate = await openEndpoints({ config, validation, observed, opened, lifecycle, runTimeKeys });
+    const parts = { config, validation, opened, lifecycle, runTimeKeys };
+    const labelled = await labelUnplanned(log, validation, observed);
+    gate = await openEndpoints({ ...parts, observed: labelled });
     // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());
     gate.followKeys(runTimeKeys().map((key) => ({ id: key.id, key })));

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import { ServiceError, StartError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
+import { countEventNames } from '../jetstream/read/event-names.ts';
 import { lastStoredAtMs } from '../jetstream/read/read.ts';
 import { openSchemaBucket } from '../jetstream/bucket/bucket.ts';
 import { subjects } from '../jetstream/topology.ts';
@@ -44,6 +45,7 @@ export async function startRegistry(parts: RegistryParts): Promise<RegistryServi
     source: config.schemasSource,
     registry,
     changeable,
+    countEvents: () => countEventNames(log),
     lastEventAtMs: (name) => lastStoredAtMs(log, 'EVENTS', subjects.eventsOf('*', name)),
   };
 }
