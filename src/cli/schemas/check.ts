@@ -75,7 +75,11 @@ function jsonOf({ registry, faults }: RegistryReading, changes?: readonly EventC
   const sound = faults.length === 0;
   const compared =
     changes === undefined ? {} : { compatible: changes.every(({ allowed }) => allowed), changes };
-  return JSON.stringify({ sound, naming, verbs, unplanned, aliases, events, faults, ...compared }, null, 2);
+  return JSON.stringify(
+    { sound, naming, verbs, unplanned, aliases, events, faults, ...compared },
+    null,
+    2,
+  );
 }
 
 function textOf(directory: string, { registry, faults }: RegistryReading): string {

@@ -89,6 +89,20 @@ describe('decideEvent', () => {
     }
   });
 
+  test('of an event that was sent under an alias, the write key needs its own name', () => {
+    const nameSent = (event: IncomingEvent) => ({ ...event, eventName: 'order_refunded' });
+    const keyOf = (allowed: string) => ({
+      source: 'shop',
+      maySend: (name: string) => name === allowed,
+      isCanary: false,
+    });
+    const codeFor = (allowed: string) =>
+      decideEvent(rulesWith({ producer: keyOf(allowed), nameSent }), eventOf({}), 0).verdict.error
+        ?.code;
+    expect(codeFor('order_completed')).toBe('event_not_allowed');
+    expect(codeFor('order_refunded')).toBeUndefined();
+  });
+
   test('a heartbeat has no contract', () => {
     const producer = { source: 'canary', maySend: () => true, isCanary: true };
     const { verdict } = decideEvent(rulesWith({ producer, validate: notAsked }), eventOf({}), 0);
