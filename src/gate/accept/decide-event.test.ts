@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { requestClock } from '../../event/time/event-time.ts';
 import { decodeStoredEvent, encodeRequestPart } from '../../event/stored-event.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
