@@ -9,7 +9,6 @@ const entry: NewEntry = {
   owner: 'TODO',
   description: 'TODO: when it is sent',
   mode: 'warn',
-  aliases: [],
 };
 const fields = { owner: 'TODO', active: 1, mode: 'warn', compatibility: 'backward' };
 const additions = { entries: [entry], activated: new Map([['order_completed', 2]]) };

@@ -1,6 +1,6 @@
-import { isMap, isScalar, parseDocument, stringify, type Document, type Node } from 'yaml';
+import { isMap, isScalar, parseDocument, type Document, type Node } from 'yaml';
 
-import { entryText, fieldsOf, knowsNaming, type NewEntry } from './taxonomy-text.ts';
+import { entryText, fieldsOf, type NewEntry } from './taxonomy-text.ts';
 
 /** What is added to a taxonomy that people have written. */
 export interface TaxonomyAdditions {
@@ -16,8 +16,7 @@ export function addToTaxonomy(text: string, additions: TaxonomyAdditions): strin
   const document = parseDocument(text);
   const edits = [
     ...[...activated].map(([name, version]) => activeEdit(document, name, version)),
-    entries.length === 0 ? none : insertion(text, document, 'events', entries.map(entryText)),
-    aliasEdit(text, document, entries),
+    ...(entries.length === 0 ? [] : [insertion(text, document, entries)]),
   ];
   if (edits.some((edit) => edit === undefined)) return rewritten(document, additions);
   return (edits as readonly Edit[])
@@ -32,29 +31,28 @@ interface Edit {
   readonly put: string;
 }
 
-const none: Edit = { at: 0, to: 0, put: '' };
-
 function activeEdit(document: Document, name: string, version: number): Edit | undefined {
   const node = document.getIn(['events', name, 'active'], true);
   if (!isScalar(node) || !node.range) return undefined;
   return { at: node.range[0], to: node.range[1], put: String(version) };
 }
 
-/** Adds entries, written for an indent of two, at the end of a mapping. */
+/** Adds entries at the end of `events`. */
 function insertion(
   text: string,
   document: Document,
-  key: string,
-  entries: readonly string[],
+  entries: readonly NewEntry[],
 ): Edit | undefined {
-  const map = document.get(key, true);
+  const map = document.get('events', true);
   if (!isMap(map) || map.flow === true || map.items.length === 0) return undefined;
   const first = map.items[0]!.key;
   if (!isScalar(first) || !first.range) return undefined;
   const indent = first.range[0] - (text.lastIndexOf('\n', first.range[0] - 1) + 1);
   const end = text.indexOf('\n', endOf(map));
   const at = end === -1 ? text.length : end + 1;
-  const lines = entries.map((entry) => entry.replaceAll(/^ {2}(?=.)/gm, ' '.repeat(indent)));
+  const lines = entries.map((entry) =>
+    entryText(entry).replaceAll(/^ {2}(?=.)/gm, ' '.repeat(indent)),
+  );
   return { at, to: at, put: (end === -1 ? '\n' : '') + lines.join('') };
 }
 
@@ -64,36 +62,8 @@ function endOf(node: Node): number {
   return last === undefined || last === null ? (node.range?.[1] ?? 0) : endOf(last as Node);
 }
 
-function aliasEdit(
-  text: string,
-  document: Document,
-  entries: readonly NewEntry[],
-): Edit | undefined {
-  const lines = newAliases(document, entries).map(
-    ([alias, name]) => `  ${stringify({ [alias]: name }, { lineWidth: 0 })}`,
-  );
-  if (lines.length === 0) return none;
-  if (document.has('aliases')) return insertion(text, document, 'aliases', lines);
-  const key = document.contents;
-  const events = isMap(key) ? key.items.find(({ key: name }) => String(name) === 'events') : null;
-  const at = (events?.key as Node | undefined)?.range?.[0];
-  return at === undefined ? undefined : { at, to: at, put: `aliases:\n${lines.join('')}\n` };
-}
-
-function newAliases(document: Document, entries: readonly NewEntry[]): [string, string][] {
-  if (!knowsNaming()) return [];
-  return entries.flatMap(({ name, aliases }) =>
-    aliases
-      .filter((alias) => !document.hasIn(['aliases', alias]))
-      .map((alias): [string, string] => [alias, name]),
-  );
-}
-
 /** Keeps comments, but not the layout. */
 function rewritten(document: Document, { entries, activated }: TaxonomyAdditions): string {
-  for (const [alias, name] of newAliases(document, entries)) {
-    document.setIn(['aliases', alias], name);
-  }
   for (const entry of entries) {
     document.setIn(['events', entry.name], document.createNode(fieldsOf(entry)));
   }

@@ -64,7 +64,10 @@ export function planContracts(
     if (before === undefined) added.push(entryOf(event));
     else activated.set(event.name, 1);
     const few = event.sketch.objects < choices.samplesMin;
-    const first = few ? [{ path: '', text: fewText(event.sketch.objects) }] : [];
+    const first = [
+      ...(few ? [{ path: '', text: fewText(event.sketch.objects) }] : []),
+      ...[...event.sentAs].sort().map((name) => ({ path: '', text: sentAsText(name) })),
+    ];
     return { ...outcome, done: 'new', version: 1, changes: [], doubts: [...first, ...doubts] };
   });
   const taxonomy =
@@ -104,15 +107,18 @@ function nameRefusal(name: string, known: KnownContracts | undefined): string | 
   return refusal;
 }
 
-function entryOf({ name, aliases, sources }: EventTraffic): NewEntry {
+function entryOf({ name, sources }: EventTraffic): NewEntry {
   const from = sources.size === 0 ? '' : ` (sent by ${[...sources].sort().join(', ')})`;
   return {
     name,
     owner: descriptionToWrite,
     description: `${descriptionToWrite}: when it is sent${from}`,
     mode: 'warn',
-    aliases: [...aliases].sort(),
   };
+}
+
+function sentAsText(name: string): string {
+  return `was sent as ${JSON.stringify(name)}, which is another name`;
 }
 
 function fewText(count: number): string {

@@ -9,8 +9,6 @@ export interface NewEntry {
   readonly description: string;
   /** `warn` until a person enforces it. */
   readonly mode: 'warn' | 'enforce' | 'off';
-  /** The names under which producers send it, besides `name`. */
-  readonly aliases: readonly string[];
   /** Comments above the entry, one a line. */
   readonly notes?: readonly string[];
 }
@@ -22,7 +20,6 @@ const width = 100;
  * and reported (`unplanned: warn`), and so are events that break their contract (`mode: warn`).
  */
 export function taxonomyText(entries: readonly NewEntry[], origin: string): string {
-  const aliases = entries.flatMap((entry) => entry.aliases.map((alias) => [alias, entry.name]));
   const head = [
     `# ${origin}`,
     '# Replace each TODO, then `headgate schemas check`. Until you enforce it, nothing is turned away:',
@@ -31,11 +28,7 @@ export function taxonomyText(entries: readonly NewEntry[], origin: string): stri
     'unplanned: warn',
     '',
   ];
-  const named =
-    aliases.length === 0 || !knowsNaming()
-      ? []
-      : [stringify({ aliases: Object.fromEntries(aliases) }, { lineWidth: 0 }), ''];
-  return [...head, ...named, 'events:', ...entries.map(entryText)].join('\n');
+  return [...head, 'events:', ...entries.map(entryText)].join('\n');
 }
 
 /** A gate that validates every name against `verbs` needs them; a later one takes any name. */
@@ -45,10 +38,10 @@ function headerLines(entries: readonly NewEntry[]): string[] {
   return [`verbs: [${[...verbs].sort().join(', ')}]`];
 }
 
-/** Whether this release has `naming` and `aliases`. */
+/** Whether this release has `naming`. */
 export function knowsNaming(): boolean {
   let isKnown = true;
-  readHeader({ naming: 'any', aliases: {}, unplanned: 'warn' }, () => void (isKnown = false));
+  readHeader({ naming: 'any', unplanned: 'warn' }, () => void (isKnown = false));
   return isKnown;
 }
 

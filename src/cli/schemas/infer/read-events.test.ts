@@ -23,7 +23,7 @@ test.each([
     { eventJson: '{"event_name":"a_b","properties":{"total":1}}' },
     'a_b',
   ],
-  ['a call of track', { type: 'track', event: 'Order Completed', properties }, 'Order Completed'],
+  ['a call of track', { type: 'track', event: 'Order Completed', properties }, 'order_completed'],
   ['a call of identify', { type: 'identify', traits: properties }, 'user_identified'],
 ])('an event is read: %s', (_what, line, name) => {
   const event = readEventText(JSON.stringify(line));

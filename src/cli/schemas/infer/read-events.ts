@@ -64,7 +64,8 @@ function propertiesOf(value: JsonObject): JsonObject | undefined {
 
 function readCall(value: JsonObject, type: SegmentCall): TrafficEvent | undefined {
   const { eventName, properties: place, added } = segmentCalls[type];
-  const name = eventName ?? textOf(value['event']);
+  // As the gate's endpoint for these calls names it.
+  const name = eventName ?? snakeName(textOf(value['event']));
   const sent = place === undefined ? {} : (value[place] ?? {});
   if (name === '' || !isJsonObject(sent)) return undefined;
   const properties = { ...sent };
