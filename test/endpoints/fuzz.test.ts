@@ -2,6 +2,7 @@ import net from 'node:net';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { mutateTop, swapWireType } from '../fuzz/top-level.ts';
 import { createChance } from './chance.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
@@ -67,6 +68,8 @@ const mutations: readonly ((body: Buffer) => Buffer)[] = [
   },
   (body) =>
     splice(body, Buffer.from(chance.pick(['{', '[', '"', '\\', '\0', '1e999', '\ud800', ',']))),
+  (body) => mutateTop(chance, body, ['events', 'event', 'context', 'sent_at', 'historical']),
+  (body) => swapWireType(chance, body),
   (body) => Buffer.concat([Buffer.from(chance.pick(['[', '{"a":']).repeat(2000)), body]),
 ];
 
