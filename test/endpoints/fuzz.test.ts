@@ -123,7 +123,9 @@ async function knockAtRandom(door: WireEndpoint): Promise<string> {
       const status = answer.trailers['grpc-status'] ?? answer.headers['grpc-status'];
       // 13 is INTERNAL: a bug of the gate, except for invalid frames, for which gRPC has no other
       // code.
-      const message = decodeURIComponent(answer.trailers['grpc-message'] ?? '');
+      const message = decodeURIComponent(
+        String(answer.trailers['grpc-message'] ?? answer.headers['grpc-message'] ?? ''),
+      );
       const isOurs = status === '13' && !message.startsWith('protocol error: the message ');
       return answer.status === 500 || isOurs
         ? `fault: ${message}${answer.body.toString()}`
