@@ -99,6 +99,7 @@ describe('src/README.md', () => {
     'registry/',
     'keys/',
     'catalog/',
+    'inference/',
     'codegen/',
     'operators/',
     'service/',
