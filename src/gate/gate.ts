@@ -18,6 +18,11 @@ import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
 import { createTurnBudget, type TurnBudget } from './intake/turn-budget.ts';
+import {
+  createStreamEndpoint,
+  type StreamEndpoint,
+  type StreamEndpointOptions,
+} from './nats/stream-endpoint.ts';
 import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
 
 /** The memory that uploads may hold at once: thirty-two of the largest. */
@@ -45,6 +50,8 @@ export interface Gate {
   /** The ids of the write keys that were used since the last call. */
   takeUsedKeys(): readonly string[];
   readonly address: Listener['address'];
+  /** The endpoint for the messages of a stream: the path behind every endpoint. */
+  openStream(options: Omit<StreamEndpointOptions, 'limitsOf'>): StreamEndpoint;
   /** Answers health checks with NOT_SERVING, then drains. */
   close(): Promise<void>;
 }
@@ -85,7 +92,8 @@ export async function openGate(
   });
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
-  const keys = createKeyRing(config.keys, options.runTimeKeys, config.webhooks);
+  const limited = [...config.webhooks, ...config.intake.nats];
+  const keys = createKeyRing(config.keys, options.runTimeKeys, limited);
   const authenticate = createAuthenticate(config.auth, keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
@@ -97,14 +105,7 @@ export async function openGate(
       checkOpen();
       return authenticate(headers);
     },
-    accept: tracePublishing(
-      createAcceptEvents({
-        ...options,
-        admission,
-        signals,
-        eventBytesMax: limits.eventBytesMax,
-      }),
-    ),
+    accept: tracePublishing(createAcceptEvents({ ...options, ...limits, admission, signals })),
     bodies,
     callers,
     limiter: options.limiter,
@@ -126,12 +127,13 @@ export async function openGate(
   return {
     address: listener.address,
     useCredentials: (credentials) => {
-      keys.useFileKeys(credentials.keys, credentials.webhooks);
+      keys.useFileKeys(credentials.keys, [...credentials.webhooks, ...config.intake.nats]);
       const entries = createWebhookEntries(credentials.webhooks, context, ofGate);
       webhooks.clear();
       for (const [source, entry] of entries) webhooks.set(source, entry);
       if (credentials.tlsFiles !== undefined) listener.useTlsFiles(credentials.tlsFiles);
     },
+    openStream: (stream) => createStreamEndpoint(context, { ...stream, limitsOf: keys.limitsOf }),
     followKeys: keys.follow,
     takeUsedKeys: keys.takeUsed,
     close: async () => {

@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, warningCodes } from '../event/verdict.ts';
 import { createCanaryMetrics } from './canary-metrics.ts';
+import { createNatsIntakeMetrics } from './intake/nats-intake.ts';
 import { createReloadMetrics } from './reload-metrics.ts';
 import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
@@ -14,6 +15,8 @@ export interface LabelValues {
   readonly destinations: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
+  /** Sources whose events are taken from streams of NATS. */
+  readonly natsSources?: readonly string[];
   /** The RPCs that the audit log records. */
   readonly auditedActions?: readonly string[];
 }
@@ -139,6 +142,7 @@ export function createMetrics(labels: LabelValues) {
   const sourcesAdded = { knownSources, unlabelled: unlabelled.sources, gauges, countEvents };
   const canary = createCanaryMetrics(registry);
   const reload = createReloadMetrics(registry);
+  const natsIntake = createNatsIntakeMetrics(registry, labels.natsSources ?? []);
   exposeUnlabelled(registry, unlabelled);
   return {
     registry,
@@ -147,6 +151,7 @@ export function createMetrics(labels: LabelValues) {
     gauges,
     canary,
     reload,
+    natsIntake,
     knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
     addSources: createAddSources(sourcesAdded),

@@ -21,6 +21,7 @@ export function observe(config: Config, eventNames: readonly string[], logger: L
     eventNames,
     destinations: config.destinations.map((destination) => destination.name),
     webhooks: config.webhooks.map(({ source }) => source),
+    natsSources: config.roles.has('gate') ? config.intake.nats.map(({ source }) => source) : [],
     auditedActions,
   };
   const metrics = createMetrics(labels);
@@ -32,5 +33,10 @@ export function observe(config: Config, eventNames: readonly string[], logger: L
 
 function sourcesOf(config: Config): string[] {
   const sources = config.auth === 'off' ? [defaultSource] : config.keys.map((key) => key.source);
-  return [...new Set([...sources, ...config.webhooks.map(({ source }) => source)])];
+  return [
+    ...new Set([
+      ...sources,
+      ...[...config.webhooks, ...config.intake.nats].map(({ source }) => source),
+    ]),
+  ];
 }
