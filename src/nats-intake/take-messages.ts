@@ -22,7 +22,7 @@ export interface MessageTaker {
   stop(): Promise<void>;
 }
 
-const reconnectMs = 1_000;
+const reconnectMs = 500;
 
 /** What the watch reports (watch-sources.ts), once for all processes. */
 const endings: ReadonlySet<string> = new Set([

@@ -4,8 +4,8 @@ import { openOtherStream, type OtherStream } from '../jetstream/other/other-stre
 import type { Signals } from '../observability/signals.ts';
 import type { NatsSource } from './source-server.ts';
 
-/** Often enough for a lag that people watch. */
-const watchIntervalMs = 2_000;
+/** Often enough for people who watch the lag; two small requests each time. */
+const watchIntervalMs = 1_000;
 
 /**
  * Reads the consumer of each source again and again, and reports how far it is or why it cannot be
