@@ -19,13 +19,18 @@ export function readNatsSources(
   { intake }: Pick<Config, 'intake'>,
   own: ServerAddress,
 ): NatsSource[] {
-  return intake.nats.map((entry) => ({ ...entry, server: serverOf(entry, own) }));
+  return intake.nats.map((entry) => readNatsSource(entry, () => own));
 }
 
-function serverOf({ source, stream, server }: NatsIntake, own: ServerAddress): OtherServer {
+/** The same for one source. `own` is called if it is on the NATS of the log. */
+export function readNatsSource(entry: NatsIntake, own: () => ServerAddress): NatsSource {
+  return { ...entry, server: serverOf(entry, own) };
+}
+
+function serverOf({ source, stream, server }: NatsIntake, own: () => ServerAddress): OtherServer {
   const under = `intake.nats.${source}`;
   if (server === undefined) {
-    if (!isStreamOfLog(stream)) return own;
+    if (!isStreamOfLog(stream)) return own();
     throw new StartError(
       `${under}.stream: ${stream} is a stream of Headgate's own log: its events would come in ` +
         'again and again. Name a stream of yours, or set url.',

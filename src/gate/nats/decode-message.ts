@@ -26,7 +26,7 @@ export interface StreamMessage {
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   readonly payload: Buffer;
-  /** Tells the message from every other one, also of a stream that was made again. Never changes. */
+  /** Identifies the message for good: no other has it, also not in a stream that was made again. */
   readonly place: string;
 }
 
@@ -117,7 +117,7 @@ function hasAttributes(headers: StreamMessage['headers']): boolean {
   return Object.keys(headers).some((name) => name.startsWith(attributePrefix));
 }
 
-/** `Nats-Msg-Id` where the publisher gave one: it also tells copies in other streams apart. */
+/** `Nats-Msg-Id` where the publisher gave one: a second message with the same id is the same event. */
 function keyBaseOf({ headers, place }: StreamMessage): string {
   return headers['nats-msg-id'] || `at:${place}`;
 }

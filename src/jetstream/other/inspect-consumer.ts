@@ -52,8 +52,7 @@ export async function inspectConsumer(
   if (info === undefined) {
     throw new OtherStreamFault(
       `the stream ${stream} has no consumer ${consumer}: create it with ` +
-        `nats consumer add ${stream} ${consumer} --pull --ack=explicit --max-deliver=-1 ` +
-        '--deliver=all --replay=instant --filter="" --defaults',
+        `nats consumer add ${stream} ${consumer} --pull --ack=explicit --deliver=all --max-deliver=-1 --defaults`,
     );
   }
   const fault = faultOf(info.config);

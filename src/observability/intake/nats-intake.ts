@@ -9,9 +9,10 @@ export type NatsIntakeOutcome = (typeof natsIntakeOutcomes)[number];
 
 /** How far a source of `intake.nats` is, as the first process of a gate sees it. */
 interface NatsIntakeState {
-  /** Messages that are not acknowledged yet. Undefined: unknown. */
-  pending: number | undefined;
-  /** Why no messages can be taken. Undefined: they can. */
+  /** Messages that were not acknowledged when the consumer was last read. */
+  pending: number;
+  isUp: boolean;
+  /** Why it is not up. Undefined: it is, or was not read yet. */
   fault: string | undefined;
 }
 
@@ -43,7 +44,7 @@ export function createNatsIntakeMetrics(
   const states = new Map(
     sources.map((source): [string, NatsIntakeState] => [
       source,
-      { pending: undefined, fault: undefined },
+      { pending: 0, isUp: false, fault: undefined },
     ]),
   );
   createGauge(
@@ -53,10 +54,7 @@ export function createNatsIntakeMetrics(
       help: 'Messages that the consumer of a source has not acknowledged yet, delivered or not, when it was last seen.',
       labels: ['source'],
     },
-    () =>
-      [...states].flatMap(([source, { pending }]) =>
-        pending === undefined ? [] : [{ labels: [source], value: pending }],
-      ),
+    () => [...states].map(([source, { pending }]) => ({ labels: [source], value: pending })),
   );
   createGauge(
     registry,
@@ -65,11 +63,7 @@ export function createNatsIntakeMetrics(
       help: '1 while the stream and the consumer of a source can be read, else 0.',
       labels: ['source'],
     },
-    () =>
-      [...states].map(([source, { pending, fault }]) => ({
-        labels: [source],
-        value: pending !== undefined && fault === undefined ? 1 : 0,
-      })),
+    () => [...states].map(([source, { isUp }]) => ({ labels: [source], value: isUp ? 1 : 0 })),
   );
   return { messages, states };
 }
@@ -83,10 +77,10 @@ export function createNatsIntakeSignals({ messages, states }: NatsIntakeMetrics,
     /** The consumer of a source was read. One line when it can be read again. */
     natsIntakeSeen: (source: string, pending: number): void => {
       const state = states.get(source)!;
-      if (state.pending === undefined || state.fault !== undefined) {
+      if (!state.isUp) {
         logger.info({ source, pending }, 'events are taken from a stream of NATS');
       }
-      Object.assign(state, { pending, fault: undefined });
+      Object.assign(state, { pending, isUp: true, fault: undefined });
     },
     /** No messages can be taken. One line for each reason. */
     natsIntakeDown: (source: string, fault: string): void => {
@@ -97,7 +91,7 @@ export function createNatsIntakeSignals({ messages, states }: NatsIntakeMetrics,
           `no events are taken from the stream of intake.nats.${source}: ${fault}`,
         );
       }
-      state.fault = fault;
+      Object.assign(state, { isUp: false, fault });
     },
   };
 }
