@@ -122,6 +122,7 @@ export class MessageDesk {
     return {
       headers,
       payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+      storedAtMs,
       // With the time: a stream that is made again begins with the same sequences.
       place: `${stream}:${sequence}:${Math.floor(storedAtMs)}`,
       mayBeStoredSinceMs: isForgotten ? storedAtMs - dedupWindowMs : undefined,

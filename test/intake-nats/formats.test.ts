@@ -13,15 +13,19 @@ const requestBytesMax = 64 * 1024;
 let nats: OperatorsNats;
 let orders: OperatorsStream;
 let cloud: OperatorsStream;
+let again: OperatorsStream;
 let gate: OpenGate;
 
 beforeAll(async () => {
   nats = await startOperatorsNats();
   orders = await makeStream(nats, 'ORDERS');
   cloud = await makeStream(nats, 'CLOUD');
+  again = await makeStream(nats, 'AGAIN');
   gate = await openGate({
     yaml:
-      `intake:\n  nats:\n${orders.yaml('orders')}` + cloud.yaml('cloud', { format: 'cloudevents' }),
+      `intake:\n  nats:\n${orders.yaml('orders')}` +
+      cloud.yaml('cloud', { format: 'cloudevents' }) +
+      again.yaml('again'),
     env: {
       HEADGATE_LIMITS_REQUEST_BYTES_MAX: String(requestBytesMax),
       HEADGATE_LIMITS_EVENT_BYTES_MAX: '32768',
@@ -118,6 +122,19 @@ describe('format headgate', () => {
     expect(rejected[0]!.header('Headgate-Error-Code')).toBe(code);
     expect(rejected[0]!.header('Headgate-Error')).toContain(text);
     expect(rejected[0]!.header('Headgate-Door')).toBe('nats');
+  });
+
+  test('events of a stream that is made again are no duplicates of its first ones', async () => {
+    const bare = orderWithout('idempotency_key');
+    const last = await gate.last('EVENTS');
+    await again.publish(bare);
+    await expect.poll(() => settledAll(again)).toBe(true);
+    await nats.manager.streams.delete(again.stream);
+    await nats.manager.streams.add({ name: again.stream, subjects: ['again.in'] });
+    await again.addConsumer();
+    expect(await again.publish(bare)).toBe(1);
+    await expect.poll(() => settledAll(again), { timeout: 10_000 }).toBe(true);
+    expect(await gate.events(last)).toHaveLength(2);
   });
 
   test('a bad event of a batch leaves the others as they are', async () => {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AckPolicy, jetstream } from '@nats-io/jetstream';
@@ -19,6 +22,8 @@ const dedupWindowMs = 100;
 let nats: OperatorsNats;
 let proxy: BreakingProxy;
 let gate: OpenGate;
+/** What the gate was started with, for commands. */
+let configFile: string;
 const streams = new Map<string, OperatorsStream>();
 
 /** By source. `default` is also that of requests while `auth` is off. */
@@ -39,6 +44,8 @@ beforeAll(async () => {
     yaml += stream.yaml(source, { ...own, ...url });
   }
   yaml += `    own: { stream: OWN, consumer: ${consumer} }\n`;
+  configFile = path.join(await mkdtemp(path.join(tmpdir(), 'headgate-intake-')), 'headgate.yaml');
+  await writeFile(configFile, yaml);
   gate = await openGate({
     yaml,
     env: {
@@ -50,6 +57,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await gate[Symbol.asyncDispose]();
+  await rm(path.dirname(configFile), { recursive: true });
   await proxy[Symbol.asyncDispose]();
   await nats[Symbol.asyncDispose]();
 });
@@ -132,6 +140,29 @@ describe('a rejected event', () => {
   });
 });
 
+test('headgate doctor and headgate trace name the stream and the endpoint', async () => {
+  const event = order();
+  const last = await gate.last('EVENTS');
+  await streamOf('default').publish(event);
+  await expect.poll(() => keysAfter(last)).toEqual([event['idempotency_key']]);
+  const env = { HEADGATE_DATA_DIR: gate.real.dataDir };
+  const options = ['--config', configFile, '--admin', gate.real.adminUrl, '--json'];
+  const { stdout } = await runCli(['doctor', ...options], { env });
+  const { findings } = JSON.parse(stdout) as { findings: Record<string, string>[] };
+  const ofIntake = findings.filter(({ check }) => check === 'intake');
+  expect(ofIntake.map(({ level, found }) => `${level} ${found}`)).toEqual([
+    'ok default: 0 messages of DEFAULT wait for the consumer headgate',
+    'ok limited: 0 messages of LIMITED wait for the consumer headgate',
+    'ok deleted: 0 messages of DELETED wait for the consumer headgate',
+    'failure own: there is no stream OWN: create it, or correct the setting stream',
+  ]);
+  const traced = await runCli(
+    ['trace', String(event['idempotency_key']), '--admin', gate.real.adminUrl],
+    { env },
+  );
+  expect(traced.stdout).toContain('from default by nats');
+});
+
 describe('an outage', () => {
   test('of the log: nothing is acknowledged meanwhile, and nothing lost', async () => {
     const { publish, pending } = streamOf('default');
@@ -205,7 +236,11 @@ describe('the limits of the source', () => {
     await expect.poll(() => settledAll(streamOf('limited')), { timeout: 10_000 }).toBe(true);
     // 2 at once, and 20 a second: longer than ack_wait, which is 1 s.
     expect(performance.now() - startedAt).toBeGreaterThan(1_400);
-    const keys = await keysAfter(last);
+    const stored = (await gate.events(last)).map(({ bytes }) => JSON.parse(bytes.toString()));
+    // An event without a time happened when its message came into the stream.
+    const { timestamp, eventTime } = stored.at(-1);
+    expect(Date.parse(timestamp) - Date.parse(eventTime)).toBeGreaterThan(700);
+    const keys = stored.map((event) => event['idempotencyKey']);
     expect(keys).toEqual(events.map((event) => event['idempotency_key']));
     const info = await nats.manager.consumers.info(stream, consumer);
     expect(info.delivered.consumer_seq).toBe(21);

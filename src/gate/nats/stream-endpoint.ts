@@ -6,6 +6,7 @@ import type { SourceLimits } from '../../config/write-key.ts';
 import { ServiceError } from '../../errors.ts';
 import { messageIdOf } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { ageMs } from '../../event/time/steady-time.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { acceptedVerdicts } from '../accept/accept-events.ts';
 import type { Arrival } from '../accept/arrival.ts';
@@ -25,6 +26,8 @@ export type TakenOutcome =
   | { readonly kind: 'retry'; readonly delayMs: number | undefined; readonly reason: string };
 
 export interface TakenMessage extends StreamMessage {
+  /** When the stream stored it: a Unix time in ms. */
+  readonly storedAtMs: number;
   /**
    * An earlier delivery may have stored its events at this Unix time in ms or later, so long ago that
    * the log does not recognize them any more. Undefined: the log recognizes them.
@@ -102,7 +105,8 @@ export function createStreamEndpoint(
       contentType: 'application/json',
       deliveryId: createHash('sha256').update(message.place).digest('base64url'),
     };
-    return outcomeOf(await acceptedVerdicts(context.accept, { ...batch, events }, arrival));
+    const dated = { ...batch, events: withTimes(events, message.storedAtMs) };
+    return outcomeOf(await acceptedVerdicts(context.accept, dated, arrival));
   };
   return {
     accept: async (message, signal) => {
@@ -119,6 +123,17 @@ export function createStreamEndpoint(
       }
     },
   };
+}
+
+/**
+ * An event without a time of its own happened when the stream stored its message: it may have waited
+ * there for days.
+ */
+function withTimes(events: readonly IncomingEvent[], storedAtMs: number): IncomingEvent[] {
+  const agoMs = Math.round(ageMs(storedAtMs));
+  return events.map((event) =>
+    event.occurredAt === '' ? { ...event, clock: { ...event.clock, agoMs } } : event,
+  );
 }
 
 /** 0 if the events are allowed now, and then they count; else how many ms to wait. */
