@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { AckPolicy, jetstream } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { StartError } from '../../src/errors.ts';
@@ -223,6 +223,20 @@ describe('an outage', () => {
       await expect.poll(() => isUp('deleted'), { timeout: 10_000 }).toBe(1);
     },
   );
+});
+
+test('a consumer that is made again, and would lose messages, is not used', async () => {
+  const { stream, publish, addConsumer } = streamOf('deleted');
+  const last = await gate.last('EVENTS');
+  await nats.manager.consumers.delete(stream, consumer);
+  await addConsumer({ ack_policy: AckPolicy.None, deliver_policy: DeliverPolicy.New });
+  await expect.poll(() => isUp('deleted'), { timeout: 10_000 }).toBe(0);
+  const event = order();
+  const seq = await publish(event);
+  expect((await nats.manager.consumers.info(stream, consumer)).delivered.consumer_seq).toBe(0);
+  await nats.manager.consumers.delete(stream, consumer);
+  await addConsumer({ deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seq });
+  await expect.poll(() => keysAfter(last), { timeout: 10_000 }).toEqual([event['idempotency_key']]);
 });
 
 describe('the limits of the source', () => {
