@@ -233,6 +233,8 @@ test('a consumer that is made again, and would lose messages, is not used', asyn
   await expect.poll(() => isUp('deleted'), { timeout: 10_000 }).toBe(0);
   const event = order();
   const seq = await publish(event);
+  // Nothing happens, which cannot be awaited: longer than the pause of a pull after a failure, 1 s.
+  await sleep(1_300);
   expect((await nats.manager.consumers.info(stream, consumer)).delivered.consumer_seq).toBe(0);
   await nats.manager.consumers.delete(stream, consumer);
   await addConsumer({ deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seq });
