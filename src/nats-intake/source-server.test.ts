@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { NatsIntake } from '../config/intake/nats-intake.ts';
-import { readNatsSources } from './source-server.ts';
+import { checkSourceFiles, readNatsSources } from './source-server.ts';
 
 const own = { servers: ['127.0.0.1:4222'], user: 'headgate', password: 'own' };
 
@@ -9,6 +9,17 @@ function read(entry: Partial<NatsIntake>) {
   const orders = { source: 'orders', stream: 'ORDERS', consumer: 'c', format: 'headgate' } as const;
   return readNatsSources({ intake: { nats: [{ ...orders, server: undefined, ...entry }] } }, own);
 }
+
+test('files that cannot be read are reported at the start, and only there', () => {
+  const url = 'tls://a';
+  const [creds] = read({ server: { url, creds_file: '/none.creds' } });
+  expect(() => checkSourceFiles(creds!)).toThrow(
+    'intake.nats.orders.creds_file: /none.creds cannot be read (ENOENT)',
+  );
+  const [ca] = read({ server: { url, tls_ca: '/none.pem' } });
+  expect(() => checkSourceFiles(ca!)).toThrow('intake.nats.orders.tls_ca: /none.pem cannot be');
+  checkSourceFiles(read({ server: { url } })[0]!);
+});
 
 describe('the server of a source', () => {
   test('is the NATS of the log, unless it has a url', () => {
@@ -43,7 +54,6 @@ describe('the server of a source', () => {
     [{ url: 'nats://a', user: 'u' }, 'intake.nats.orders.user: set user and password together'],
     [{ url: 'nats://a', token: 't', user: 'u', password: 'p' }, 'set one of user, token'],
     [{ url: 'nats://a', tls_ca: 'ca.pem' }, 'tls_ca: needs a url that begins with tls://'],
-    [{ url: 'nats://a', creds_file: '/none.creds' }, 'creds_file: /none.creds cannot be read'],
   ])('%j is refused', (server, text) => {
     expect(() => read({ server: server as Record<string, string> })).toThrow(text);
     expect(() => read({ server: server as Record<string, string> })).not.toThrow('secret');

@@ -27,6 +27,15 @@ export function readNatsSource(entry: NatsIntake, own: () => ServerAddress): Nat
   return { ...entry, server: serverOf(entry, own) };
 }
 
+/**
+ * Throws a StartError for a file that cannot be read. For the start and for `headgate doctor`: later it
+ * is a fault like any other of that NATS.
+ */
+export function checkSourceFiles({ source, server }: NatsSource): void {
+  const files = { creds_file: server.credsFile, tls_ca: server.tls?.caFile };
+  checkServerFiles(`intake.nats.${source}`, files);
+}
+
 function serverOf({ source, stream, server }: NatsIntake, own: () => ServerAddress): OtherServer {
   const under = `intake.nats.${source}`;
   if (server === undefined) {
@@ -42,7 +51,6 @@ function serverOf({ source, stream, server }: NatsIntake, own: () => ServerAddre
       throw new StartError(`${under}.${setting}: ${text}`);
     },
   );
-  checkServerFiles(under, read);
   return { servers: read.servers, tls: read.tls, ...loginOf(read) };
 }
 

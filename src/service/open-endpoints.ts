@@ -13,7 +13,7 @@ import { openLimitReports } from '../jetstream/limits/limit-reports.ts';
 import { createDeltaSink } from '../observability/metric-deltas.ts';
 import { countedFamiliesOf } from '../observability/metric-families.ts';
 import { startNatsIntake } from '../nats-intake/nats-intake.ts';
-import { readNatsSources } from '../nats-intake/source-server.ts';
+import { checkSourceFiles, readNatsSources } from '../nats-intake/source-server.ts';
 import { watchNatsSources } from '../nats-intake/watch-sources.ts';
 import type { LiveValidation } from '../validation/live-validation.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
@@ -39,6 +39,7 @@ export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses
   const canaryKey = intervalMs === undefined ? undefined : newCanaryKey();
   // Before a gate opens: these settings can never work.
   const natsSources = readNatsSources(config, parts.opened.logOptions.address);
+  for (const source of natsSources) checkSourceFiles(source);
   const allowances = await openAllowances(parts);
   const tlsFiles = config.tls === undefined ? undefined : readCertificate(config.tls).files;
   let served = tlsFiles === undefined ? [] : [tlsFiles.cert];

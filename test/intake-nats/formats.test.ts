@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { idempotencyKeyOf } from '../../src/event/event-id.ts';
+import { runCli } from '../cli/run-cli.ts';
 import { startOperatorsNats, type OperatorsNats } from '../destinations/nats-server.ts';
 import { openGate, type Kept, type OpenGate } from '../endpoints/open-gate.ts';
 import { order, orderWithout } from '../endpoints/sample-events.ts';
@@ -135,6 +136,21 @@ describe('format headgate', () => {
     expect(await again.publish(bare)).toBe(1);
     await expect.poll(() => settledAll(again), { timeout: 10_000 }).toBe(true);
     expect(await gate.events(last)).toHaveLength(2);
+  });
+
+  test('what waited in the stream keeps its time: sent_at is no sign of a wrong clock', async () => {
+    const dayMs = 86_400_000;
+    const at = new Date(Date.now() - 3 * dayMs).toISOString();
+    const wrong = order({ occurred_at: at, properties: {} });
+    const { events, rejected } = await after(orders, () =>
+      orders.publish({ events: [order({ occurred_at: at }), wrong], sent_at: at }),
+    );
+    expect(stored(events[0]!)).toMatchObject({ eventTime: at, occurredAt: at, sentAt: at });
+    const last = await gate.last('EVENTS');
+    const replay = ['rejected', 'replay', String(rejected[0]!.sequence)];
+    const fixes = ['order_id=A', 'total=1', 'currency=EUR'].flatMap((set) => ['--set', `properties.${set}`]); // prettier-ignore
+    await runCli([...replay, ...fixes, '--admin', gate.real.adminUrl]);
+    expect((await gate.events(last)).map(stored)).toMatchObject([{ eventTime: at, sentAt: at }]);
   });
 
   test('a bad event of a batch leaves the others as they are', async () => {

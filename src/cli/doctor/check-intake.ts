@@ -3,7 +3,7 @@ import type { NatsIntake } from '../../config/intake/nats-intake.ts';
 import { StartError } from '../../errors.ts';
 import { OtherStreamFault } from '../../jetstream/other/inspect-consumer.ts';
 import { openOtherStream } from '../../jetstream/other/other-stream.ts';
-import { readNatsSource } from '../../nats-intake/source-server.ts';
+import { checkSourceFiles, readNatsSource } from '../../nats-intake/source-server.ts';
 import { addressOf } from '../running-log.ts';
 import { oneLine } from '../terminal/print.ts';
 import type { CheckFindings } from './finding.ts';
@@ -31,8 +31,13 @@ async function checkSource(
 ): Promise<void> {
   const { source, stream, consumer } = entry;
   try {
-    const { server } = readNatsSource(entry, () => addressOf(config));
-    const opened = await openOtherStream(server, { stream, consumer }, `headgate doctor ${source}`);
+    const read = readNatsSource(entry, () => addressOf(config));
+    checkSourceFiles(read);
+    const opened = await openOtherStream(
+      read.server,
+      { stream, consumer },
+      `headgate doctor ${source}`,
+    );
     await opened.close();
     const { pending } = opened.state;
     findings.ok(

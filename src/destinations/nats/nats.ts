@@ -37,7 +37,10 @@ const overheadBytes = 256;
 export function createNatsDestination(name: string, settings: DestinationSettings): Destination {
   const nats = readNatsSettings(name, settings);
   // Later, a file that cannot be read is a fault of the destination.
-  checkServerFiles(`destinations.${name}`, nats);
+  checkServerFiles(`destinations.${name}`, {
+    creds_file: nats.login.kind === 'creds' ? nats.login.file : undefined,
+    tls_ca: nats.tls?.caFile,
+  });
   let current: StreamConnection | undefined;
   let connecting: Promise<StreamConnection> | undefined;
   const connect = (): Promise<StreamConnection> => {

@@ -69,12 +69,11 @@ function readLogin(text: (setting: string) => string | undefined, fail: Fail): N
   return { kind: 'none' };
 }
 
-/** Throws a StartError for a file that cannot be read. `under` is `destinations.next`. */
-export function checkServerFiles(under: string, { login, tls }: NatsServer): void {
-  const files = {
-    creds_file: login.kind === 'creds' ? login.file : undefined,
-    tls_ca: tls?.caFile,
-  };
+/** Throws a StartError for a file that cannot be read. `files` are by setting, `under` is `destinations.next`. */
+export function checkServerFiles(
+  under: string,
+  files: Readonly<Record<'creds_file' | 'tls_ca', string | undefined>>,
+): void {
   for (const [setting, file] of Object.entries(files)) {
     if (file === undefined) continue;
     try {

@@ -28,6 +28,9 @@ export interface Arrival {
   readonly sendsOnce?: true;
 }
 
+/** The `door` of messages that were taken from a stream of NATS. */
+export const natsDoor = 'nats';
+
 /** These answer a rejected event of `Track` with an error. */
 const protocolsWithErrors = new Set(['rest', 'connect', 'grpc', 'grpc_web', 'cloudevents']);
 

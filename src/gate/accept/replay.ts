@@ -12,7 +12,7 @@ import { decodeTrackRest } from '../decode/decode-json.ts';
 import { decodeOriginal, eventText, type Original } from '../decode/decode-original.ts';
 import { createAdmission } from '../intake/admission.ts';
 import type { AcceptOptions } from './accept-events.ts';
-import type { Arrival } from './arrival.ts';
+import { natsDoor, type Arrival } from './arrival.ts';
 import { decideEvent, type Decision } from './decide-event.ts';
 import { editedText, type MemberEdit } from './edit-event.ts';
 import { storeEvent } from './keep-event.ts';
@@ -133,10 +133,11 @@ export function openReplayEndpoint(
 
 /** The event with what its request said: its time is that of the first try, which may be days ago. */
 function asReceived(event: IncomingEvent, kept: KeptEvent) {
-  const { correlationId, traceparent, batchContext, sentAt, receivedAtMs, historical } = kept;
+  const { correlationId, traceparent, batchContext, sentAt, receivedAtMs, historical, door } = kept;
   const receivedAt = new Date(receivedAtMs).toISOString();
   const request = {
-    clock: requestClock(receivedAt, receivedAtMs, sentAt, historical),
+    // A message of a stream came later than it was sent, by the time that it waited there.
+    clock: requestClock(receivedAt, receivedAtMs, door === natsDoor ? '' : sentAt, historical),
     // What we say ourselves needs no correction.
     eventTime: event.occurredAt === '' ? receivedAt : undefined,
     requestPart: encodeRequestPart({ correlationId, traceparent, sentAt, historical }),

@@ -9,7 +9,7 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { ageMs } from '../../event/time/steady-time.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { acceptedVerdicts } from '../accept/accept-events.ts';
-import type { Arrival } from '../accept/arrival.ts';
+import { natsDoor, type Arrival } from '../accept/arrival.ts';
 import { eventIdFor } from '../accept/decide-event.ts';
 import { correlationIdOf } from '../exchange.ts';
 import type { GateContext } from '../gate-context.ts';
@@ -60,8 +60,6 @@ export type FindStored = (event: {
   readonly messageId: string;
   readonly sinceMs: number;
 }) => Promise<number | undefined>;
-
-export const natsDoor = 'nats';
 
 /** Limits can be raised while messages wait for them. */
 const limitCheckMs = 5_000;
@@ -126,13 +124,15 @@ export function createStreamEndpoint(
 }
 
 /**
- * An event without a time of its own happened when the stream stored its message: it may have waited
- * there for days.
+ * A message may have waited in its stream for days. So an event without a time of its own happened when
+ * the stream stored the message, and `sent_at`, compared with our clock, shows no error of another one.
  */
 function withTimes(events: readonly IncomingEvent[], storedAtMs: number): IncomingEvent[] {
   const agoMs = Math.round(ageMs(storedAtMs));
   return events.map((event) =>
-    event.occurredAt === '' ? { ...event, clock: { ...event.clock, agoMs } } : event,
+    event.occurredAt === ''
+      ? { ...event, clock: { ...event.clock, agoMs } }
+      : { ...event, clock: { ...event.clock, exact: true } },
   );
 }
 
