@@ -1,6 +1,7 @@
 import type { Config, WriteKey } from '../config/config.ts';
 import type { WebhookSource } from '../config/webhook-source.ts';
 import { errorTable, ServiceError } from '../errors.ts';
+import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { Signals } from '../observability/signals.ts';
 import { tracePublishing } from '../tracing/publish-spans.ts';
 import { traceRequests } from '../tracing/request-spans.ts';
@@ -13,6 +14,7 @@ import type { SourceLimiter } from './limits/source-limiter.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
+import type { HttpCall, RequestHandler } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
@@ -21,7 +23,7 @@ import { createTurnBudget, type TurnBudget } from './intake/turn-budget.ts';
 import {
   createStreamEndpoint,
   type StreamEndpoint,
-  type StreamEndpointOptions,
+  type StreamToOpen,
 } from './nats/stream-endpoint.ts';
 import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
 
@@ -51,7 +53,7 @@ export interface Gate {
   takeUsedKeys(): readonly string[];
   readonly address: Listener['address'];
   /** The endpoint for the messages of a stream: the path behind every endpoint. */
-  openStream(options: Omit<StreamEndpointOptions, 'limitsOf'>): StreamEndpoint;
+  openStream(options: StreamToOpen): StreamEndpoint;
   /** Answers health checks with NOT_SERVING, then drains. */
   close(): Promise<void>;
 }
@@ -59,7 +61,7 @@ export interface Gate {
 /** What the other stages do for the gate: validate events, and store and read them. */
 export interface GateOptions extends Pick<
   AcceptOptions,
-  'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
+  'validate' | 'nameSent' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
 > {
   readonly tlsFiles?: TlsFiles | undefined;
   /** The write keys of the log, beside those of the configuration. */
@@ -68,6 +70,8 @@ export interface GateOptions extends Pick<
   readonly limiter: SourceLimiter;
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
+  /** Sees each call before the endpoints do. Returns true if it answers the call. For the mock. */
+  readonly before?: (call: HttpCall) => boolean;
 }
 
 function callersOf({ auth, trustedProxies, limits }: Config, signals: Signals): Callers {
@@ -85,7 +89,7 @@ export async function openGate(
   signals: Signals,
   options: GateOptions,
 ): Promise<Gate> {
-  const { limits } = config;
+  const { limits, auth } = config;
   const admission = createAdmission({
     inFlightEventsMax: limits.inFlightEventsMax,
     waitMs: admissionWaitMs,
@@ -94,7 +98,7 @@ export async function openGate(
   const callers = callersOf(config, signals);
   const limited = [...config.webhooks, ...config.intake.nats];
   const keys = createKeyRing(config.keys, options.runTimeKeys, limited);
-  const authenticate = createAuthenticate(config.auth, keys, options.canaryKey);
+  const authenticate = createAuthenticate(auth, keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
@@ -114,14 +118,15 @@ export async function openGate(
     signals,
   };
   const connect = createConnectEndpoints(context);
+  const nameOf = (event: IncomingEvent): string => options.nameSent(event).eventName;
   const ofGate = { checkOpen, limitsOf: keys.limitsOf };
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, ofGate));
-  const openApi = createOpenApi(limits, config.auth);
+  const serve = createRequestHandler(context, connect, webhooks, createOpenApi(limits, auth));
   const listener = await listen({
     ...listenSettings(config),
     limited: signals.callerLimited,
     tlsFiles: options.tlsFiles,
-    handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
+    handle: traceRequests(servedAfter(options.before, serve), routeOf),
     isFastPath,
   });
   return {
@@ -133,7 +138,8 @@ export async function openGate(
       for (const [source, entry] of entries) webhooks.set(source, entry);
       if (credentials.tlsFiles !== undefined) listener.useTlsFiles(credentials.tlsFiles);
     },
-    openStream: (stream) => createStreamEndpoint(context, { ...stream, limitsOf: keys.limitsOf }),
+    openStream: (stream) =>
+      createStreamEndpoint(context, { ...stream, limitsOf: keys.limitsOf, nameOf }),
     followKeys: keys.follow,
     takeUsedKeys: keys.takeUsed,
     close: async () => {
@@ -144,6 +150,13 @@ export async function openGate(
       bodies.close();
       callers.close();
     },
+  };
+}
+
+function servedAfter(before: GateOptions['before'], serve: RequestHandler): RequestHandler {
+  if (before === undefined) return serve;
+  return (call) => {
+    if (!before(call)) serve(call);
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { StreamEndpoint, StreamEndpointOptions } from '../gate/nats/stream-endpoint.ts';
+import type { StreamEndpoint, StreamToOpen } from '../gate/nats/stream-endpoint.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { ServerAddress } from '../jetstream/server/embedded-server.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -14,7 +14,7 @@ export interface NatsIntakeParts {
   readonly address: ServerAddress;
   /** The gate in this process. */
   readonly gate: {
-    openStream(options: Omit<StreamEndpointOptions, 'limitsOf'>): StreamEndpoint;
+    openStream(options: StreamToOpen): StreamEndpoint;
     close(): Promise<void>;
   };
   readonly signals: Pick<Signals, 'natsIntakeSettled' | 'trouble'>;

@@ -25,6 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
   destinations: ['event', 'errors', 'tracing', 'transform'],
   transform: ['event', 'errors', 'config'],
+  mock: ['event', 'gate', 'http'],
   delivery: [
     'event',
     'config',
@@ -64,6 +65,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   keys: ['event', 'errors', 'config', 'jetstream', 'observability'],
   catalog: ['event', 'errors', 'validation'],
   codegen: ['event', 'errors', 'validation'],
+  inference: ['event', 'validation'],
   operators: [
     'gen',
     'event',
@@ -106,6 +108,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'audit',
     'operators',
     'transform',
+    'mock',
   ],
 };
 

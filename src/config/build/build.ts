@@ -31,9 +31,11 @@ export function build(raw: RawConfig): Config {
   if (!raw.fileBroken) validateRules(table, values, entries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   const limits = limitsBySource(stated);
+  const schemasDirNamed = raw.values.has('schemas_dir');
   const assembled = assemble(values, withLimits(keys, limits));
   return deepFreeze({
     ...assembled,
+    schemasDirNamed,
     operators,
     destinations,
     webhooks: withLimits(webhooks, limits),
@@ -60,7 +62,7 @@ export function describeFaults(faults: readonly string[]): string {
 function assemble(
   values: SettingValues,
   keys: readonly WriteKey[],
-): Omit<Config, 'operators' | 'destinations' | 'webhooks' | 'intake'> {
+): Omit<Config, 'operators' | 'destinations' | 'webhooks' | 'intake' | 'schemasDirNamed'> {
   const { 'nats.url': url } = values;
   return {
     listen: values.listen,

@@ -23,6 +23,8 @@ export interface Arrival {
    * Undefined: the sender decides what it sends again.
    */
   readonly deliveryId?: string;
+  /** Throws why the key of the request is no longer valid: for what waited after it was checked. */
+  readonly checkKey?: () => void;
   /** See `EndpointCall`. */
   readonly sendsAll?: true;
   readonly sendsOnce?: true;

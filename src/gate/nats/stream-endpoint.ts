@@ -6,6 +6,7 @@ import type { SourceLimits } from '../../config/write-key.ts';
 import { ServiceError } from '../../errors.ts';
 import { messageIdOf } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { nameProblem } from '../../event/name/event-name.ts';
 import { ageMs } from '../../event/time/steady-time.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import { acceptedVerdicts } from '../accept/accept-events.ts';
@@ -49,9 +50,14 @@ export interface StreamEndpointOptions {
   readonly format: NatsIntakeFormat;
   /** The limits of the source, which it shares with write keys. They change while gates run. */
   readonly limitsOf: (source: string) => SourceLimits | undefined;
+  /** The name under which an event is stored: its own, where it was sent under an alias. */
+  readonly nameOf: (event: IncomingEvent) => string;
   /** The position of an event in the log. Undefined: it was not stored since `sinceMs`. */
   readonly findStored: FindStored;
 }
+
+/** What opens the endpoint of a stream; the gate knows the rest. */
+export type StreamToOpen = Pick<StreamEndpointOptions, 'source' | 'format' | 'findStored'>;
 
 /** Finds events that the log itself has forgotten. Throws a ServiceError `replay_too_wide`. */
 export type FindStored = (event: {
@@ -163,15 +169,16 @@ function withCorrelation(headers: StreamMessage['headers']): Record<string, stri
 /** Leaves out what an earlier delivery has stored. */
 async function withoutStored(
   { signals }: GateContext,
-  { source, findStored }: StreamEndpointOptions,
+  { source, nameOf, findStored }: StreamEndpointOptions,
   events: readonly IncomingEvent[],
   { mayBeStoredSinceMs: sinceMs }: TakenMessage,
 ): Promise<readonly IncomingEvent[]> {
   if (sinceMs === undefined) return events;
   const left: IncomingEvent[] = [];
   for (const [index, event] of events.entries()) {
-    const { eventName, idempotencyKey, fault } = event;
-    const isName = fault === undefined && /^[a-z0-9_]+$/.test(eventName);
+    const { idempotencyKey, fault } = event;
+    const eventName = nameOf(event);
+    const isName = fault === undefined && nameProblem(eventName) === undefined;
     const messageId = messageIdOf(source, idempotencyKey);
     const sequence = isName
       ? await findStored({ source, eventName, messageId, sinceMs }).catch(tooWide)
