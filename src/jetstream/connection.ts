@@ -136,7 +136,7 @@ async function reportStatus(
  * kernel has taken everything it wrote, and for a server that reads nothing it waits for ever. The
  * client's types do not show the socket; the lock file pins the version, and a test fills one.
  */
-function dropSocket(connection: NatsConnection): void {
+export function dropSocket(connection: NatsConnection): void {
   const { protocol } = connection as unknown as {
     protocol?: { transport?: { socket?: { destroy?: () => void } } };
   };

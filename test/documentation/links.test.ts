@@ -85,6 +85,7 @@ describe('src/README.md', () => {
     'jetstream/',
     'http/',
     'gate/',
+    'nats-intake/',
     'transform/',
     'delivery/',
     'destinations/',
