@@ -186,7 +186,13 @@ test.each(methods.map((method) => [`${method.parent.name}/${method.name}`, metho
 
     const logged = lines.filter((line) => line['correlationId'] === correlationId);
     expect(logged).toMatchObject([
-      { level: 'error', code: 'internal', rpc: `headgate.v1.${name}`, msg: secret },
+      {
+        level: 'error',
+        code: 'internal',
+        rpc: `headgate.v1.${name}`,
+        operator: 'admin',
+        msg: secret,
+      },
     ]);
     expect(JSON.stringify(logged[0]!['err'])).toContain(secret);
     expect(metrics.adminErrors.series('internal').value).toBe(counted + 1);
