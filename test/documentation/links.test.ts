@@ -85,6 +85,7 @@ describe('src/README.md', () => {
     'jetstream/',
     'http/',
     'gate/',
+    'mock/',
     'transform/',
     'delivery/',
     'destinations/',
