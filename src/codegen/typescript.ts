@@ -1,5 +1,11 @@
 import { code, indented, joined, type Code } from './encode/code.ts';
-import { camelCase, identifier, wholeNumber, type NameTable } from './encode/names.ts';
+import {
+  camelCase,
+  identifier,
+  wholeNumber,
+  type NameTable,
+  wordsOfEvent,
+} from './encode/names.ts';
 import {
   typescriptComment,
   typescriptLiteral,
@@ -153,7 +159,7 @@ ${joined(versions, '\n')}
 function eventText(event: ModelEvent, names: NameTable): Code {
   const { eventName, schemaVersion, objects, description, owner } = event;
   const owned = `The event ${eventName}`;
-  const track = names.take(camelCase(eventName), owned);
+  const track = names.take(camelCase(wordsOfEvent(eventName)), owned);
   const build = names.take(`${track.text}Event`, owned);
   const optional = allOptional(event) ? code`?` : code``;
   const type = identifier(objects[0]!.name);

@@ -53,7 +53,7 @@ export interface Gate {
 /** What the other stages do for the gate: validate events, and store and read them. */
 export interface GateOptions extends Pick<
   AcceptOptions,
-  'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
+  'validate' | 'nameSent' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
 > {
   readonly tlsFiles?: TlsFiles | undefined;
   /** The write keys of the log, beside those of the configuration. */

@@ -18,7 +18,7 @@ import {
 import { countBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import { countBySubject } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 import { operatorOf } from './access/operator.ts';
 
@@ -83,7 +83,7 @@ async function describe(
   const [backlog, start, dead] = await Promise.all([
     readBacklog(log, name),
     readStart(log, name),
-    countBySubject(log, 'DEAD', subjects.dead(name, '*')),
+    countBySubject(log, 'DEAD', subjects.dead(name, anyName)),
   ]);
   const beforeStart = start === undefined ? 0 : await countBeforeStart(log, start);
   let deadCount = 0;

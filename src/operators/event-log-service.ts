@@ -1,6 +1,7 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 
 import type { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
+import { canonicalName, nameProblem } from '../event/name/event-name.ts';
 import type { Log } from '../jetstream/log.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { walkPage } from '../jetstream/read/walk-pages.ts';
@@ -14,8 +15,9 @@ const namePattern = /^[a-z0-9_-]+$/;
  */
 export function createEventLogService(log: Log): ServiceImpl<typeof EventLogService> {
   return {
-    readEvents: async ({ eventName, source, since, until, pageSize, pageToken }) => {
-      if (!namePattern.test(eventName)) refuse('event_name is missing, or is not a name.');
+    readEvents: async ({ eventName: sent, source, since, until, pageSize, pageToken }) => {
+      const eventName = canonicalName(sent);
+      if (nameProblem(eventName) !== undefined) refuse('event_name is missing, or is not a name.');
       if (source !== '' && !namePattern.test(source)) refuse('source is not a name.');
       const page = await walkPage(
         log,

@@ -11,6 +11,7 @@ import {
   type RedeliverySelectionSchema,
   type RedeliveryService,
 } from '../../gen/headgate/v1/redelivery_service_pb.ts';
+import { eventGlobPattern } from '../config/write-key.ts';
 import { ServiceError } from '../errors.ts';
 import type { EventFilter } from '../event/event-filter.ts';
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
@@ -135,7 +136,9 @@ function readSelection(
   }
   const { sinceMs, untilMs } = readBounds(message);
   if (sinceMs >= untilMs) refuse('since is not before until.');
-  if (!namePattern.test(eventName)) refuse('event_name is no name and no pattern such as order_*.');
+  if (eventName !== '' && !eventGlobPattern.test(eventName)) {
+    refuse('event_name is no name and no pattern such as order_*.');
+  }
   if (!namePattern.test(source)) refuse('source is no source and no pattern such as shop-*.');
   if (user.length > userCharactersMax) {
     refuse(`user has ${user.length} characters; at most ${userCharactersMax} are accepted.`);

@@ -266,6 +266,15 @@ describe('headgate audit', () => {
   });
 });
 
+test('a number that no stream reaches hides no entry', async () => {
+  const sequence = 2n ** 64n - 1n;
+  const discard = byAda().rejected.discardRejected({ sequence, why: 'a try' });
+  await expect(discard).rejects.toThrow('cannot unmarshal');
+  const { code, stdout } = await runCli(['audit', '--admin', real.adminUrl]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`"events":[{"searched":"${sequence}"}]`);
+});
+
 test('an entry can neither be deleted nor purged', async () => {
   const { manager } = clientsForTests(real.service.log);
   const { messages } = (await manager.streams.info('AUDIT')).state;

@@ -68,6 +68,14 @@ export function keyAndRedeliveryCases(
         call: () => writeKeys().createKey({ source: 'crm', lifetime: durationFromMs(1) }),
         entry: fail('invalid_request', { target: { source: 'crm', lifetime: '0.001s' } }),
       },
+      {
+        // A key in the wrong place.
+        call: () => writeKeys().createKey({ source: `hg_A${secretText}`, events: [secretText] }),
+        entry: fail('invalid_request', {
+          kind: 'act',
+          target: { source: 'not a name', event_names: 'not a name' },
+        }),
+      },
     ],
     'headgate.v1.KeyService/RotateKey': [
       {

@@ -157,7 +157,9 @@ describe('deploy/helm/headgate', () => {
         writeFileSync(path.join(folder, 'values.yaml'), 'a: 1\n');
         execFileSync('mkdir', [path.join(folder, 'templates')]);
         writeFileSync(path.join(folder, 'templates/one.yaml'), text);
-        expect(() => renderChart(folder, {}, 'x')).toThrow(/no value|not known here|without its end/);
+        expect(() => renderChart(folder, {}, 'x')).toThrow(
+          /no value|not known here|without its end/,
+        );
       } finally {
         rmSync(folder, { recursive: true });
       }

@@ -8,8 +8,10 @@ import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { folderBytes } from '../../jetstream/server/storage-budget.ts';
+import { observingText } from '../../observability/signals.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
-import { loadRegistry } from '../../validation/schema-registry.ts';
+import { loadContracts } from '../../validation/schema-registry.ts';
+import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
 import { adminPort } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { checkDestinations } from './check-destinations.ts';
@@ -116,7 +118,7 @@ async function examine(
   } finally {
     await log?.close();
   }
-  await check('schemas', (findings) => checkSchemas(findings, config));
+  await check('schemas', (findings) => checkSchemas(findings, config, gate));
   await check('destinations', (findings) => checkDestinations(findings, config));
   const running = gate;
   if (running !== undefined) {
@@ -128,18 +130,37 @@ async function examine(
   return all;
 }
 
-async function checkSchemas(findings: CheckFindings, config: Config): Promise<void> {
+async function checkSchemas(
+  findings: CheckFindings,
+  config: Config,
+  gate: RunningGate | undefined,
+): Promise<void> {
   if (config.schemasSource === 'registry') {
+    if (gate?.metrics.get('headgate_observe_mode') === 1) {
+      warnObserving(findings);
+      return;
+    }
     findings.skipped('they are in the registry: headgate schemas list shows their state');
     return;
   }
-  const registry = await loadRegistry(config.schemasDir);
+  const registry = await loadContracts(config);
+  if (isObserving(registry, registry.events)) {
+    warnObserving(findings);
+    return;
+  }
   // As in the gate: a schema that hashes requires a key.
   createLiveValidation(registry, {
     enforcement: config.enforcement,
     hashKey: config.pii.hashKey?.reveal(),
   });
   findings.ok(`${registry.events.length} events in ${config.schemasDir}, all sound`);
+}
+
+function warnObserving(findings: CheckFindings): void {
+  findings.warning(
+    observingText,
+    'Write contracts once you have seen your events: docs/contracts/observe.md.',
+  );
 }
 
 function storedBytes({ dataDir }: Config): number {

@@ -11,7 +11,7 @@ import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import { decodeStoredEvent } from '../../event/stored-event.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { readMatching, sequenceSince } from '../../jetstream/read/read.ts';
-import { subjects } from '../../jetstream/topology.ts';
+import { anyName, subjects } from '../../jetstream/topology.ts';
 import { readableForm } from '../../transform/event-form.ts';
 import { openTransform } from '../../transform/open-transform.ts';
 import type { Transformer } from '../../transform/transformer.ts';
@@ -135,7 +135,7 @@ async function* readEvents(
   const from = await sequenceSince(log, 'EVENTS', since ?? Date.now() - sinceDefaultMs);
   if (from === undefined) return;
   let count = 0;
-  for await (const message of readMatching(log, 'EVENTS', subjects.eventsOf('*', '*'), from)) {
+  for await (const message of readMatching(log, 'EVENTS', subjects.eventsOf('*', anyName), from)) {
     if (!isWanted(message.subject)) continue;
     yield map === undefined ? message.payload : map(message.payload);
     count += 1;

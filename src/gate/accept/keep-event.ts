@@ -59,12 +59,11 @@ export type Finish<Request> = (request: Request, eventName: string, verdict: Ver
  */
 export function storeEvent<Request extends StoringRequest>(
   request: Request,
-  { event, verdict, payload }: Decision,
+  { eventName, verdict, payload }: Decision,
   finish: Finish<Request>,
 ): void {
   const { options, arrival, arrivalHeaders } = request;
   const { source } = arrival.producer;
-  const { eventName } = event;
   const messageId = messageIdOf(source, verdict.idempotencyKey);
   options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
     if (ack === undefined) {
@@ -135,11 +134,11 @@ export interface RejectingRequest {
  */
 export function keepRejected<Request extends RejectingRequest>(
   request: Request,
-  { event, verdict }: Decision,
+  { event, eventName, verdict }: Decision,
   finish: Finish<Request>,
 ): void {
   const { options, batchContext, sentAt, historical } = request;
-  const { eventName, idempotencyKey } = event;
+  const { idempotencyKey } = event;
   const redacted = options.redactRejected(event);
   const arrival =
     redacted?.keepsForm === false
@@ -147,7 +146,7 @@ export function keepRejected<Request extends RejectingRequest>(
       : request.arrival;
   const rejected: EventToReject = {
     source: arrival.producer.source,
-    eventName,
+    eventName: event.eventName,
     idempotencyKey,
     receivedAtMs: verdict.timestampMs,
     arrival,

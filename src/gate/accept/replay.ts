@@ -36,6 +36,8 @@ export interface KeptEvent extends Original {
 
 /** The endpoint for events that were rejected. */
 export interface ReplayEndpoint {
+  /** The name that the event is stored under. */
+  nameOf(event: IncomingEvent): string;
   /** As POST /v1/track takes it, as far as it can be read; as it was sent where it can not. */
   textOf(kept: KeptEvent): string;
   /**
@@ -57,7 +59,7 @@ const admissionWaitMs = 10_000;
 
 interface ReplayOptions extends Pick<
   AcceptOptions,
-  'validate' | 'arrivalHeaders' | 'store' | 'readStored'
+  'validate' | 'nameSent' | 'arrivalHeaders' | 'store' | 'readStored'
 > {
   /** The write keys in force now: they change while the gate runs. */
   readonly keys: () => readonly WriteKey[];
@@ -75,13 +77,13 @@ export function openReplayEndpoint(
   options: ReplayOptions,
 ): ReplayEndpoint {
   const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
-  const { validate } = options;
+  const { validate, nameSent } = options;
   const { eventBytesMax } = config.limits;
   const maySend = createMaySend(config.auth, options.keys);
 
   const decide = (event: IncomingEvent, kept: KeptEvent, arrival: Arrival): Decision => {
     const { producer } = arrival;
-    const rules = { producer, validate, eventBytesMax, timestampMs: Date.now() };
+    const rules = { producer, validate, nameSent, eventBytesMax, timestampMs: Date.now() };
     const { request, event: replayed } = asReceived(event, kept);
     return decideEvent({ ...rules, ...request }, replayed, 0);
   };
@@ -97,6 +99,7 @@ export function openReplayEndpoint(
     });
 
   return {
+    nameOf: (event) => nameSent(event).eventName,
     textOf: eventText,
     read: (kept, edits, replacement) => {
       if (edits.length === 0 && replacement === '') return decodeOriginal(kept);
@@ -123,7 +126,7 @@ export function openReplayEndpoint(
           decision.verdict.error === undefined
             ? await storeDecided(decision, arrival, startedAt)
             : decision.verdict;
-        signals.eventValidated(source, event.eventName, verdict);
+        signals.eventValidated(source, decision.eventName, verdict);
         return verdict;
       } finally {
         admission.leave(1);

@@ -11,6 +11,7 @@ import { StartError } from '../../errors.ts';
 import { closedBytesMax, firstSequenceAfter } from './earlier-stream.ts';
 import { retryWhileForming } from './retry-forming.ts';
 import {
+  anyName,
   claimMs,
   earlierStream,
   partitionStream,
@@ -193,7 +194,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     {
       ...common,
       name: 'REPLAY',
-      subjects: ['headgate.replay.>', subjects.redelivery('*', '*')],
+      subjects: ['headgate.replay.>', subjects.redelivery('*', anyName)],
       discard: DiscardPolicy.New,
       max_bytes: side,
       // If the dead letter could not be deleted, the same replay may be requested much later.
@@ -242,7 +243,7 @@ const closed = {
 function eventSubjects(
   hasEarlier: boolean,
 ): Pick<StreamSettings, 'subjects' | 'subject_transform'> {
-  const own = subjects.event('*', '*', 0);
+  const own = subjects.event('*', anyName, 0);
   if (!hasEarlier) return { subjects: [own] };
   const parts = ['{{wildcard(1)}}', '{{wildcard(2)}}'] as const;
   return {

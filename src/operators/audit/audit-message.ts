@@ -24,7 +24,7 @@ export function auditMessage(record: AuditRecord): AuditEntry {
   });
 }
 
-/** A caller may have asked for a number that no event has, and that the message cannot carry. */
+/** A caller may have asked for a number that no event has; one entry that cannot be sent would hide its page. */
 function numberOf(rejected: number): bigint {
-  return Number.isSafeInteger(rejected) ? BigInt(rejected) : 0n;
+  return Number.isSafeInteger(rejected) && rejected > 0 ? BigInt(rejected) : 0n;
 }

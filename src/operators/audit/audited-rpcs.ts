@@ -59,7 +59,7 @@ const views: readonly AuditedRpc[] = [
     answer: (answer) => ({ counts: { shown: answer.rejected.length } }),
   }),
   recorded('view', rejected.getRejected, {
-    request: ({ sequence }) => ({ events: [{ rejected: Number(sequence) }] }),
+    request: ({ sequence }) => ({ events: [numberOf(sequence)] }),
     lookUp: ({ sequence }, lookups) => lookups.rejected(Number(sequence)),
     answer: () => ({ counts: { shown: 1 } }),
   }),
@@ -255,7 +255,13 @@ function filterOf(filter: RejectedFilter | undefined): Record<string, string> {
 
 /** 0 stands for a filter. */
 function numbersOf(sequences: readonly bigint[]): AuditedIds[] {
-  return sequences.filter((one) => one !== 0n).map((one) => ({ rejected: Number(one) }));
+  return sequences.filter((one) => one !== 0n).map(numberOf);
+}
+
+/** A number that no stream reaches is kept as it was typed: as a double it would be another one. */
+function numberOf(sequence: bigint): AuditedIds {
+  const rejected = Number(sequence);
+  return Number.isSafeInteger(rejected) ? { rejected } : { searched: String(sequence) };
 }
 
 /** The id of a dead letter begins with its destination. */

@@ -5,7 +5,7 @@ import {
   type WriteKey,
   type WriteKey_Limits,
 } from '../../../gen/headgate/v1/key_service_pb.ts';
-import { keyIdPattern } from '../../config/write-key.ts';
+import { eventGlobPattern, keyIdPattern, sourcePattern } from '../../config/write-key.ts';
 import {
   durationText,
   recorded,
@@ -21,8 +21,11 @@ export const keyActs: readonly AuditedRpc[] = [
   recorded('act', keys.createKey, {
     request: ({ source, events, lifetime, limits }) => ({
       target: {
-        source,
-        event_names: events.join(' '),
+        source: shownIf(sourcePattern.test(source), source),
+        event_names: shownIf(
+          events.every((glob) => eventGlobPattern.test(glob)),
+          events.join(' '),
+        ),
         lifetime: durationText(lifetime),
         ...limitsOf(limits),
       },
@@ -81,4 +84,9 @@ function timeOf(time: Timestamp | undefined): string {
 /** What is no id may be the key itself. */
 export function shownKeyId(id: string): string {
   return keyIdPattern.test(id) ? id : 'not an id';
+}
+
+/** Where a key is made, a text that is refused may be another key. */
+function shownIf(isValid: boolean, text: string): string {
+  return isValid ? text : 'not a name';
 }
