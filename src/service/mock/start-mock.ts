@@ -32,11 +32,12 @@ export async function startMock(options: MockOptions = {}): Promise<MockGate> {
     hashKey,
   });
   const logger = createLogger('error', { write: (line) => process.stderr.write(line) });
-  const { signals } = observe(config, [], logger);
+  const { signals } = observe(config, validation.registry(), logger);
   const testIds = createTestIds();
   const log = createMockLog(testIds.of);
   const gate = await openGate(config, signals, {
     validate: validation.validate,
+    nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
     arrivalHeaders: ({ correlationId }) => correlationId,
     store: log.store,
