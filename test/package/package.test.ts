@@ -58,7 +58,7 @@ let project: InstalledPackage;
 
 beforeAll(async () => {
   project = await installPackage();
-}, 120_000);
+}, 300_000);
 
 afterAll(() => {
   project?.[Symbol.dispose]();
