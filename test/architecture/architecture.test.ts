@@ -55,6 +55,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   keys: ['event', 'errors', 'config', 'jetstream', 'observability'],
   catalog: ['event', 'errors', 'validation'],
   codegen: ['event', 'errors', 'validation'],
+  inference: ['event', 'validation'],
   operators: [
     'gen',
     'event',

@@ -120,8 +120,16 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       entry: { kind: 'view', target: { event_name: 'order_completed' } },
     },
     {
+      call: () => connect(real, EventLogService).readEvents({ anyName: true }),
+      entry: { kind: 'view', target: { any_name: 'true' } },
+    },
+    {
       call: () => connect(real, EventLogService).readEvents({}),
       entry: fail('invalid_request'),
+    },
+    {
+      call: () => connect(real, EventLogService).readEvents({ anyName: true, eventName: 'a' }),
+      entry: fail('invalid_request', { target: { event_name: 'a', any_name: 'true' } }),
     },
   ],
   'headgate.v1.EventService/Locate': [

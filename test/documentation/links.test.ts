@@ -100,6 +100,7 @@ describe('src/README.md', () => {
     'registry/',
     'keys/',
     'catalog/',
+    'inference/',
     'codegen/',
     'operators/',
     'service/',

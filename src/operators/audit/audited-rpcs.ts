@@ -64,8 +64,13 @@ const views: readonly AuditedRpc[] = [
     answer: () => ({ counts: { shown: 1 } }),
   }),
   recorded('view', EventLogService.method.readEvents, {
-    request: ({ eventName, source, ...range }) => ({
-      target: { event_name: eventName, source, ...timeRange(range) },
+    request: ({ eventName, anyName, source, ...range }) => ({
+      target: {
+        event_name: eventName,
+        source,
+        ...(anyName && { any_name: 'true' }),
+        ...timeRange(range),
+      },
     }),
     answer: ({ events }) => ({ counts: { shown: events.length } }),
   }),

@@ -1,0 +1,58 @@
+import { stringify } from 'yaml';
+
+import { readHeader } from '../validation/taxonomy/taxonomy.ts';
+
+/** An entry of a taxonomy to write. */
+export interface NewEntry {
+  readonly name: string;
+  readonly owner: string;
+  readonly description: string;
+  /** `warn` until a person enforces it. */
+  readonly mode: 'warn' | 'enforce' | 'off';
+  /** Comments above the entry, one a line. */
+  readonly notes?: readonly string[];
+}
+
+const width = 100;
+
+/**
+ * A taxonomy with these entries. Nothing is turned away by it: names that it does not list are stored
+ * and reported (`unplanned: warn`), and so are events that break their contract (`mode: warn`).
+ */
+export function taxonomyText(entries: readonly NewEntry[], origin: string): string {
+  const head = [
+    `# ${origin}`,
+    '# Replace each TODO, then `headgate schemas check`. Until you enforce it, nothing is turned away:',
+    '# write `mode: enforce` on an event, and in the end `unplanned: reject`.',
+    ...headerLines(entries),
+    'unplanned: warn',
+    '',
+  ];
+  return [...head, 'events:', ...entries.map(entryText)].join('\n');
+}
+
+/** A gate that validates every name against `verbs` needs them; a later one takes any name. */
+function headerLines(entries: readonly NewEntry[]): string[] {
+  if (knowsNaming()) return ['naming: any'];
+  const verbs = new Set(entries.map(({ name }) => name.split('_').at(-1)!));
+  return [`verbs: [${[...verbs].sort().join(', ')}]`];
+}
+
+/** Whether this release has `naming`. */
+export function knowsNaming(): boolean {
+  let isKnown = true;
+  readHeader({ naming: 'any', unplanned: 'warn' }, () => void (isKnown = false));
+  return isKnown;
+}
+
+/** An entry below `events:`. */
+export function entryText(entry: NewEntry): string {
+  const notes = (entry.notes ?? []).map((note) => `  # ${note.replaceAll(/\s+/g, ' ')}\n`).join('');
+  const text = stringify({ [entry.name]: fieldsOf(entry) }, { lineWidth: width });
+  return notes + text.replaceAll(/^(?=.)/gm, '  ');
+}
+
+/** The fields of an entry, in the order in which they are written. */
+export function fieldsOf({ owner, description, mode }: NewEntry): object {
+  return { owner, description, active: 1, mode, compatibility: 'backward' };
+}
