@@ -86,6 +86,7 @@ describe('src/README.md', () => {
     'http/',
     'gate/',
     'nats-intake/',
+    'mock/',
     'transform/',
     'delivery/',
     'destinations/',
