@@ -113,6 +113,7 @@ function entryOf({ name, sources }: EventTraffic): NewEntry {
     name,
     owner: descriptionToWrite,
     description: `${descriptionToWrite}: when it is sent${from}`,
+    active: 1,
     mode: 'warn',
   };
 }

@@ -7,6 +7,8 @@ export interface NewEntry {
   readonly name: string;
   readonly owner: string;
   readonly description: string;
+  /** The version that validates events without a version. */
+  readonly active: number;
   /** `warn` until a person enforces it. */
   readonly mode: 'warn' | 'enforce' | 'off';
   /** Comments above the entry, one a line. */
@@ -53,6 +55,6 @@ export function entryText(entry: NewEntry): string {
 }
 
 /** The fields of an entry, in the order in which they are written. */
-export function fieldsOf({ owner, description, mode }: NewEntry): object {
-  return { owner, description, active: 1, mode, compatibility: 'backward' };
+export function fieldsOf({ owner, description, active, mode }: NewEntry): object {
+  return { owner, description, active, mode, compatibility: 'backward' };
 }

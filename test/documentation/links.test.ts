@@ -100,6 +100,7 @@ describe('src/README.md', () => {
     'keys/',
     'catalog/',
     'inference/',
+    'tracking-plans/',
     'codegen/',
     'operators/',
     'service/',
