@@ -6,7 +6,9 @@ import { StartError } from '../../errors.ts';
 import { modeText } from '../../validation/modes.ts';
 import {
   registryChanges,
+  versionSteps,
   type EventChange,
+  type VersionStep,
 } from '../../validation/compatibility/registry-changes.ts';
 import { formatFault } from '../../validation/registry-fault.ts';
 import { readRegistry, type RegistryReading } from '../../validation/schema-registry.ts';
@@ -27,13 +29,18 @@ export function schemasCheckCommand({ env }: CommandContext): Command {
     .description('check the taxonomy and every schema, as the gate does when it starts')
     .addOption(schemasOption())
     .addOption(configOption())
-    .option('--against <ref>', 'show whom the changes since this commit, branch or tag would break')
+    .option(
+      '--against <ref>',
+      'show whom the changes since this commit, branch or tag would break; without it, each version ' +
+        'is compared with the one before',
+    )
     .option('--json', 'print JSON for programs')
     .addHelpText(
       'after',
       `
 Exit code: 0 when the gate would start with it, and every change is one that its event's
-\`compatibility\` allows; 1 when not.
+\`compatibility\` allows; 1 when not. Without --against, versions older than the active one cannot be
+changed any more, and are only reported.
 
 Examples:
   $ headgate schemas check --schemas ./schemas
@@ -45,10 +52,12 @@ Examples:
       const sound = reading.faults.length === 0;
       const changes =
         against === undefined || !sound ? undefined : await changesSince(schemas, against, reading);
-      const text = json === true ? jsonOf(reading, changes) : textOf(schemas, reading);
+      const steps = against === undefined && sound ? versionSteps(reading.registry) : undefined;
+      const text = json === true ? jsonOf(reading, changes, steps) : textOf(schemas, reading);
       console.log(text);
       if (json !== true && changes !== undefined) console.log(changesText(against!, changes));
-      const allowed = changes?.every((change) => change.allowed) ?? true;
+      if (json !== true && steps !== undefined) printRefusedSteps(steps);
+      const allowed = changes?.every((change) => change.allowed) ?? areAllowed(steps ?? []);
       if (!sound || !allowed) process.exitCode = 1;
     });
 }
@@ -64,7 +73,27 @@ async function changesSince(
   return registryChanges(before.registry, reading.registry);
 }
 
-function jsonOf({ registry, faults }: RegistryReading, changes?: readonly EventChange[]): string {
+function areAllowed(steps: readonly VersionStep[]): boolean {
+  return steps.every(({ allowed, past }) => allowed || past);
+}
+
+/** Prints nothing if every version is one that the `compatibility` of its event allows. */
+function printRefusedSteps(steps: readonly VersionStep[]): void {
+  const refused = steps.filter(({ allowed }) => !allowed);
+  if (refused.length === 0) return;
+  console.log('Versions that the compatibility of their event does not allow:');
+  for (const step of refused) {
+    const [head, ...findings] = changeLines(step);
+    console.log(step.past ? `${head}, and is older than the active one` : head);
+    for (const finding of findings) console.log(finding);
+  }
+}
+
+function jsonOf(
+  { registry, faults }: RegistryReading,
+  changes?: readonly EventChange[],
+  steps?: readonly VersionStep[],
+): string {
   const events = registry.events.map(({ versions, superseded, ...entry }) => ({
     ...entry,
     supersededBy: Object.fromEntries(superseded),
@@ -73,7 +102,9 @@ function jsonOf({ registry, faults }: RegistryReading, changes?: readonly EventC
   const { verbs, unplanned } = registry;
   const sound = faults.length === 0;
   const compared =
-    changes === undefined ? {} : { compatible: changes.every(({ allowed }) => allowed), changes };
+    changes === undefined
+      ? steps && { compatible: areAllowed(steps), steps }
+      : { compatible: changes.every(({ allowed }) => allowed), changes };
   return JSON.stringify({ sound, verbs, unplanned, events, faults, ...compared }, null, 2);
 }
 
