@@ -22,6 +22,8 @@ export interface Config {
   readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;
   readonly schemasDir: string;
+  /** Whether a setting names it: one that is named must exist. */
+  readonly schemasDirNamed: boolean;
   /** `warn`: the taxonomy and its schemas never cause a rejection. */
   readonly enforcement: 'on' | 'warn';
   readonly pii: { readonly hashKey: Secret | undefined };

@@ -1,7 +1,8 @@
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
+import { nameProblem } from '../event/name/event-name.ts';
 import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import { splitEntry, type EntryFields } from './dead-letter-entry.ts';
 
 /** Selects dead letters. */
@@ -28,9 +29,9 @@ const pageBytesMax = 16 * 1024 * 1024;
 export function subjectOf(filter: DeadLetterFilter): string | undefined {
   const { destination, eventName } = filter;
   // A wildcard instead of a name would match entries that were not requested.
-  const isValid = (name: string): boolean => name === '' || namePattern.test(name);
-  if (!isValid(destination) || !isValid(eventName)) return undefined;
-  return subjects.dead(destination || '*', eventName || '*');
+  if (destination !== '' && !namePattern.test(destination)) return undefined;
+  if (eventName !== '' && nameProblem(eventName) !== undefined) return undefined;
+  return subjects.dead(destination || '*', eventName || anyName);
 }
 
 /**

@@ -74,7 +74,7 @@ export function encodeStoredEvent(
   eventTime: string = timeText(acceptance.timestampMs),
 ): string {
   let text =
-    `{"eventId":"${acceptance.eventId}","eventName":"${event.eventName}"` +
+    `{"eventId":"${acceptance.eventId}","eventName":${quoted(event.eventName)}` +
     `,"source":"${source}","timestamp":"${timeText(acceptance.timestampMs)}"` +
     `,"eventTime":"${eventTime}"`;
   if (event.userId !== '') text += `,"userId":${quoted(event.userId)}`;

@@ -13,6 +13,7 @@ import type { SourceLimiter } from './limits/source-limiter.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
+import type { HttpCall, RequestHandler } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
@@ -52,7 +53,7 @@ export interface Gate {
 /** What the other stages do for the gate: validate events, and store and read them. */
 export interface GateOptions extends Pick<
   AcceptOptions,
-  'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
+  'validate' | 'nameSent' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
 > {
   readonly tlsFiles?: TlsFiles | undefined;
   /** The write keys of the log, beside those of the configuration. */
@@ -61,6 +62,8 @@ export interface GateOptions extends Pick<
   readonly limiter: SourceLimiter;
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
+  /** Sees each call before the endpoints do. Returns true if it answers the call. For the mock. */
+  readonly before?: (call: HttpCall) => boolean;
 }
 
 function callersOf({ auth, trustedProxies, limits }: Config, signals: Signals): Callers {
@@ -78,7 +81,7 @@ export async function openGate(
   signals: Signals,
   options: GateOptions,
 ): Promise<Gate> {
-  const { limits } = config;
+  const { limits, auth } = config;
   const admission = createAdmission({
     inFlightEventsMax: limits.inFlightEventsMax,
     waitMs: admissionWaitMs,
@@ -86,7 +89,7 @@ export async function openGate(
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
   const keys = createKeyRing(config.keys, options.runTimeKeys, config.webhooks);
-  const authenticate = createAuthenticate(config.auth, keys, options.canaryKey);
+  const authenticate = createAuthenticate(auth, keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
@@ -115,12 +118,12 @@ export async function openGate(
   const connect = createConnectEndpoints(context);
   const ofGate = { checkOpen, limitsOf: keys.limitsOf };
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, ofGate));
-  const openApi = createOpenApi(limits, config.auth);
+  const serve = createRequestHandler(context, connect, webhooks, createOpenApi(limits, auth));
   const listener = await listen({
     ...listenSettings(config),
     limited: signals.callerLimited,
     tlsFiles: options.tlsFiles,
-    handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
+    handle: traceRequests(servedAfter(options.before, serve), routeOf),
     isFastPath,
   });
   return {
@@ -142,6 +145,13 @@ export async function openGate(
       bodies.close();
       callers.close();
     },
+  };
+}
+
+function servedAfter(before: GateOptions['before'], serve: RequestHandler): RequestHandler {
+  if (before === undefined) return serve;
+  return (call) => {
+    if (!before(call)) serve(call);
   };
 }
 

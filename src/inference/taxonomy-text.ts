@@ -1,7 +1,5 @@
 import { stringify } from 'yaml';
 
-import { readHeader } from '../validation/taxonomy/taxonomy.ts';
-
 /** An entry of a taxonomy to write. */
 export interface NewEntry {
   readonly name: string;
@@ -26,25 +24,11 @@ export function taxonomyText(entries: readonly NewEntry[], origin: string): stri
     `# ${origin}`,
     '# Replace each TODO, then `headgate schemas check`. Until you enforce it, nothing is turned away:',
     '# write `mode: enforce` on an event, and in the end `unplanned: reject`.',
-    ...headerLines(entries),
+    'naming: any',
     'unplanned: warn',
     '',
   ];
   return [...head, 'events:', ...entries.map(entryText)].join('\n');
-}
-
-/** A gate that validates every name against `verbs` needs them; a later one takes any name. */
-function headerLines(entries: readonly NewEntry[]): string[] {
-  if (knowsNaming()) return ['naming: any'];
-  const verbs = new Set(entries.map(({ name }) => name.split('_').at(-1)!));
-  return [`verbs: [${[...verbs].sort().join(', ')}]`];
-}
-
-/** Whether this release has `naming`. */
-export function knowsNaming(): boolean {
-  let isKnown = true;
-  readHeader({ naming: 'any', unplanned: 'warn' }, () => void (isKnown = false));
-  return isKnown;
 }
 
 /** An entry below `events:`. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../event/json/json.ts';
+import type { OwnClock } from '../event/time/event-time.ts';
 import type { VendorCall } from '../event/vendor-call.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
@@ -49,6 +50,7 @@ export interface EventStore {
       readonly sentAt: string;
       readonly historical: boolean;
       readonly vendorCall: VendorCall | undefined;
+      readonly clock: OwnClock | undefined;
       readonly redacted: boolean;
       readonly quarantined: boolean;
     },
@@ -102,6 +104,7 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
       if (event.sentAt !== '') headers['Headgate-Sent-At'] = event.sentAt;
       if (event.historical) headers['Headgate-Historical'] = 'true';
+      if (event.clock !== undefined) headers['Headgate-Own-Clock'] = JSON.stringify(event.clock);
       if (event.vendorCall !== undefined) addVendorCall(headers, event.vendorCall);
       if (event.batchContext !== undefined) addContext(headers, event.batchContext);
       // An event is cut only on an external server with a small max_payload. A header records that.

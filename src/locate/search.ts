@@ -4,7 +4,7 @@ import { decodeStoredEvent } from '../event/stored-event.ts';
 import { originalOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
 import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
 import { walkPart, type WalkProgress } from '../jetstream/read/walk-pages.ts';
@@ -70,7 +70,7 @@ export async function searchPage(log: Log, search: Search, pageToken: string): P
       log,
       {
         stream: 'EVENTS',
-        subjects: [subjects.eventsOf(source, eventName === '' ? '*' : eventName)],
+        subjects: [subjects.eventsOf(source, eventName === '' ? anyName : eventName)],
         ...time,
       },
       inEvents!,

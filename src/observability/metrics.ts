@@ -12,6 +12,8 @@ export interface LabelValues {
   readonly sources: readonly string[];
   readonly eventNames: readonly string[];
   readonly destinations: readonly string[];
+  /** Names without a contract, the most frequent first: as many as there is room for. */
+  readonly unplannedNames?: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
   /** The RPCs that the audit log records. */
@@ -90,6 +92,12 @@ const deliveryBuckets = [
 export const labelledSourcesMax = 200;
 export const labelledPairsMax = 5_000;
 
+/**
+ * How many unplanned names have series of their own: the first that were accepted, at most half of all
+ * names, so that contracts which come later find room. The rest is `_other`.
+ */
+export const labelledUnplannedMax = 200;
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates all metrics, with each series at 0: an absent series would hide the first events. */
@@ -136,6 +144,19 @@ export function createMetrics(labels: LabelValues) {
     countEvents(knownSources, added);
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
+  const unplannedNames = new Set<string>();
+  /** Gives an unplanned name series of its own; false if there is no room for it. */
+  const addUnplannedName = (name: string): boolean => {
+    const namesMax = Math.min(labelledUnplannedMax, Math.floor(eventNamesMax() / 2));
+    const isFull = unplannedNames.size >= namesMax || gauges.lastEvent.size >= eventNamesMax();
+    // Names that begin with _ are ours, such as _other.
+    if (isFull || name.startsWith('_')) return false;
+    unplannedNames.add(name);
+    countEvents(knownSources, [name]);
+    gauges.lastEvent.set(name, 0);
+    return true;
+  };
+  for (const name of labels.unplannedNames ?? []) addUnplannedName(name);
   const sourcesAdded = { knownSources, unlabelled: unlabelled.sources, gauges, countEvents };
   const canary = createCanaryMetrics(registry);
   const reload = createReloadMetrics(registry);
@@ -149,6 +170,8 @@ export function createMetrics(labels: LabelValues) {
     reload,
     knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
+    addUnplannedName,
+    unplannedNames: unplannedNames as ReadonlySet<string>,
     addSources: createAddSources(sourcesAdded),
   };
 }

@@ -2,8 +2,9 @@ import type { ServiceImpl } from '@connectrpc/connect';
 
 import type { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { isCanarySubject } from '../event/canary.ts';
+import { canonicalName, nameProblem } from '../event/name/event-name.ts';
 import type { Log } from '../jetstream/log.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName as everyName, subjects } from '../jetstream/topology.ts';
 import { walkPage } from '../jetstream/read/walk-pages.ts';
 import { readBounds, readPageSize, refuse } from './request-fields.ts';
 
@@ -15,9 +16,10 @@ const namePattern = /^[a-z0-9_-]+$/;
  */
 export function createEventLogService(log: Log): ServiceImpl<typeof EventLogService> {
   return {
-    readEvents: async ({ eventName, anyName, source, since, until, pageSize, pageToken }) => {
-      if (anyName && eventName !== '') refuse('any_name and event_name are given: leave one out.');
-      if (!anyName && !namePattern.test(eventName)) {
+    readEvents: async ({ eventName: sent, anyName, source, since, until, pageSize, pageToken }) => {
+      const eventName = canonicalName(sent);
+      if (anyName && sent !== '') refuse('any_name and event_name are given: leave one out.');
+      if (!anyName && nameProblem(eventName) !== undefined) {
         refuse('event_name is missing, or is not a name.');
       }
       if (source !== '' && !namePattern.test(source)) refuse('source is not a name.');
@@ -26,7 +28,9 @@ export function createEventLogService(log: Log): ServiceImpl<typeof EventLogServ
         'events',
         {
           stream: 'EVENTS',
-          subjects: [subjects.eventsOf(source === '' ? '*' : source, anyName ? '*' : eventName)],
+          subjects: [
+            subjects.eventsOf(source === '' ? '*' : source, anyName ? everyName : eventName),
+          ],
           ...readBounds({ since, until }),
         },
         pageToken,

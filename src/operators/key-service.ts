@@ -103,8 +103,8 @@ function readGlobs(globs: readonly string[]): readonly string[] {
   for (const [index, glob] of globs.entries()) {
     if (glob.length > globCharactersMax || !eventGlobPattern.test(glob)) {
       refuse(
-        `events: item ${index + 1} is not a glob on event names: write a-z, 0-9, _ and *, at most ` +
-          `${globCharactersMax} of them.`,
+        `events: item ${index + 1} is not a glob on event names: write a name, with * for ` +
+          `any text, of at most ${globCharactersMax} characters.`,
       );
     }
   }

@@ -1,3 +1,4 @@
+import { nameProblem } from '../event/name/event-name.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
@@ -81,7 +82,7 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
 
 const rejectedPrefix = subjects.rejected('', '').slice(0, -1);
 
-/** A token of a NATS subject that is a name, not a wildcard. */
+/** The form of a source. */
 const namePattern = /^[a-z0-9_-]+$/;
 
 /** Includes `unplannedName`: the subject of events that the taxonomy did not know on arrival. */
@@ -89,7 +90,7 @@ function subjectsOf({ source, eventName }: RejectedFilter): string[] {
   if (source !== '' && !namePattern.test(source)) return [];
   const sourceToken = source === '' ? '*' : source;
   if (eventName === '') return [subjects.rejectedOf(sourceToken)];
-  const isUnplanned = !namePattern.test(eventName) || eventName === unplannedName;
+  const isUnplanned = nameProblem(eventName) !== undefined || eventName === unplannedName;
   const names = isUnplanned ? [unplannedName] : [eventName, unplannedName];
   return names.flatMap((name) => [
     subjects.rejected(sourceToken, name),

@@ -172,6 +172,7 @@ async function startGate(parts: {
   lifecycle.onRelease('store reports', reportStoring(log));
   const gate = await openGate(settings.config, signals, {
     validate: validation.validate,
+    nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
     ...createEventStore(log, validation.isPlanned),
     canaryKey: settings.canaryKey,

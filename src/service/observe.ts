@@ -2,9 +2,14 @@ import type { Config } from '../config/config.ts';
 import { describeConfig } from '../config/describe-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { defaultSource } from '../gate/intake/authenticate.ts';
+import { countEventNames } from '../jetstream/read/event-names.ts';
+import type { Log } from '../jetstream/log.ts';
+import type { LiveValidation } from '../validation/live-validation.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals, type Signals } from '../observability/signals.ts';
+import type { SchemaRegistry } from '../validation/schema-registry.ts';
+import { isObserving } from '../validation/taxonomy/taxonomy.ts';
 import { auditedActions } from '../operators/audit/audited-rpcs.ts';
 
 /** The metrics and signals of this process, and their closed sets of labels. */
@@ -14,11 +19,11 @@ export interface Observed {
   readonly signals: Signals;
 }
 
-/** Creates the metrics and signals of a process. `eventNames` are those of the first taxonomy. */
-export function observe(config: Config, eventNames: readonly string[], logger: Logger): Observed {
+/** Creates the metrics and signals of a process, with the names of its first contracts. */
+export function observe(config: Config, registry: SchemaRegistry, logger: Logger): Observed {
   const labels: LabelValues = {
     sources: sourcesOf(config),
-    eventNames,
+    eventNames: registry.events.map(({ name }) => name),
     destinations: config.destinations.map((destination) => destination.name),
     webhooks: config.webhooks.map(({ source }) => source),
     auditedActions,
@@ -27,7 +32,32 @@ export function observe(config: Config, eventNames: readonly string[], logger: L
   const signals = createSignals(metrics, logger);
   logger.debug({ config: describeConfig(config, destinationTypes) }, 'configuration');
   signals.enforcementSet(config.enforcement === 'warn');
+  signals.observingSet(isObserving(registry, registry.events));
   return { labels, metrics, signals };
+}
+
+/**
+ * Gives the most frequent unplanned names of the log their series before new ones come: a name that
+ * changed into `_other` with a restart would look like one that has fallen silent.
+ */
+export async function labelUnplanned(
+  log: Log,
+  { registry }: LiveValidation,
+  observed: Observed,
+): Promise<Observed> {
+  const { labels, metrics, signals } = observed;
+  const { events, unplanned } = registry();
+  if (unplanned === 'reject' || unplanned === 'quarantine') return observed;
+  const planned = new Set(events.map(({ name }) => name));
+  try {
+    const counts = [...(await countEventNames(log))].filter(([name]) => !planned.has(name));
+    for (const [name] of counts.sort(([, left], [, right]) => right - left)) {
+      metrics.addUnplannedName(name);
+    }
+  } catch (error) {
+    signals.trouble('reading the names of stored events', error);
+  }
+  return { ...observed, labels: { ...labels, unplannedNames: [...metrics.unplannedNames] } };
 }
 
 function sourcesOf(config: Config): string[] {

@@ -92,6 +92,7 @@ async function openGateHere(
 ): Promise<GateProcesses> {
   const gate = await openGate(config, observed.signals, {
     validate: validation.validate,
+    nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
     ...createEventStore(opened.log, validation.isPlanned),
     canaryKey,

@@ -32,6 +32,7 @@ export async function openQuarantine(parts: QuarantineParts): Promise<RejectedSe
   const { config, log, signals, lifecycle, validation, keys } = parts;
   const endpoint = openReplayEndpoint(config, signals, {
     validate: validation.validate,
+    nameSent: validation.nameSent,
     keys,
     ...createEventStore(log, validation.isPlanned),
   });

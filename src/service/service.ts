@@ -7,12 +7,13 @@ import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
-import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
+import { emptyRegistry, loadContracts } from '../validation/schema-registry.ts';
+import { isObserving } from '../validation/taxonomy/taxonomy.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { observe } from './observe.ts';
+import { labelUnplanned, observe } from './observe.ts';
 import { openEndpoints } from './open-endpoints.ts';
 import { openServiceLog } from './open-log.ts';
 import { openOperatorsPort } from './open-operators.ts';
@@ -27,6 +28,8 @@ export interface Service {
   /** The address for events; undefined if this process does not have the role `gate`. */
   readonly address: Address | undefined;
   readonly adminAddress: Address;
+  /** Whether there are no contracts, and events of any name are stored. */
+  readonly observing: () => boolean;
   /** The log, for tests and tools that read streams. */
   readonly log: Log;
   /** The nats-server that was started; undefined if an external one is used. */
@@ -78,13 +81,12 @@ async function startService(
 ): Promise<Service> {
   // Validation. The contracts are read here if they are kept in files.
   const validation = createLiveValidation(
-    config.schemasSource === 'files' ? await loadRegistry(config.schemasDir) : emptyRegistry,
+    config.schemasSource === 'files' ? await loadContracts(config) : emptyRegistry,
     { enforcement: config.enforcement, hashKey: config.pii.hashKey?.reveal() },
   );
 
   // Metrics and signals of all later stages.
-  const eventNames = validation.registry().events.map(({ name }) => name);
-  const observed = observe(config, eventNames, logger);
+  const observed = observe(config, validation.registry(), logger);
   const { metrics, signals } = observed;
   lifecycle.onRelease('last resort', surviveRejections(signals));
 
@@ -100,6 +102,7 @@ async function startService(
     registry: validation.registry,
     onChange: (changed) => {
       validation.replace(changed);
+      signals.observingSet(isObserving(changed, changed.events));
       gate?.follow(changed);
     },
   });
@@ -139,7 +142,9 @@ async function startService(
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
     const runTimeKeys = keys.ofLog.keys;
-    gate = await openEndpoints({ config, validation, observed, opened, lifecycle, runTimeKeys });
+    const parts = { config, validation, opened, lifecycle, runTimeKeys };
+    const labelled = await labelUnplanned(log, validation, observed);
+    gate = await openEndpoints({ ...parts, observed: labelled });
     // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());
     gate.followKeys(runTimeKeys().map((key) => ({ id: key.id, key })));
@@ -151,6 +156,7 @@ async function startService(
   return {
     address: gate?.address,
     adminAddress: admin.address,
+    observing: () => metrics.gauges.observing === 1,
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,

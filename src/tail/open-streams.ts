@@ -1,9 +1,10 @@
 import { canaryName } from '../event/canary.ts';
 import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
-import { compileEventGlobs } from '../event/glob.ts';
+import { compileEventGlobs, nameOfGlob } from '../event/glob.ts';
+import { nameProblem } from '../event/name/event-name.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
 import { followStream, type Follower } from './follow-stream.ts';
 import { readAccepted, readRejected, type TailedEvent } from './tailed-event.ts';
@@ -26,6 +27,12 @@ export interface TailedStream {
 
 const exactPattern = /^[a-z0-9_-]+$/;
 
+/** Undefined: the glob matches several names. */
+function exactName(glob: string): string | undefined {
+  const name = nameOfGlob(glob);
+  return name === undefined || nameProblem(name) !== undefined ? undefined : name;
+}
+
 /** Follows the streams with the events of a filter. Rejects when the log cannot be reached. */
 export async function openStreams(
   log: Log,
@@ -41,7 +48,7 @@ export async function openStreams(
   const token = (text: string): string => (exactPattern.test(text) ? text : '*');
   const streams: TailedStream[] = [];
   if (status !== 'rejected') {
-    const subject = subjects.eventsOf(token(source), token(eventName));
+    const subject = subjects.eventsOf(token(source), exactName(eventName) ?? anyName);
     const isWanted = (message: StoredMessage): boolean =>
       !isOtherSource(message.subject) && isNamed(eventNameOf(message.subject));
     const follower = await followStream({ log, stream: 'EVENTS', subject, isWanted });

@@ -25,6 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
   destinations: ['event', 'errors', 'tracing', 'transform'],
   transform: ['event', 'errors', 'config'],
+  mock: ['event', 'gate', 'http'],
   delivery: [
     'event',
     'config',
@@ -97,6 +98,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'audit',
     'operators',
     'transform',
+    'mock',
   ],
 };
 

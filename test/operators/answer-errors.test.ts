@@ -84,6 +84,7 @@ beforeAll(async () => {
       source: 'registry',
       registry: fails,
       changeable: broken(),
+      countEvents: fails,
       lastEventAtMs: fails,
     },
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
@@ -116,7 +117,7 @@ beforeAll(async () => {
     config,
     tokens: { admin: createSecret(adminToken), metrics: undefined },
     signals,
-    notice: undefined,
+    notice: () => '',
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
     audit: (next) => next,
@@ -186,7 +187,13 @@ test.each(methods.map((method) => [`${method.parent.name}/${method.name}`, metho
 
     const logged = lines.filter((line) => line['correlationId'] === correlationId);
     expect(logged).toMatchObject([
-      { level: 'error', code: 'internal', rpc: `headgate.v1.${name}`, msg: secret },
+      {
+        level: 'error',
+        code: 'internal',
+        rpc: `headgate.v1.${name}`,
+        operator: 'admin',
+        msg: secret,
+      },
     ]);
     expect(JSON.stringify(logged[0]!['err'])).toContain(secret);
     expect(metrics.adminErrors.series('internal').value).toBe(counted + 1);

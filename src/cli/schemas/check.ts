@@ -12,6 +12,7 @@ import {
 } from '../../validation/compatibility/registry-changes.ts';
 import { formatFault } from '../../validation/registry-fault.ts';
 import { readRegistry, type RegistryReading } from '../../validation/schema-registry.ts';
+import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
 import { versionList } from '../../validation/taxonomy/version-state.ts';
 import type { CommandContext } from '../command-context.ts';
 import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
@@ -99,13 +100,17 @@ function jsonOf(
     supersededBy: Object.fromEntries(superseded),
     versions: versions.map(({ version }) => version),
   }));
-  const { verbs, unplanned } = registry;
+  const { naming, verbs, unplanned, aliases } = registry;
   const sound = faults.length === 0;
   const compared =
     changes === undefined
       ? steps && { compatible: areAllowed(steps), steps }
       : { compatible: changes.every(({ allowed }) => allowed), changes };
-  return JSON.stringify({ sound, verbs, unplanned, events, faults, ...compared }, null, 2);
+  return JSON.stringify(
+    { sound, naming, verbs, unplanned, aliases, events, faults, ...compared },
+    null,
+    2,
+  );
 }
 
 function textOf(directory: string, { registry, faults }: RegistryReading): string {
@@ -113,6 +118,9 @@ function textOf(directory: string, { registry, faults }: RegistryReading): strin
     const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
     const lines = faults.map((fault) => `  ${formatFault(fault)}`);
     return [`${count} in ${directory}:`, ...lines].join('\n');
+  }
+  if (isObserving(registry, registry.events)) {
+    return `No events in ${directory}: observe mode, in which events of any name are stored.`;
   }
   const width = Math.max(...registry.events.map(({ name }) => name.length));
   const lines = registry.events.map((event) => {

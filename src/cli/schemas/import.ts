@@ -7,6 +7,7 @@ import { parseAllDocuments } from 'yaml';
 
 import { StartError } from '../../errors.ts';
 import type { JsonValue } from '../../event/json/json.ts';
+import { fileNameOfName } from '../../event/name/name-token.ts';
 import { snakeName } from '../../gate/decode/vendor/vendor-names.ts';
 import { segmentCalls } from '../../gate/vendors/segment-endpoint.ts';
 import type { LeftBehind, PlanCall } from '../../tracking-plans/imported-plan.ts';
@@ -79,7 +80,7 @@ async function importPlan(
       ? readSegmentPlan(documents[0] ?? null, report)
       : readRudderstackPlan(documents, report);
   if (plan === undefined) throw new StartError(`${file} has no tracking plan of ${options.from}.`);
-  const files = planFiles(plan, { nameOf, folderOf: (name) => name, addedTo }, left);
+  const files = planFiles(plan, { nameOf, folderOf: fileNameOfName, addedTo }, left);
   if (options.report !== undefined) await writeFile(options.report, reportText(file, files));
   if (options.dryRun !== true) await writeContracts(folder, files.files);
   printResult(files, folder, options.dryRun === true);

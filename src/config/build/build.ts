@@ -29,9 +29,11 @@ export function build(raw: RawConfig): Config {
   if (!raw.fileBroken) validateRules(table, values, entries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   const limits = limitsBySource(stated);
+  const schemasDirNamed = raw.values.has('schemas_dir');
   const assembled = assemble(values, withLimits(keys, limits));
   return deepFreeze({
     ...assembled,
+    schemasDirNamed,
     operators,
     destinations,
     webhooks: withLimits(webhooks, limits),
@@ -57,7 +59,7 @@ export function describeFaults(faults: readonly string[]): string {
 function assemble(
   values: SettingValues,
   keys: readonly WriteKey[],
-): Omit<Config, 'operators' | 'destinations' | 'webhooks'> {
+): Omit<Config, 'operators' | 'destinations' | 'webhooks' | 'schemasDirNamed'> {
   const { 'nats.url': url } = values;
   return {
     listen: values.listen,

@@ -15,6 +15,8 @@ export interface Arrival {
   readonly contentType: string;
   /** Bytes of the message, inflated. Undefined: it came by no endpoint, and counts for no limit. */
   readonly messageBytes?: number;
+  /** Throws why the key of the request is no longer valid: for what waited after it was checked. */
+  readonly checkKey?: () => void;
   /** See `EndpointCall`. */
   readonly sendsAll?: true;
   readonly sendsOnce?: true;

@@ -3,6 +3,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 
 import type { EventService, StoredLocation } from '../../../gen/headgate/v1/event_service_pb.ts';
 import type { EventFilter } from '../../event/event-filter.ts';
+import { canonicalName, nameProblem } from '../../event/name/event-name.ts';
 import type { Log } from '../../jetstream/log.ts';
 import type { StoredMessage } from '../../jetstream/read/read.ts';
 import {
@@ -40,14 +41,17 @@ export function createEventService(options: EventServiceOptions): ServiceImpl<ty
   const { log } = options;
   const rejected = createRejectedEvents(log, createReplayMarks(log));
   return {
-    locate: async ({ id, since, until, source, eventName, pageToken }) => {
+    locate: async ({ id, since, until, source, eventName: sentName, pageToken }) => {
       if (!idPattern.test(id)) {
         refuse(
           'id is missing or invalid: give an event_id, an idempotency_key or a correlation_id.',
         );
       }
       if (!namePattern.test(source)) refuse('source is not a name.');
-      if (!namePattern.test(eventName)) refuse('event_name is not a name.');
+      const eventName = canonicalName(sentName);
+      if (eventName !== '' && nameProblem(eventName) !== undefined) {
+        refuse('event_name is not a name.');
+      }
       const bounds = readBounds({ since, until });
       const sinceMs = since === undefined ? searchFrom(id, Date.now(), dayMs) : bounds.sinceMs;
       const search = { id, source, eventName, sinceMs, untilMs: bounds.untilMs };

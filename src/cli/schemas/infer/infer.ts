@@ -90,9 +90,11 @@ Examples:
 async function inferContracts(options: InferOptions, env: CommandContext['env']): Promise<void> {
   const folder = options.out ?? schemasFolder(options, env);
   const known = await readKnown(folder, options.update === true);
-  const names = new Set(known?.registry.events.map(({ name }) => name));
-  const nameOf = (sent: string): string | undefined =>
-    names.has(sent) ? sent : taxonomyName(sent);
+  const aliases = known?.registry.aliases ?? {};
+  const nameOf = (sent: string): string | undefined => {
+    const name = taxonomyName(sent);
+    return name !== undefined && Object.hasOwn(aliases, name) ? aliases[name] : name;
+  };
   const traffic = createTraffic(nameOf, known?.registry.events);
   const unreadable = await readTraffic(options, env, traffic);
   if (traffic.added === 0) throw new StartError(nothingRead(options));
