@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 
 import { Command } from 'commander';
 
@@ -17,11 +18,13 @@ import { versionList } from '../../validation/taxonomy/version-state.ts';
 import type { CommandContext } from '../command-context.ts';
 import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
 import { configOption, schemasOption } from '../shared-options.ts';
+import { checkReport } from './check-report.ts';
 import { withSchemasAt } from './git-schemas.ts';
 
 interface CheckOptions extends SchemasOptions {
   readonly against?: string;
   readonly json?: true;
+  readonly report?: string;
 }
 
 /** `headgate schemas check`: checks whether a gate would start with a folder of schemas. */
@@ -36,6 +39,7 @@ export function schemasCheckCommand({ env }: CommandContext): Command {
         'is compared with the one before',
     )
     .option('--json', 'print JSON for programs')
+    .option('--report <file>', 'write the findings as Markdown, for a comment on a pull request')
     .addHelpText(
       'after',
       `
@@ -47,7 +51,7 @@ Examples:
   $ headgate schemas check --schemas ./schemas
   $ headgate schemas check --against origin/main`,
     )
-    .action(async ({ against, json, ...options }: CheckOptions) => {
+    .action(async ({ against, json, report, ...options }: CheckOptions) => {
       const schemas = schemasFolder(options, env);
       const reading = await readRegistry(schemas);
       const sound = reading.faults.length === 0;
@@ -58,6 +62,11 @@ Examples:
       console.log(text);
       if (json !== true && changes !== undefined) console.log(changesText(against!, changes));
       if (json !== true && steps !== undefined) printRefusedSteps(steps);
+      if (report !== undefined) {
+        const { faults, registry } = reading;
+        const events = registry.events.length;
+        await writeFile(report, checkReport({ events, faults, changes, against, steps }));
+      }
       const allowed = changes?.every((change) => change.allowed) ?? areAllowed(steps ?? []);
       if (!sound || !allowed) process.exitCode = 1;
     });

@@ -11,7 +11,7 @@ import { createMockLog } from '../../mock/mock-log.ts';
 import { createTestIds } from '../../mock/test-ids.ts';
 import { createLogger } from '../../observability/logger.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
-import { loadRegistry } from '../../validation/schema-registry.ts';
+import { loadContracts } from '../../validation/schema-registry.ts';
 import { observe } from '../observe.ts';
 
 export type { BadEvent, GoodEvent, MockGate, MockOptions } from '../../mock/mock-gate.ts';
@@ -27,16 +27,18 @@ const hashKey = Buffer.alloc(32, 'mock').toString('base64');
  */
 export async function startMock(options: MockOptions = {}): Promise<MockGate> {
   const config = mockConfig(options);
-  const validation = createLiveValidation(await loadRegistry(config.schemasDir), {
+  const registry = await loadContracts(config);
+  const validation = createLiveValidation(registry, {
     enforcement: config.enforcement,
     hashKey,
   });
   const logger = createLogger('error', { write: (line) => process.stderr.write(line) });
-  const { signals } = observe(config, [], logger);
+  const { signals } = observe(config, registry, logger);
   const testIds = createTestIds();
   const log = createMockLog(testIds.of);
   const gate = await openGate(config, signals, {
     validate: validation.validate,
+    nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
     arrivalHeaders: ({ correlationId }) => correlationId,
     store: log.store,
@@ -69,5 +71,6 @@ function mockConfig(options: MockOptions): Config {
   const { eventBytesMax = config.limits.eventBytesMax } = options;
   const limits = { ...config.limits, eventBytesMax };
   // The mock has no metrics page, so what it counts has one label.
-  return { ...config, schemasDir, enforcement, listen, limits, destinations: [] };
+  const schemasDirNamed = config.schemasDirNamed || options.schemasDir !== undefined;
+  return { ...config, schemasDir, schemasDirNamed, enforcement, listen, limits, destinations: [] };
 }
