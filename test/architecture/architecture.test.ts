@@ -66,6 +66,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   catalog: ['event', 'errors', 'validation'],
   codegen: ['event', 'errors', 'validation'],
   inference: ['event', 'validation'],
+  'tracking-plans': ['event', 'inference', 'validation'],
   operators: [
     'gen',
     'event',

@@ -102,6 +102,7 @@ describe('src/README.md', () => {
     'keys/',
     'catalog/',
     'inference/',
+    'tracking-plans/',
     'codegen/',
     'operators/',
     'service/',
