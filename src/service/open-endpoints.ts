@@ -110,7 +110,7 @@ function openGateProcesses(
   allowances: Allowances,
   canaryKey: string | undefined,
 ): Promise<GateProcesses> {
-  const { labels, metrics, signals } = observed;
+  const { labels, unplannedNames, metrics, signals } = observed;
   return startGateProcesses({
     config,
     registry: validation.registry,
@@ -118,6 +118,7 @@ function openGateProcesses(
     canaryKey,
     allowances,
     labels,
+    unplannedNames,
     log: opened.logOptions,
     signals,
     onCounted: createDeltaSink({
