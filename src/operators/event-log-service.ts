@@ -18,7 +18,7 @@ export function createEventLogService(log: Log): ServiceImpl<typeof EventLogServ
   return {
     readEvents: async ({ eventName: sent, anyName, source, since, until, pageSize, pageToken }) => {
       const eventName = canonicalName(sent);
-      if (anyName && eventName !== '') refuse('any_name and event_name are given: leave one out.');
+      if (anyName && sent !== '') refuse('any_name and event_name are given: leave one out.');
       if (!anyName && nameProblem(eventName) !== undefined) {
         refuse('event_name is missing, or is not a name.');
       }
