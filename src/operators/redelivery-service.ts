@@ -21,6 +21,7 @@ import { countSelection, type StoredEventsOf } from '../redelivery/count-selecti
 import { hasEnded, type JobState, type RedeliveryJob } from '../redelivery/job.ts';
 import { createRedeliveryJobs } from '../redelivery/jobs.ts';
 import type { Selection } from '../redelivery/selection.ts';
+import { operatorOf } from './access/operator.ts';
 import { readBounds, readUser, refuse } from './request-fields.ts';
 
 export interface RedeliveryServiceOptions {
@@ -54,29 +55,33 @@ export function createRedeliveryService(
   const { log, signals } = options;
   const jobs = createRedeliveryJobs(log);
   const answer = async (job: RedeliveryJob) => ({ redelivery: await describe(log, job) });
-  const changed = (job: RedeliveryJob, text: string) => {
+  const changed = (context: HandlerContext, job: RedeliveryJob, text: string) => {
     const { id, destination } = job;
-    signals.note({ destination, id }, text);
+    signals.note({ destination, id, operator: operatorOf(context).name }, text);
     return answer(job);
   };
 
   return {
     countRedelivery: (request, context) => count(options, request, context),
-    startRedelivery: async (request) => {
+    startRedelivery: async (request, context) => {
       const { destination, selection } = readSelection(options, request.selection);
       if (request.rate > rateMax) {
         refuse(`rate is ${request.rate}; at most ${rateMax} events a second are sent again.`);
       }
       const rate = request.rate === 0 ? rateDefault : request.rate;
-      return changed(await jobs.start(destination.name, selection, rate), 'redelivery started');
+      const job = await jobs.start(destination.name, selection, rate);
+      return changed(context, job, 'redelivery started');
     },
     listRedeliveries: async () => {
       const all = await jobs.list();
       return { redeliveries: await Promise.all(all.map((job) => describe(log, job))) };
     },
-    pauseRedelivery: async ({ id }) => changed(await jobs.pause(id), 'redelivery paused'),
-    resumeRedelivery: async ({ id }) => changed(await jobs.resume(id), 'redelivery resumed'),
-    cancelRedelivery: async ({ id }) => changed(await jobs.cancel(id), 'redelivery cancelled'),
+    pauseRedelivery: async ({ id }, context) =>
+      changed(context, await jobs.pause(id), 'redelivery paused'),
+    resumeRedelivery: async ({ id }, context) =>
+      changed(context, await jobs.resume(id), 'redelivery resumed'),
+    cancelRedelivery: async ({ id }, context) =>
+      changed(context, await jobs.cancel(id), 'redelivery cancelled'),
   };
 }
 

@@ -29,6 +29,7 @@ export function observe(config: Config, registry: SchemaRegistry, logger: Logger
     eventNames: registry.events.map(({ name }) => name),
     destinations: config.destinations.map((destination) => destination.name),
     webhooks: config.webhooks.map(({ source }) => source),
+    natsSources: config.roles.has('gate') ? config.intake.nats.map(({ source }) => source) : [],
     auditedActions,
   };
   const metrics = createMetrics(labels);
@@ -76,5 +77,10 @@ export async function labelStoredNames(
 
 function sourcesOf(config: Config): string[] {
   const sources = config.auth === 'off' ? [defaultSource] : config.keys.map((key) => key.source);
-  return [...new Set([...sources, ...config.webhooks.map(({ source }) => source)])];
+  return [
+    ...new Set([
+      ...sources,
+      ...[...config.webhooks, ...config.intake.nats].map(({ source }) => source),
+    ]),
+  ];
 }

@@ -46,6 +46,7 @@ const fails = (): never => {
 
 /** The smallest valid requests of RPCs that refuse an empty one. */
 const requests: Readonly<Record<string, object>> = {
+  GetRejected: { sequence: 1n },
   FixDeadLetter: { eventJson: '{}' },
   DiscardDeadLetter: { why: 'a test' },
   ReadEvents: { eventName: 'order_completed' },
@@ -187,7 +188,13 @@ test.each(methods.map((method) => [`${method.parent.name}/${method.name}`, metho
 
     const logged = lines.filter((line) => line['correlationId'] === correlationId);
     expect(logged).toMatchObject([
-      { level: 'error', code: 'internal', rpc: `headgate.v1.${name}`, msg: secret },
+      {
+        level: 'error',
+        code: 'internal',
+        rpc: `headgate.v1.${name}`,
+        operator: 'admin',
+        msg: secret,
+      },
     ]);
     expect(JSON.stringify(logged[0]!['err'])).toContain(secret);
     expect(metrics.adminErrors.series('internal').value).toBe(counted + 1);

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/event_service.proto.
  */
 export const file_headgate_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZWFkZ2F0ZS92MS9ldmVudF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSK3AQoNTG9jYXRlUmVxdWVzdBIKCgJpZBgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNvdXJjZRgEIAEoCRISCgpldmVudF9uYW1lGAUgASgJEhIKCnBhZ2VfdG9rZW4YBiABKAkSDAoEdXNlchgHIAEoCSKuAQoOTG9jYXRlUmVzcG9uc2USKQoGZXZlbnRzGAEgAygLMhkuaGVhZGdhdGUudjEuTG9jYXRlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsaxIxCg1zZWFyY2hlZF9mcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ2CgxMb2NhdGVkRXZlbnQSLQoGc3RvcmVkGAEgASgLMhsuaGVhZGdhdGUudjEuU3RvcmVkTG9jYXRpb25IABIuCghyZWplY3RlZBgCIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnRIAEIHCgVwbGFjZSK4AwoOU3RvcmVkTG9jYXRpb24SEAoIc2VxdWVuY2UYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAMgASgJEhYKDmNvcnJlbGF0aW9uX2lkGAQgASgJEhIKCmV2ZW50X25hbWUYBSABKAkSDgoGc291cmNlGAYgASgJEgwKBGRvb3IYByABKAkSFgoOc2NoZW1hX3ZlcnNpb24YCCABKA0SFQoNd2FybmluZ19jb2RlcxgJIAMoCRIvCgtvY2N1cnJlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHc2VudF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVjZWl2ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXN0b3JlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoMZGVzdGluYXRpb25zGA4gAygLMhwuaGVhZGdhdGUudjEuRGVzdGluYXRpb25GYXRlIq0FCg9EZXN0aW5hdGlvbkZhdGUSEwoLZGVzdGluYXRpb24YASABKAkSMQoFc3RhdGUYAiABKA4yIi5oZWFkZ2F0ZS52MS5EZXN0aW5hdGlvbkZhdGUuU3RhdGUSDQoFYWhlYWQYAyABKAQSLgoIYXR0ZW1wdHMYBCADKAsyHC5oZWFkZ2F0ZS52MS5EZWxpdmVyeUF0dGVtcHQSMAoMbmV4dF9hdHRlbXB0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9kZWxpdmVyZWRfYWZ0ZXIYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRlbGl2ZXJlZF9ieRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYXNrZWQYCCABKAgSDgoGcmVhc29uGAkgASgJEhYKDmRlYWRfbGV0dGVyX2lkGAogASgJEiwKCGVuZGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXBsYXllZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbmV4dF9wcm9iZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiswEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASCwoHV0FJVElORxABEgsKB0lOX1dPUksQAhIMCghSRVRSWUlORxADEg0KCURFTElWRVJFRBAEEgwKCEZJTFRFUkVEEAUSCAoEREVBRBAGEg0KCURJU0NBUkRFRBAHEgsKB01JU1NJTkcQCBILCgdVTktOT1dOEAkSEAoMQkVGT1JFX1NUQVJUEAoSCQoFQVNJREUQCzJRCgxFdmVudFNlcnZpY2USQQoGTG9jYXRlEhouaGVhZGdhdGUudjEuTG9jYXRlUmVxdWVzdBobLmhlYWRnYXRlLnYxLkxvY2F0ZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
+  fileDesc("Ch9oZWFkZ2F0ZS92MS9ldmVudF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSK3AQoNTG9jYXRlUmVxdWVzdBIKCgJpZBgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNvdXJjZRgEIAEoCRISCgpldmVudF9uYW1lGAUgASgJEhIKCnBhZ2VfdG9rZW4YBiABKAkSDAoEdXNlchgHIAEoCSKuAQoOTG9jYXRlUmVzcG9uc2USKQoGZXZlbnRzGAEgAygLMhkuaGVhZGdhdGUudjEuTG9jYXRlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsaxIxCg1zZWFyY2hlZF9mcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ2CgxMb2NhdGVkRXZlbnQSLQoGc3RvcmVkGAEgASgLMhsuaGVhZGdhdGUudjEuU3RvcmVkTG9jYXRpb25IABIuCghyZWplY3RlZBgCIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnRIAEIHCgVwbGFjZSK4AwoOU3RvcmVkTG9jYXRpb24SEAoIc2VxdWVuY2UYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAMgASgJEhYKDmNvcnJlbGF0aW9uX2lkGAQgASgJEhIKCmV2ZW50X25hbWUYBSABKAkSDgoGc291cmNlGAYgASgJEgwKBGRvb3IYByABKAkSFgoOc2NoZW1hX3ZlcnNpb24YCCABKA0SFQoNd2FybmluZ19jb2RlcxgJIAMoCRIvCgtvY2N1cnJlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHc2VudF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVjZWl2ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXN0b3JlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoMZGVzdGluYXRpb25zGA4gAygLMhwuaGVhZGdhdGUudjEuRGVzdGluYXRpb25GYXRlImsKDlJlZGVsaXZlcnlDb3B5EgoKAmlkGAEgASgJEi0KCWNvcGllZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHaW5fd29yaxgDIAEoCBINCgVhaGVhZBgEIAEoBCLeBQoPRGVzdGluYXRpb25GYXRlEhMKC2Rlc3RpbmF0aW9uGAEgASgJEjEKBXN0YXRlGAIgASgOMiIuaGVhZGdhdGUudjEuRGVzdGluYXRpb25GYXRlLlN0YXRlEg0KBWFoZWFkGAMgASgEEi4KCGF0dGVtcHRzGAQgAygLMhwuaGVhZGdhdGUudjEuRGVsaXZlcnlBdHRlbXB0EjAKDG5leHRfYXR0ZW1wdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPZGVsaXZlcmVkX2FmdGVyGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYnkYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFza2VkGAggASgIEg4KBnJlYXNvbhgJIAEoCRIWCg5kZWFkX2xldHRlcl9pZBgKIAEoCRIsCghlbmRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVwbGF5ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCm5leHRfcHJvYmUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KCnJlZGVsaXZlcnkYDiABKAsyGy5oZWFkZ2F0ZS52MS5SZWRlbGl2ZXJ5Q29weSKzAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABILCgdXQUlUSU5HEAESCwoHSU5fV09SSxACEgwKCFJFVFJZSU5HEAMSDQoJREVMSVZFUkVEEAQSDAoIRklMVEVSRUQQBRIICgRERUFEEAYSDQoJRElTQ0FSREVEEAcSCwoHTUlTU0lORxAIEgsKB1VOS05PV04QCRIQCgxCRUZPUkVfU1RBUlQQChIJCgVBU0lERRALMlEKDEV2ZW50U2VydmljZRJBCgZMb2NhdGUSGi5oZWFkZ2F0ZS52MS5Mb2NhdGVSZXF1ZXN0GhsuaGVhZGdhdGUudjEuTG9jYXRlUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
 
 /**
  * @generated from message headgate.v1.LocateRequest
@@ -240,6 +240,46 @@ export const StoredLocationSchema: GenMessage<StoredLocation> = /*@__PURE__*/
   messageDesc(file_headgate_v1_event_service, 3);
 
 /**
+ * The copy of an event that waits in the lane of a redelivery.
+ *
+ * @generated from message headgate.v1.RedeliveryCopy
+ */
+export type RedeliveryCopy = Message<"headgate.v1.RedeliveryCopy"> & {
+  /**
+   * The id of the redelivery.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp copied_at = 2;
+   */
+  copiedAt?: Timestamp | undefined;
+
+  /**
+   * A worker has it, or had it and the log does not yet show that it is settled.
+   *
+   * @generated from field: bool in_work = 3;
+   */
+  inWork: boolean;
+
+  /**
+   * At most so many other copies come first.
+   *
+   * @generated from field: uint64 ahead = 4;
+   */
+  ahead: bigint;
+};
+
+/**
+ * Describes the message headgate.v1.RedeliveryCopy.
+ * Use `create(RedeliveryCopySchema)` to create a new message.
+ */
+export const RedeliveryCopySchema: GenMessage<RedeliveryCopy> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_event_service, 4);
+
+/**
  * What happened to an event at one destination, as far as it is known.
  *
  * @generated from message headgate.v1.DestinationFate
@@ -323,6 +363,14 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
    * @generated from field: google.protobuf.Timestamp next_probe = 13;
    */
   nextProbe?: Timestamp | undefined;
+
+  /**
+   * A copy that a redelivery has made of the event, and that is not settled. `state` is what came of the
+   * event before. Absent without such a copy.
+   *
+   * @generated from field: headgate.v1.RedeliveryCopy redelivery = 14;
+   */
+  redelivery?: RedeliveryCopy | undefined;
 };
 
 /**
@@ -330,7 +378,7 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
  * Use `create(DestinationFateSchema)` to create a new message.
  */
 export const DestinationFateSchema: GenMessage<DestinationFate> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_event_service, 4);
+  messageDesc(file_headgate_v1_event_service, 5);
 
 /**
  * The state of the event at this destination.
@@ -433,7 +481,7 @@ export type DestinationFate_State = (typeof DestinationFate_State)[keyof typeof 
  * Describes the enum headgate.v1.DestinationFate.State.
  */
 export const DestinationFate_StateSchema: GenEnum<DestinationFate_State> = /*@__PURE__*/
-  enumDesc(file_headgate_v1_event_service, 4, 0);
+  enumDesc(file_headgate_v1_event_service, 5, 0);
 
 /**
  * Finds one event and reports what happened to it at every destination. Served on the admin port.

@@ -24,6 +24,7 @@ import {
   checkFileLimit,
   nearestFolder,
 } from './check-host.ts';
+import { checkIntake } from './check-intake.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
 import { checkMissingDeliveries } from './check-missing-deliveries.ts';
@@ -89,9 +90,7 @@ async function examine(
   const storeBytes = embedded ? storedBytes(config) : 0;
 
   await check('settings', (findings) =>
-    findings.ok(
-      `sound; destinations: ${config.destinations.length}, write keys: ${config.keys.length}`,
-    ),
+    findings.ok(`sound; destinations: ${config.destinations.length}`),
   );
   await check('door', (findings) => checkEndpoint(findings, config));
   await check('data directory', (findings) => checkDataDirectory(findings, config.dataDir));
@@ -122,10 +121,15 @@ async function examine(
   }
   await check('schemas', (findings) => checkSchemas(findings, config, gate));
   await check('destinations', (findings) => checkDestinations(findings, config));
+  if (config.intake.nats.length > 0) {
+    await check('intake', (findings) => checkIntake(findings, config, log !== undefined));
+  }
   const running = gate;
   if (running !== undefined) {
     await check('deliveries', (findings) => checkDeliveries(findings, running));
-    if (config.auth === 'keys') await check('keys', (findings) => checkKeys(findings, running));
+  }
+  if (config.auth === 'keys') {
+    await check('keys', (findings) => checkKeys(findings, config.keys.length, running));
   }
   return all;
 }

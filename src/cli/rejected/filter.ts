@@ -6,7 +6,8 @@ import {
   RejectedFilterSchema,
   type RejectedFilter,
 } from '../../../gen/headgate/v1/rejected_service_pb.ts';
-import { readMoment, readUser } from '../terminal/option-values.ts';
+import { errorCodes } from '../../errors.ts';
+import { readMoment, readOneOf, readUser } from '../terminal/option-values.ts';
 
 /** The options that select rejected events. */
 export interface FilterOptions {
@@ -23,7 +24,7 @@ export function withFilter(command: Command): Command {
   return command
     .option('--source <name>', 'only of this source')
     .option('--event <name>', 'only of this event name, as it was sent')
-    .option('--code <code>', 'only rejected with this code')
+    .option('--code <code>', 'only rejected with this code', readOneOf(errorCodes))
     .option('--user <id>', 'only of this person: a user_id or an anonymous_id', readUser)
     .option('--since <time>', 'received since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'received before: 1h ago, or 2026-03-01T12:00:00Z', readMoment);

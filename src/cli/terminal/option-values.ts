@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
+import { likely } from '../../config/gather/nearest.ts';
 import { parseDuration } from '../../config/units.ts';
 
 /** Reads a whole number above 0. Throws an InvalidArgumentError, as all readers of options do. */
@@ -15,6 +16,20 @@ export function readCountUpTo(max: number): (text: string) => number {
     const count = Number(text);
     if (Number.isSafeInteger(count) && count > 0 && count <= max) return count;
     throw new InvalidArgumentError(`Give a whole number from 1 to ${max}.`);
+  };
+}
+
+/**
+ * Returns a reader of one of these names, for an option that is too long to list in the help. A name
+ * that is not among them is an error, which lists those that are near it.
+ */
+export function readOneOf(names: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (names.includes(text)) return text;
+    const near = likely(text, names, 3);
+    throw new InvalidArgumentError(
+      near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Give one of ${names.join(', ')}.`,
+    );
   };
 }
 

@@ -2,10 +2,13 @@ import { Presets, SingleBar } from 'cli-progress';
 
 import type { StreamWalk } from '../../../gen/headgate/v1/stream_walk_pb.ts';
 
+/** What is walked, and how far: sequences of a stream, or bytes of a file. */
+export type WalkedRange = Pick<StreamWalk, 'from' | 'upTo' | 'reached'>;
+
 /** The progress that a person sees while a stream is read page by page. */
 export interface WalkProgressBar {
   /** After each page. `tally` is a few words: `1,200 accepted, 3 rejected`. */
-  reached(walk: StreamWalk | undefined, tally: string): void;
+  reached(walk: WalkedRange | undefined, tally: string): void;
   /** Removes the bar until the next page, so that lines can be printed. */
   pause(): void;
   stop(): void;

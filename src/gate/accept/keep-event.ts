@@ -1,6 +1,7 @@
 import { messageIdOf } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
+import type { OwnClock } from '../../event/time/event-time.ts';
 import type { VendorCall } from '../../event/vendor-call.ts';
 import type { EventError, Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
@@ -101,6 +102,8 @@ export interface EventToReject {
   readonly sentAt: string;
   readonly historical: boolean;
   readonly vendorCall: VendorCall | undefined;
+  /** What its protocol said about its time, which its own bytes do not say. */
+  readonly clock: OwnClock | undefined;
   readonly redacted: boolean;
   /** Its sender got no error, so that the kept copy is the event: only a person may give it up. */
   readonly quarantined: boolean;
@@ -152,6 +155,7 @@ export function keepRejected<Request extends RejectingRequest>(
     sentAt,
     historical,
     vendorCall: event.vendorCall,
+    clock: event.clock,
     original: redacted?.bytes ?? event.original(),
     redacted: redacted !== undefined,
     quarantined: verdict.error!.code === 'quarantined' || !showsRefusal(arrival),

@@ -4,7 +4,7 @@ import { compileEventGlobs } from '../../event/glob.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import { encodeRequestPart } from '../../event/stored-event.ts';
-import { requestClock } from '../../event/time/event-time.ts';
+import { eventTimeOf, requestClock, type OwnClock } from '../../event/time/event-time.ts';
 import type { VendorCall } from '../../event/vendor-call.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
@@ -30,6 +30,8 @@ export interface KeptEvent extends Original {
   readonly historical: boolean;
   /** Undefined if no vendor's SDK sent it, or an earlier version kept it. */
   readonly vendorCall: VendorCall | undefined;
+  /** What its protocol said about its time. Undefined: nothing, or an earlier version kept it. */
+  readonly clock: OwnClock | undefined;
 }
 
 /** The endpoint for events that were rejected. */
@@ -138,16 +140,18 @@ export function openReplayEndpoint(
 function asReceived(event: IncomingEvent, kept: KeptEvent) {
   const { correlationId, traceparent, batchContext, sentAt, receivedAtMs, historical } = kept;
   const receivedAt = new Date(receivedAtMs).toISOString();
+  const clock = requestClock(receivedAt, receivedAtMs, sentAt, historical);
+  // Computed before the event gets the time of its first try as its own, which needs no correction.
+  const eventTime = eventTimeOf(event.occurredAt, clock, kept.clock);
   const request = {
-    clock: requestClock(receivedAt, receivedAtMs, sentAt, historical),
-    // What we say ourselves needs no correction.
-    eventTime: event.occurredAt === '' ? receivedAt : undefined,
+    clock,
+    eventTime,
     requestPart: encodeRequestPart({ correlationId, traceparent, sentAt, historical }),
     batchContext,
   };
   // An event that was given another name is not the call that was sent.
   const vendorCall = kept.isSame(event) ? kept.vendorCall : undefined;
-  const occurredAt = event.occurredAt || receivedAt;
+  const occurredAt = event.occurredAt || eventTime;
   return { request, event: { ...event, occurredAt, vendorCall } };
 }
 

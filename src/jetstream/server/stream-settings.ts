@@ -290,11 +290,23 @@ export async function ensureStreams(
       if (cause instanceof StartError) throw cause;
       throw new StartError(
         `The stream ${settings.name} cannot be ${current === undefined ? 'created' : 'updated'}: ` +
-          `${(cause as Error).message}.`,
+          `${(cause as Error).message}.${roomAdvice(cause as Error, options.storageBytesMax)}`,
         { cause },
       );
     }
   }
+}
+
+/** What a server says that has less room than the streams reserve: alone, or in a cluster. */
+const roomRefused = /insufficient (?:storage|resources)/;
+
+function roomAdvice({ message }: Error, storageBytesMax: number): string {
+  if (!roomRefused.test(message)) return '';
+  const mebibytes = Math.ceil(storageBytesMax / mebibyte);
+  return (
+    ` The streams of Headgate reserve up to ${mebibytes} MiB on each server: give JetStream more ` +
+    '(max_file_store), or lower log.storage_bytes_max (HEADGATE_LOG_STORAGE_BYTES_MAX).'
+  );
 }
 
 /** A server deletes the oldest messages of a stream whose limit falls below its size. */

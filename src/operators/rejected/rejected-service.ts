@@ -35,7 +35,11 @@ export function createRejectedService(
 ): ServiceImpl<typeof RejectedService> {
   const { rejected, replay, discard, textOf } = options;
   const find = async (sequence: bigint): Promise<Found> => {
-    const found = await rejected.get(Number(sequence));
+    if (sequence === 0n)
+      refuse('sequence is missing: give the number of a rejected event, from 1.');
+    // No log gets as far, and NATS cannot read such a number.
+    const isReadable = sequence <= BigInt(Number.MAX_SAFE_INTEGER);
+    const found = isReadable ? await rejected.get(Number(sequence)) : undefined;
     if (found !== undefined) return found;
     throw new ServiceError('rejected_not_found', `There is no rejected event ${sequence}.`);
   };
