@@ -8,6 +8,7 @@ const entry: NewEntry = {
   name: 'plan_renewed',
   owner: 'TODO',
   description: 'TODO: when it is sent',
+  active: 1,
   mode: 'warn',
 };
 const fields = { owner: 'TODO', active: 1, mode: 'warn', compatibility: 'backward' };

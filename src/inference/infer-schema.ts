@@ -5,6 +5,7 @@ import type { JsonObject } from '../event/json/json.ts';
 import type { CompiledSchema } from '../validation/schema/compile-schema.ts';
 import { checkChoices } from '../validation/schema/choices.ts';
 import { schemaBytesMax } from '../validation/schema/schema-safety.ts';
+import type { ReportFault } from '../validation/registry-fault.ts';
 import { compileVersion } from '../validation/schema-registry.ts';
 
 /** A contract that passes `schemas check`. */
@@ -37,10 +38,16 @@ export function inferSchema(
   return { schema, text: schemaText(schema), doubts, compiled: undefined };
 }
 
-/** The schema, compiled; undefined if a gate does not start with it. */
-export function compileAccepted(schema: JsonObject, text: string): CompiledSchema | undefined {
-  if (Buffer.byteLength(text) > schemaBytesMax) return undefined;
-  const ignore = (): void => {};
-  const compiled = compileVersion(1, schema, ignore);
-  return compiled !== undefined && checkChoices(schema, ignore) ? compiled : undefined;
+/** The schema, compiled; undefined if a gate does not start with it, which is reported. */
+export function compileAccepted(
+  schema: JsonObject,
+  text: string,
+  report: ReportFault = () => {},
+): CompiledSchema | undefined {
+  if (Buffer.byteLength(text) > schemaBytesMax) {
+    report(`it has more than ${schemaBytesMax} bytes`, 'Split the event.');
+    return undefined;
+  }
+  const compiled = compileVersion(1, schema, report);
+  return compiled !== undefined && checkChoices(schema, report) ? compiled : undefined;
 }

@@ -1,11 +1,11 @@
+import { fileNameOfName } from '../event/name/name-token.ts';
 import { inferSchema } from './infer-schema.ts';
 import { countOf, descriptionToWrite, type Doubt, type SchemaChoices } from './schema-of-sketch.ts';
 import { addToTaxonomy } from './edit-taxonomy.ts';
-import { observedHeader } from '../validation/taxonomy/taxonomy.ts';
-import { knowsNaming, taxonomyText, type NewEntry } from './taxonomy-text.ts';
+import { taxonomyText, type NewEntry } from './taxonomy-text.ts';
 import type { EventTraffic, SeenTraffic } from './traffic.ts';
 import { updateEvent } from './widen/update-event.ts';
-import { readEntry } from '../validation/taxonomy/taxonomy.ts';
+import { anyEntryName, checkEntryName } from '../validation/taxonomy/naming.ts';
 import {
   taxonomyFile,
   type PlannedEvent,
@@ -26,8 +26,8 @@ export interface EventOutcome {
   readonly sources: readonly string[];
   /** `kept`: its contract takes what came, or a person has to change it. */
   readonly done: 'new' | 'version' | 'kept' | 'left out';
-  /** The version that is written. */
-  readonly version: number | undefined;
+  /** The schema that is written, by its path in the folder. */
+  readonly file: string | undefined;
   readonly changes: readonly Doubt[];
   readonly doubts: readonly Doubt[];
 }
@@ -49,7 +49,12 @@ export function planContracts(
   const added: NewEntry[] = [];
   const activated = new Map<string, number>();
   const planned = new Map((known?.registry.events ?? []).map((event) => [event.name, event]));
-  const events = traffic.events().map((event): EventOutcome => {
+  const came = traffic.events();
+  const twins = Map.groupBy(
+    new Set([...planned.keys(), ...came.map(({ name }) => name)]),
+    plainName,
+  );
+  const events = came.map((event): EventOutcome => {
     const before = planned.get(event.name);
     const outcome = { name: event.name, counts: event.counts, sources: [...event.sources].sort() };
     if (before !== undefined && before.versions.length > 0) {
@@ -58,18 +63,19 @@ export function planContracts(
     const refusal = before === undefined ? nameRefusal(event.name, known) : undefined;
     if (refusal !== undefined) {
       const doubts = [{ path: '', text: refusal }];
-      return { ...outcome, done: 'left out', version: undefined, changes: [], doubts };
+      return { ...outcome, done: 'left out', file: undefined, changes: [], doubts };
     }
     const { text, doubts } = inferSchema(event.sketch, choices);
-    files.set(`${event.name}/1.json`, text);
+    const file = fileOf(event.name, 1);
+    files.set(file, text);
     if (before === undefined) added.push(entryOf(event));
     else activated.set(event.name, 1);
     const few = event.sketch.objects < choices.samplesMin;
     const first = [
       ...(few ? [{ path: '', text: fewText(event.sketch.objects) }] : []),
-      ...[...event.sentAs].sort().map((name) => ({ path: '', text: sentAsText(name) })),
+      ...twinsOf(event.name, twins).map((text) => ({ path: '', text })),
     ];
-    return { ...outcome, done: 'new', version: 1, changes: [], doubts: [...first, ...doubts] };
+    return { ...outcome, done: 'new', file, changes: [], doubts: [...first, ...doubts] };
   });
   const taxonomy =
     known === undefined
@@ -87,24 +93,25 @@ function updateKnown(
   choices: Omit<SchemaChoices, 'levelsMax'>,
   files: Map<string, string>,
   activated: Map<string, number>,
-): Pick<EventOutcome, 'done' | 'version' | 'changes' | 'doubts'> {
+): Pick<EventOutcome, 'done' | 'file' | 'changes' | 'doubts'> {
   const failures = event.failures?.list() ?? [];
   const { version, text, changes, doubts } = updateEvent(before, event.sketch, failures, choices);
-  if (version === undefined) return { done: 'kept', version, changes, doubts };
-  files.set(`${event.name}/${version}.json`, text);
+  if (version === undefined) return { done: 'kept', file: undefined, changes, doubts };
+  const file = fileOf(event.name, version);
+  files.set(file, text);
   activated.set(event.name, version);
-  return { done: 'version', version, changes, doubts };
+  return { done: 'version', file, changes, doubts };
 }
 
-/** Why the taxonomy that people have written cannot have a name. */
+function fileOf(name: string, version: number): string {
+  return `${fileNameOfName(name)}/${version}.json`;
+}
+
+/** Why a taxonomy cannot have a name. */
 function nameRefusal(name: string, known: KnownContracts | undefined): string | undefined {
-  if (known === undefined && !knowsNaming() && !name.includes('_')) {
-    return 'its name is one word: a noun and a verb are needed';
-  }
   let refusal: string | undefined;
-  const header = known?.registry ?? observedHeader;
-  const entry = { owner: 'x', description: 'x', active: 1 };
-  readEntry(name, entry, header, (problem, fix) => void (refusal ??= `${problem}. ${fix}`));
+  const { naming, verbs } = known?.registry ?? anyEntryName;
+  checkEntryName(name, naming, verbs, (problem, fix) => void (refusal ??= `${problem}. ${fix}`));
   return refusal;
 }
 
@@ -114,12 +121,22 @@ function entryOf({ name, sources }: EventTraffic): NewEntry {
     name,
     owner: descriptionToWrite,
     description: `${descriptionToWrite}: when it is sent${from}`,
+    active: 1,
     mode: 'warn',
   };
 }
 
-function sentAsText(name: string): string {
-  return `was sent as ${JSON.stringify(name)}, which is another name`;
+/** Names that are written in different ways only: `Order Completed` and `order_completed`. */
+function twinsOf(name: string, twins: ReadonlyMap<string, readonly string[]>): string[] {
+  const others = (twins.get(plainName(name)) ?? []).filter((other) => other !== name);
+  return others.map((other) => `is ${JSON.stringify(other)} the same event? Then write an alias`);
+}
+
+function plainName(name: string): string {
+  return name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, '_');
 }
 
 function fewText(count: number): string {

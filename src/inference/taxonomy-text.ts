@@ -1,12 +1,12 @@
 import { stringify } from 'yaml';
 
-import { readHeader } from '../validation/taxonomy/taxonomy.ts';
-
 /** An entry of a taxonomy to write. */
 export interface NewEntry {
   readonly name: string;
   readonly owner: string;
   readonly description: string;
+  /** The version that validates events without a version. */
+  readonly active: number;
   /** `warn` until a person enforces it. */
   readonly mode: 'warn' | 'enforce' | 'off';
   /** Comments above the entry, one a line. */
@@ -24,25 +24,11 @@ export function taxonomyText(entries: readonly NewEntry[], origin: string): stri
     `# ${origin}`,
     '# Replace each TODO, then `headgate schemas check`. Until you enforce it, nothing is turned away:',
     '# write `mode: enforce` on an event, and in the end `unplanned: reject`.',
-    ...headerLines(entries),
+    'naming: any',
     'unplanned: warn',
     '',
   ];
   return [...head, 'events:', ...entries.map(entryText)].join('\n');
-}
-
-/** A gate that validates every name against `verbs` needs them; a later one takes any name. */
-function headerLines(entries: readonly NewEntry[]): string[] {
-  if (knowsNaming()) return ['naming: any'];
-  const verbs = new Set(entries.map(({ name }) => name.split('_').at(-1)!));
-  return [`verbs: [${[...verbs].sort().join(', ')}]`];
-}
-
-/** Whether this release has `naming`. */
-export function knowsNaming(): boolean {
-  let isKnown = true;
-  readHeader({ naming: 'any', unplanned: 'warn' }, () => void (isKnown = false));
-  return isKnown;
 }
 
 /** An entry below `events:`. */
@@ -53,6 +39,6 @@ export function entryText(entry: NewEntry): string {
 }
 
 /** The fields of an entry, in the order in which they are written. */
-export function fieldsOf({ owner, description, mode }: NewEntry): object {
-  return { owner, description, active: 1, mode, compatibility: 'backward' };
+export function fieldsOf({ owner, description, active, mode }: NewEntry): object {
+  return { owner, description, active, mode, compatibility: 'backward' };
 }

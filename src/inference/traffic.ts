@@ -15,8 +15,6 @@ export interface EventTraffic {
   readonly name: string;
   readonly sketch: Sketch;
   readonly counts: Record<FoundIn, number>;
-  /** The names under which it was sent, if they differ from `name`. */
-  readonly sentAs: Set<string>;
   readonly sources: Set<string>;
   /** What breaks the active version of its contract. Undefined without one. */
   readonly failures: Failures | undefined;
@@ -45,7 +43,6 @@ export interface TrafficEvent {
 /** Names beyond `unnamedMax` count as one. */
 export const otherNames = '_other';
 
-const sentAsMax = 20;
 const sourcesMax = 5;
 const unnamedMax = 200;
 
@@ -83,7 +80,6 @@ export function createTraffic(
         events.set(name, (event = emptyTraffic(name, contracts.get(name) !== undefined)));
       }
       event.counts[found] += 1;
-      if (sent !== name && event.sentAs.size < sentAsMax) event.sentAs.add(sent);
       if (source !== '' && event.sources.size < sourcesMax) event.sources.add(source);
       addValue(event.sketch, properties, budget);
       const findings = findingsIn(contracts.get(name), properties);
@@ -106,7 +102,6 @@ function emptyTraffic(name: string, hasContract: boolean): EventTraffic {
     name,
     sketch: emptySketch(),
     counts: { stored: 0, rejected: 0, file: 0 },
-    sentAs: new Set(),
     sources: new Set(),
     failures: hasContract ? createFailures() : undefined,
   };

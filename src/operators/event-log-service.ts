@@ -4,7 +4,7 @@ import type { EventLogService } from '../../gen/headgate/v1/event_log_service_pb
 import { isCanarySubject } from '../event/canary.ts';
 import { canonicalName, nameProblem } from '../event/name/event-name.ts';
 import type { Log } from '../jetstream/log.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName as everyName, subjects } from '../jetstream/topology.ts';
 import { walkPage } from '../jetstream/read/walk-pages.ts';
 import { readBounds, readPageSize, refuse } from './request-fields.ts';
 
@@ -18,7 +18,7 @@ export function createEventLogService(log: Log): ServiceImpl<typeof EventLogServ
   return {
     readEvents: async ({ eventName: sent, anyName, source, since, until, pageSize, pageToken }) => {
       const eventName = canonicalName(sent);
-      if (anyName && eventName !== '') refuse('any_name and event_name are given: leave one out.');
+      if (anyName && sent !== '') refuse('any_name and event_name are given: leave one out.');
       if (!anyName && nameProblem(eventName) !== undefined) {
         refuse('event_name is missing, or is not a name.');
       }
@@ -28,7 +28,9 @@ export function createEventLogService(log: Log): ServiceImpl<typeof EventLogServ
         'events',
         {
           stream: 'EVENTS',
-          subjects: [subjects.eventsOf(source === '' ? '*' : source, anyName ? '*' : eventName)],
+          subjects: [
+            subjects.eventsOf(source === '' ? '*' : source, anyName ? everyName : eventName),
+          ],
           ...readBounds({ since, until }),
         },
         pageToken,

@@ -46,6 +46,7 @@ const fails = (): never => {
 
 /** The smallest valid requests of RPCs that refuse an empty one. */
 const requests: Readonly<Record<string, object>> = {
+  GetRejected: { sequence: 1n },
   FixDeadLetter: { eventJson: '{}' },
   DiscardDeadLetter: { why: 'a test' },
   ReadEvents: { eventName: 'order_completed' },
@@ -79,7 +80,7 @@ beforeAll(async () => {
   const log = withClients(broken<OperatorsParts['log']>(), broken<LogClients>());
   const parts: OperatorsParts = {
     log,
-    tail: createTail(log),
+    tail: createTail(log, () => false),
     registry: {
       source: 'registry',
       registry: fails,
@@ -88,7 +89,7 @@ beforeAll(async () => {
       lastEventAtMs: fails,
     },
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
-    events: { destinations: [], delivery: undefined },
+    events: { destinations: [], delivery: undefined, rejected: broken() },
     deadLetters: broken(),
     keys: {
       editor: broken(),

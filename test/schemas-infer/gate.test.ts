@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -145,3 +146,57 @@ test('no event, no folder', async () => {
   expect(answer).toMatchObject({ code: 1, stdout: '' });
   expect(answer.stderr).toContain('No event came in this time');
 });
+
+test('names of any kind, from observe mode to a contract that takes them', async () => {
+  const observed = path.join(folder, 'observed');
+  await mkdir(observed);
+  await writeFile(path.join(observed, 'taxonomy.yaml'), 'events: {}\n');
+  const events = Array.from({ length: 40 }, (_, index): Sample[] => [
+    order({ event_name: 'Login', properties: { method: index % 2 ? 'sso' : 'password' } }),
+    order({ event_name: 'Заказ оплачен', properties: { total: index } }),
+    order({ event_name: 'order_shipped', properties: { total: index } }),
+    order({ event_name: 'Order Shipped', properties: { total: index } }),
+  ]).flat();
+  const out = path.join(folder, 'contracts');
+  await using first = await openGate({ env: { HEADGATE_SCHEMAS_DIR: observed } });
+  expect(await accepted(first, events)).toBe(events.length);
+  const args = ['schemas', 'infer', '--admin', first.real.adminUrl, '--out', out];
+  const answer = await runCli(args);
+  expect(answer).toMatchObject({ code: 0, stderr: '' });
+  expect(answer.stdout).toContain('Login\t40\t0\tnew: +login/1.json');
+  expect(answer.stdout).toContain('is "Order Shipped" the same event? Then write an alias');
+  const check = await runCli(['schemas', 'check', '--schemas', out]);
+  expect(check).toMatchObject({ code: 0, stderr: '' });
+  await using second = await openGate({ env: { HEADGATE_SCHEMAS_DIR: out } });
+  const again = events.map((event) => ({ ...event, idempotency_key: randomUUID() }));
+  expect(await accepted(second, again)).toBe(events.length);
+  expect(await warned(second, order({ event_name: 'Login', properties: { method: 1 } }))).toBe(
+    'schema_violation',
+  );
+  expect(await warned(second, order({ event_name: 'Anything Else' }))).toBe('unplanned_event');
+});
+
+async function accepted(on: OpenGate, events: readonly Sample[]): Promise<number> {
+  const { results } = await post(on, '/v1/batch', { events });
+  return results!.filter(({ status }) => status === 'accepted').length;
+}
+
+async function warned(on: OpenGate, event: Sample): Promise<string | undefined> {
+  const { warnings } = await post(on, '/v1/track', event);
+  return warnings?.[0]?.code;
+}
+
+interface Answer {
+  readonly results?: readonly { readonly status: string }[];
+  readonly warnings?: readonly { readonly code: string }[];
+}
+
+async function post(on: OpenGate, target: string, body: unknown): Promise<Answer> {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${on.url}${target}`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(body),
+  });
+  return (await answer.json()) as Answer;
+}

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { Command, Option } from 'commander';
@@ -23,6 +23,7 @@ import { readCount, readMoment } from '../../terminal/option-values.ts';
 import { print } from '../../terminal/print.ts';
 import { createWalkProgressBar } from '../../terminal/walk-progress.ts';
 import { openSource } from '../../track/source.ts';
+import { writeContracts } from '../write-contracts.ts';
 import { taxonomyName } from './read-events.ts';
 import { markdownReport, printReport, type ReadingFacts } from './report.ts';
 import { walkFile } from './walk-file.ts';
@@ -89,9 +90,11 @@ Examples:
 async function inferContracts(options: InferOptions, env: CommandContext['env']): Promise<void> {
   const folder = options.out ?? schemasFolder(options, env);
   const known = await readKnown(folder, options.update === true);
-  const names = new Set(known?.registry.events.map(({ name }) => name));
-  const nameOf = (sent: string): string | undefined =>
-    names.has(sent) ? sent : taxonomyName(sent);
+  const aliases = known?.registry.aliases ?? {};
+  const nameOf = (sent: string): string | undefined => {
+    const name = taxonomyName(sent);
+    return name !== undefined && Object.hasOwn(aliases, name) ? aliases[name] : name;
+  };
   const traffic = createTraffic(nameOf, known?.registry.events);
   const unreadable = await readTraffic(options, env, traffic);
   if (traffic.added === 0) throw new StartError(nothingRead(options));
@@ -146,25 +149,11 @@ async function writePlan(
   printReport(plan, facts);
   if (report !== undefined) await writeFile(report, markdownReport(plan, facts));
   const { folder } = facts;
-  if (dryRun !== true) await writeFiles(folder, plan.files);
+  if (dryRun !== true) await writeContracts(folder, plan.files);
   const count = [...plan.files.keys()].filter((name) => name !== taxonomyFile).length;
   const files = count === 1 ? '1 schema' : `${count} schemas`;
   print(dryRun === true ? `${files} would be written to ${folder}.` : `${files} in ${folder}.`);
   if (count > 0 && dryRun !== true) {
     print(`Next: replace each TODO, then headgate schemas check --schemas ${folder}`);
-  }
-}
-
-/** The taxonomy last, and at once: a folder that was written in part is still the one before. */
-async function writeFiles(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
-  for (const [name, text] of files) {
-    const file = path.join(folder, name);
-    await mkdir(path.dirname(file), { recursive: true });
-    if (name !== taxonomyFile) {
-      await writeFile(file, text);
-      continue;
-    }
-    await writeFile(`${file}.new`, text);
-    await rename(`${file}.new`, file);
   }
 }

@@ -55,9 +55,12 @@ test.each([
 
 test.each([
   ['order_completed', 'order_completed'],
-  ['Order Completed', 'order_completed'],
-  ['login', 'login'],
-  ['Заказ', undefined],
+  ['Order Completed', 'Order Completed'],
+  ['Login', 'Login'],
+  ['Заказ', 'Заказ'],
+  ['Cafe\u0301', 'Café'],
+  ['_canary', undefined],
+  ['', undefined],
   ['a'.repeat(129), undefined],
 ])('the name of %j is %j', (sent, name) => {
   expect(taxonomyName(sent)).toBe(name);

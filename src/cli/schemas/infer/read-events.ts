@@ -1,15 +1,17 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/json/json.ts';
+import { canonicalName } from '../../../event/name/event-name.ts';
 import { parseJsonText } from '../../../event/json/parse-json.ts';
 import { snakeName } from '../../../gate/decode/vendor/vendor-names.ts';
 import { segmentCalls, type SegmentCall } from '../../../gate/vendors/segment-endpoint.ts';
 import type { TrafficEvent } from '../../../inference/traffic.ts';
-import { isSnakeCase } from '../../../validation/event-name.ts';
+import { checkEntryName } from '../../../validation/taxonomy/naming.ts';
 
-/** The name in a taxonomy: `Order Completed` is `order_completed`. Undefined if it cannot have one. */
+/** The name that a gate stores a name as. Undefined if no entry of a taxonomy can have it. */
 export function taxonomyName(sent: string): string | undefined {
-  if (isSnakeCase(sent)) return sent;
-  const name = snakeName(sent);
-  return isSnakeCase(name) ? name : undefined;
+  const name = canonicalName(sent);
+  let isFine = true;
+  checkEntryName(name, 'any', [], () => void (isFine = false));
+  return isFine ? name : undefined;
 }
 
 /**

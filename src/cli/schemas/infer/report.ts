@@ -34,9 +34,9 @@ export function printReport(plan: ContractPlan, facts: ReadingFacts): void {
   for (const line of factLines(facts)) print(oneLine(line));
 }
 
-function rowOf({ name, counts, done, version, doubts }: EventOutcome): string[] {
+function rowOf({ name, counts, done, file, doubts }: EventOutcome): string[] {
   const all = counts.stored + counts.rejected + counts.file;
-  const contract = version === undefined ? done : `${done}: ${name}/${version}.json`;
+  const contract = file === undefined ? done : `${done}: ${file}`;
   return [name, String(all), String(counts.rejected), contract, String(doubts.length)];
 }
 
