@@ -1,3 +1,4 @@
+import type { NatsIntake } from './intake/nats-intake.ts';
 import type { OperatorEntry } from './operators/operator-entry.ts';
 import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
@@ -54,6 +55,8 @@ export interface Config {
   readonly destinations: readonly DestinationConfig[];
   /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
+  /** The sources whose events are taken from streams of NATS. */
+  readonly intake: { readonly nats: readonly NatsIntake[] };
 }
 
 /** Paths of PEM files with which commands connect to the admin port. */

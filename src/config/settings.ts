@@ -138,7 +138,7 @@ export const settings = {
     schemes: ['nats', 'tls'],
     several: true,
     defaultText: 'unset: embedded',
-    text: 'An external server or cluster: `nats://host:4222`, several separated by commas. If unset, Headgate starts nats-server as a child process.',
+    text: 'An external server or cluster: `nats://host:4222`, several separated by commas. With `tls://`, a server without TLS is refused, and its certificate must be for the host or address. If unset, Headgate starts nats-server as a child process.',
   },
   'nats.server_bin': {
     kind: 'path',

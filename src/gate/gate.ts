@@ -1,6 +1,7 @@
 import type { Config, WriteKey } from '../config/config.ts';
 import type { WebhookSource } from '../config/webhook-source.ts';
 import { errorTable, ServiceError } from '../errors.ts';
+import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { Signals } from '../observability/signals.ts';
 import { tracePublishing } from '../tracing/publish-spans.ts';
 import { traceRequests } from '../tracing/request-spans.ts';
@@ -19,6 +20,11 @@ import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
 import { createTurnBudget, type TurnBudget } from './intake/turn-budget.ts';
+import {
+  createStreamEndpoint,
+  type StreamEndpoint,
+  type StreamToOpen,
+} from './nats/stream-endpoint.ts';
 import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
 
 /** The memory that uploads may hold at once: thirty-two of the largest. */
@@ -46,6 +52,8 @@ export interface Gate {
   /** The ids of the write keys that were used since the last call. */
   takeUsedKeys(): readonly string[];
   readonly address: Listener['address'];
+  /** The endpoint for the messages of a stream: the path behind every endpoint. */
+  openStream(options: StreamToOpen): StreamEndpoint;
   /** Answers health checks with NOT_SERVING, then drains. */
   close(): Promise<void>;
 }
@@ -88,7 +96,8 @@ export async function openGate(
   });
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
-  const keys = createKeyRing(config.keys, options.runTimeKeys, config.webhooks);
+  const limited = [...config.webhooks, ...config.intake.nats];
+  const keys = createKeyRing(config.keys, options.runTimeKeys, limited);
   const authenticate = createAuthenticate(auth, keys, options.canaryKey);
   let closing = false;
   const checkOpen = (): void => {
@@ -100,14 +109,7 @@ export async function openGate(
       checkOpen();
       return authenticate(headers);
     },
-    accept: tracePublishing(
-      createAcceptEvents({
-        ...options,
-        admission,
-        signals,
-        eventBytesMax: limits.eventBytesMax,
-      }),
-    ),
+    accept: tracePublishing(createAcceptEvents({ ...options, ...limits, admission, signals })),
     bodies,
     callers,
     limiter: options.limiter,
@@ -116,6 +118,7 @@ export async function openGate(
     signals,
   };
   const connect = createConnectEndpoints(context);
+  const nameOf = (event: IncomingEvent): string => options.nameSent(event).eventName;
   const ofGate = { checkOpen, limitsOf: keys.limitsOf };
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, ofGate));
   const serve = createRequestHandler(context, connect, webhooks, createOpenApi(limits, auth));
@@ -129,12 +132,14 @@ export async function openGate(
   return {
     address: listener.address,
     useCredentials: (credentials) => {
-      keys.useFileKeys(credentials.keys, credentials.webhooks);
+      keys.useFileKeys(credentials.keys, [...credentials.webhooks, ...config.intake.nats]);
       const entries = createWebhookEntries(credentials.webhooks, context, ofGate);
       webhooks.clear();
       for (const [source, entry] of entries) webhooks.set(source, entry);
       if (credentials.tlsFiles !== undefined) listener.useTlsFiles(credentials.tlsFiles);
     },
+    openStream: (stream) =>
+      createStreamEndpoint(context, { ...stream, limitsOf: keys.limitsOf, nameOf }),
     followKeys: keys.follow,
     takeUsedKeys: keys.takeUsed,
     close: async () => {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import type { JsonObject } from '../event/json/json.ts';
 import type { OwnClock } from '../event/time/event-time.ts';
 import type { VendorCall } from '../event/vendor-call.ts';
@@ -43,6 +45,7 @@ export interface EventStore {
         readonly traceparent: string;
         readonly door: string;
         readonly contentType: string;
+        readonly deliveryId?: string;
       };
       readonly error: EventError;
       readonly original: Uint8Array;
@@ -100,6 +103,10 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
         'Headgate-Content-Type': arrival.contentType,
         'Headgate-Correlation-Id': arrival.correlationId,
       };
+      if (arrival.deliveryId !== undefined) {
+        const digest = createHash('sha256').update(original).digest('base64url');
+        headers['Nats-Msg-Id'] = `${event.source}:${arrival.deliveryId}:${digest}`;
+      }
       if (event.redacted) headers['Headgate-Redacted'] = 'true';
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
       if (event.sentAt !== '') headers['Headgate-Sent-At'] = event.sentAt;

@@ -24,6 +24,17 @@ export const streamNames = [
 ] as const;
 export type StreamName = (typeof streamNames)[number];
 
+/** Whether a stream of NATS belongs to the log, of this release or another one. */
+export function isStreamOfLog(name: string): boolean {
+  const isKnown = (streamNames as readonly string[]).includes(name);
+  return isKnown || /^(EVENTS_\d+|KV_headgate_.*)$/.test(name);
+}
+
+/** Whether a subject of a stream is one of the log. */
+export function isSubjectOfLog(subject: string): boolean {
+  return subject.startsWith('headgate.') || subject.startsWith('$KV.headgate_');
+}
+
 /** The streams in the layout of a NATS bucket: bucket/bucket.ts. */
 export type BucketStream = Extract<StreamName, `KV_${string}`>;
 

@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, warningCodes } from '../event/verdict.ts';
 import { createCanaryMetrics } from './canary-metrics.ts';
+import { createNatsIntakeMetrics } from './intake/nats-intake.ts';
 import { createReloadMetrics } from './reload-metrics.ts';
 import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
@@ -16,6 +17,8 @@ export interface LabelValues {
   readonly unplannedNames?: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
+  /** Sources whose events are taken from streams of NATS. */
+  readonly natsSources?: readonly string[];
   /** The RPCs that the audit log records. */
   readonly auditedActions?: readonly string[];
 }
@@ -158,16 +161,15 @@ export function createMetrics(labels: LabelValues) {
   };
   for (const name of labels.unplannedNames ?? []) addUnplannedName(name);
   const sourcesAdded = { knownSources, unlabelled: unlabelled.sources, gauges, countEvents };
-  const canary = createCanaryMetrics(registry);
-  const reload = createReloadMetrics(registry);
   exposeUnlabelled(registry, unlabelled);
   return {
     registry,
     ...counters,
     ...histograms,
     gauges,
-    canary,
-    reload,
+    canary: createCanaryMetrics(registry),
+    reload: createReloadMetrics(registry),
+    natsIntake: createNatsIntakeMetrics(registry, labels.natsSources ?? []),
     knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
     addUnplannedName,

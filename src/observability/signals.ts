@@ -3,6 +3,7 @@ import type { Verdict } from '../event/verdict.ts';
 import { createCallerSignals, createSourceLimitSignals } from './caller-signals.ts';
 import { createCanarySignals } from './canary-metrics.ts';
 import { createDeliverySignals, createRedeliverySignals } from './delivery-signals.ts';
+import { createNatsIntakeSignals } from './intake/nats-intake.ts';
 import { createLineSampler } from './line-sampler.ts';
 import { syncModes, type SyncMode } from './gauges.ts';
 import type { Logger } from './logger.ts';
@@ -86,6 +87,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createCanarySignals(metrics.canary, logger),
     ...createReloadSignals(metrics.reload, logger),
+    ...createNatsIntakeSignals(metrics.natsIntake, logger),
     ...createLogServerSignals(metrics.gauges.logServers, logger),
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),

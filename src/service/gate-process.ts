@@ -9,6 +9,7 @@ import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
+import { startNatsIntake } from '../nats-intake/nats-intake.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createDeltaSource, type MetricDeltas } from '../observability/metric-deltas.ts';
@@ -181,7 +182,9 @@ async function startGate(parts: {
     runTimeKeys: settings.runTimeKeys,
   });
   lifecycle.onRelease('used keys', reportUsedKeys(gate));
-  lifecycle.onRelease('gate', gate.close);
+  const { address } = settings.log;
+  const close = startNatsIntake({ config: settings.config, log, address, gate, signals });
+  lifecycle.onRelease('gate', close);
   keys.pass((changes) => {
     metrics.addSources(changes.flatMap(({ key }) => (key === undefined ? [] : [key.source])));
     gate.followKeys(changes);

@@ -26,6 +26,7 @@ export function observe(config: Config, registry: SchemaRegistry, logger: Logger
     eventNames: registry.events.map(({ name }) => name),
     destinations: config.destinations.map((destination) => destination.name),
     webhooks: config.webhooks.map(({ source }) => source),
+    natsSources: config.roles.has('gate') ? config.intake.nats.map(({ source }) => source) : [],
     auditedActions,
   };
   const metrics = createMetrics(labels);
@@ -62,5 +63,10 @@ export async function labelUnplanned(
 
 function sourcesOf(config: Config): string[] {
   const sources = config.auth === 'off' ? [defaultSource] : config.keys.map((key) => key.source);
-  return [...new Set([...sources, ...config.webhooks.map(({ source }) => source)])];
+  return [
+    ...new Set([
+      ...sources,
+      ...[...config.webhooks, ...config.intake.nats].map(({ source }) => source),
+    ]),
+  ];
 }

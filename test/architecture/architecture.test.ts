@@ -50,6 +50,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'reconciliation',
   ],
   tail: ['event', 'errors', 'jetstream', 'quarantine'],
+  'nats-intake': [
+    'event',
+    'errors',
+    'config',
+    'observability',
+    'jetstream',
+    'gate',
+    'destinations',
+    'quarantine',
+  ],
   canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   registry: ['event', 'errors', 'jetstream', 'observability', 'validation'],
   keys: ['event', 'errors', 'config', 'jetstream', 'observability'],
@@ -93,6 +103,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'redelivery',
     'tail',
     'canary',
+    'nats-intake',
     'registry',
     'keys',
     'audit',
@@ -123,6 +134,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
 /** By whom messages are settled besides delivery/settle.ts, and why. */
 const settlesToo: Readonly<Record<string, string>> = {
   'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY or ASIDE',
+  'nats-intake/message-desk.ts': "settles messages of an operator's stream",
   'dead-letters/collect-advisories.ts': 'settles messages of ADVISORIES, which are no events',
 };
 

@@ -70,7 +70,8 @@ export function keyAndRedeliveryCases(
       },
       {
         // A key in the wrong place.
-        call: () => writeKeys().createKey({ source: `hg_A${secretText}`, events: [secretText] }),
+        call: () =>
+          writeKeys().createKey({ source: `hg_A${secretText}`, events: [`hg_A${secretText}`] }),
         entry: fail('invalid_request', {
           kind: 'act',
           target: { source: 'not a name', event_names: 'not a name' },

@@ -228,11 +228,11 @@ describe.skipIf(rendered === undefined)('deploy/kubernetes', () => {
 
   it('mounts the contracts, which load as a ConfigMap lays them out', async () => {
     const { data } = ofKind<KubernetesObject & { data: Labels }>('ConfigMap').find(({ metadata }) =>
-      metadata.name.startsWith('contracts'),
+      metadata.name.startsWith('schemas'),
     )!;
     for (const name of ['gate', 'workers']) {
       const { volumes } = named<Workload>('Deployment', name).spec.template.spec;
-      const items = volumes.find((volume) => volume.name === 'contracts')!.configMap!.items!;
+      const items = volumes.find((volume) => volume.name === 'schemas')!.configMap!.items!;
       expect(items.map(({ key }) => key).toSorted()).toEqual(Object.keys(data).toSorted());
       const mount = mkdtempSync(path.join(tmpdir(), 'headgate-contracts-'));
       onTestFinished(() => rmSync(mount, { recursive: true, force: true }));

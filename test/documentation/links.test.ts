@@ -85,6 +85,8 @@ describe('src/README.md', () => {
     'jetstream/',
     'http/',
     'gate/',
+    'nats-intake/',
+    'mock/',
     'transform/',
     'delivery/',
     'destinations/',

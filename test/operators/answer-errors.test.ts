@@ -46,6 +46,7 @@ const fails = (): never => {
 
 /** The smallest valid requests of RPCs that refuse an empty one. */
 const requests: Readonly<Record<string, object>> = {
+  GetRejected: { sequence: 1n },
   FixDeadLetter: { eventJson: '{}' },
   DiscardDeadLetter: { why: 'a test' },
   ReadEvents: { eventName: 'order_completed' },

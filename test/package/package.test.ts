@@ -1,6 +1,14 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -50,7 +58,7 @@ let project: InstalledPackage;
 
 beforeAll(async () => {
   project = await installPackage();
-}, 120_000);
+}, 300_000);
 
 afterAll(() => {
   project?.[Symbol.dispose]();
@@ -182,6 +190,15 @@ function startAfresh(node: string, env: Readonly<Record<string, string>> = {}) {
   return startGate(project.folder, node, env);
 }
 
+async function post(url: string, sent: object): Promise<unknown> {
+  const answer = await fetch(`${url}/v1/track`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...sent, idempotency_key: randomUUID() }),
+  });
+  return answer.json();
+}
+
 /** Runs `headgate` with these arguments, by this Node. */
 async function headgate(node: string, ...args: string[]): Promise<string> {
   const env = { PATH: pathOf(node), HEADGATE_LISTEN: '127.0.0.1:0' };
@@ -197,12 +214,7 @@ describe.each(nodes)('on %s', (node) => {
     // Two gate processes, beside the thread of each file destination and the process of each
     // transform.
     await using gate = await startAfresh(node, { HEADGATE_PROCESSES: '2' });
-    const answer = await fetch(`${gate.url}/v1/track`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...event, idempotency_key: randomUUID() }),
-    });
-    expect(await answer.json()).toMatchObject({ status: 'accepted' });
+    expect(await post(gate.url, event)).toMatchObject({ status: 'accepted' });
     const wait = { timeout: 15_000 };
     const delivered = (name: string): unknown =>
       (JSON.parse(readProject(name)) as { properties: unknown }).properties;
@@ -229,6 +241,14 @@ describe.each(nodes)('on %s', (node) => {
     );
     expect(programs.filter((program) => program === node).length).toBe(4);
   });
+});
+
+it('runs without contracts and settings, in an empty folder', async () => {
+  const empty = path.join(project.folder, 'empty');
+  mkdirSync(empty);
+  await using gate = await startGate(project.folder, nodes.at(-1)!, {}, empty);
+  const answer = await post(gate.url, { ...event, event_name: 'Signed In' });
+  expect(answer).toMatchObject({ status: 'accepted' });
 });
 
 describe('without the package of a client', () => {

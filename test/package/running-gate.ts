@@ -18,10 +18,11 @@ export async function startGate(
   folder: string,
   node: string,
   env: Readonly<Record<string, string>> = {},
+  cwd: string = folder,
 ): Promise<RunningGate> {
   const command = path.join(folder, 'node_modules/.bin/headgate');
   const child = spawn(command, ['serve'], {
-    cwd: folder,
+    cwd,
     env: {
       PATH: pathOf(node),
       HEADGATE_LISTEN: '127.0.0.1:0',

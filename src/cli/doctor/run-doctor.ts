@@ -24,6 +24,7 @@ import {
   checkFileLimit,
   nearestFolder,
 } from './check-host.ts';
+import { checkIntake } from './check-intake.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
 import { checkMissingDeliveries } from './check-missing-deliveries.ts';
@@ -120,6 +121,9 @@ async function examine(
   }
   await check('schemas', (findings) => checkSchemas(findings, config, gate));
   await check('destinations', (findings) => checkDestinations(findings, config));
+  if (config.intake.nats.length > 0) {
+    await check('intake', (findings) => checkIntake(findings, config, log !== undefined));
+  }
   const running = gate;
   if (running !== undefined) {
     await check('deliveries', (findings) => checkDeliveries(findings, running));

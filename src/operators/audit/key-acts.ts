@@ -23,7 +23,7 @@ export const keyActs: readonly AuditedRpc[] = [
       target: {
         source: shownIf(sourcePattern.test(source), source),
         event_names: shownIf(
-          events.every((glob) => eventGlobPattern.test(glob)),
+          events.every((glob) => eventGlobPattern.test(glob) && !glob.startsWith('hg_')),
           events.join(' '),
         ),
         lifetime: durationText(lifetime),
