@@ -43,7 +43,7 @@ const commands: Readonly<
   query: { args: 'select', settings: { data_dir: missing } },
   tail: { args: '', settings: admin },
   'schemas check': { args: '', settings: schemas },
-  'schemas infer': { args: '--dry-run', settings: admin },
+  'schemas infer': { args: '--update --dry-run', settings: admin },
   'schemas import': { args: '--from segment FOLDER/plan.json --dry-run', settings: schemas },
   'schemas try': { args: 'order_completed@1', settings: schemas },
   'schemas push': { args: '', settings: schemas },
