@@ -113,7 +113,7 @@ export const settings = {
   schemas_dir: {
     kind: 'path',
     default: './schemas',
-    text: 'The folder of the taxonomy and the schemas.',
+    text: 'The folder of the taxonomy and the schemas. One that is set must exist; if it is not set and there is no `./schemas`, the gate [observes](../../contracts/observe.md).',
   },
   enforcement: {
     kind: 'enum',

@@ -130,3 +130,21 @@ export function isHistorical({ historical, context }: StoredEvent): boolean {
     (posthog !== undefined && isJsonObject(posthog) && posthog['historical_migration'] === true)
   );
 }
+
+/**
+ * Returns whether a stored event is of a person, by its user id or its anonymous id. The gate writes an
+ * id as JSON does, so that a payload without that text needs no parsing.
+ */
+export function compilePerson(user: string): (payload: Uint8Array) => boolean {
+  const quoted = Buffer.from(JSON.stringify(user));
+  return (payload) => {
+    const { buffer, byteOffset, byteLength } = payload;
+    if (!Buffer.from(buffer, byteOffset, byteLength).includes(quoted)) return false;
+    try {
+      const { userId, anonymousId } = decodeStoredEvent(payload);
+      return userId === user || anonymousId === user;
+    } catch {
+      return false;
+    }
+  };
+}

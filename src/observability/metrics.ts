@@ -13,8 +13,6 @@ export interface LabelValues {
   readonly sources: readonly string[];
   readonly eventNames: readonly string[];
   readonly destinations: readonly string[];
-  /** Names without a contract, the most frequent first: as many as there is room for. */
-  readonly unplannedNames?: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
   /** Sources whose events are taken from streams of NATS. */
@@ -147,19 +145,7 @@ export function createMetrics(labels: LabelValues) {
     countEvents(knownSources, added);
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
-  const unplannedNames = new Set<string>();
-  /** Gives an unplanned name series of its own; false if there is no room for it. */
-  const addUnplannedName = (name: string): boolean => {
-    const namesMax = Math.min(labelledUnplannedMax, Math.floor(eventNamesMax() / 2));
-    const isFull = unplannedNames.size >= namesMax || gauges.lastEvent.size >= eventNamesMax();
-    // Names that begin with _ are ours, such as _other.
-    if (isFull || name.startsWith('_')) return false;
-    unplannedNames.add(name);
-    countEvents(knownSources, [name]);
-    gauges.lastEvent.set(name, 0);
-    return true;
-  };
-  for (const name of labels.unplannedNames ?? []) addUnplannedName(name);
+  const unplanned = createUnplannedNames({ knownSources, gauges, countEvents, eventNamesMax });
   const sourcesAdded = { knownSources, unlabelled: unlabelled.sources, gauges, countEvents };
   exposeUnlabelled(registry, unlabelled);
   return {
@@ -172,8 +158,7 @@ export function createMetrics(labels: LabelValues) {
     natsIntake: createNatsIntakeMetrics(registry, labels.natsSources ?? []),
     knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
-    addUnplannedName,
-    unplannedNames: unplannedNames as ReadonlySet<string>,
+    ...unplanned,
     addSources: createAddSources(sourcesAdded),
   };
 }
@@ -193,6 +178,39 @@ function createCountEvents(counters: Counters) {
         for (const code of warningCodes) counters.warnings.series(source, eventName, code);
       }
     }
+  };
+}
+
+interface UnplannedParts extends Omit<SourceParts, 'unlabelled'> {
+  readonly eventNamesMax: () => number;
+}
+
+/** Series for names that no contract has. */
+function createUnplannedNames({
+  knownSources,
+  gauges,
+  countEvents,
+  eventNamesMax,
+}: UnplannedParts) {
+  const names = new Set<string>();
+  let isOn = false;
+  return {
+    unplannedNames: names as ReadonlySet<string>,
+    /** Whether unplanned names get series: where the contracts let them in. */
+    labelUnplanned: (on: boolean): void => {
+      isOn = on;
+    },
+    /** Gives an unplanned name series of its own; false if it gets none. */
+    addUnplannedName: (name: string): boolean => {
+      // Names that begin with _ are ours, such as _other.
+      if (!isOn || name.startsWith('_')) return false;
+      const namesMax = Math.min(labelledUnplannedMax, Math.floor(eventNamesMax() / 2));
+      if (names.size >= namesMax || gauges.lastEvent.size >= eventNamesMax()) return false;
+      names.add(name);
+      countEvents(knownSources, [name]);
+      gauges.lastEvent.set(name, 0);
+      return true;
+    },
   };
 }
 

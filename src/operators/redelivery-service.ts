@@ -22,7 +22,7 @@ import { hasEnded, type JobState, type RedeliveryJob } from '../redelivery/job.t
 import { createRedeliveryJobs } from '../redelivery/jobs.ts';
 import type { Selection } from '../redelivery/selection.ts';
 import { operatorOf } from './access/operator.ts';
-import { readBounds, refuse } from './request-fields.ts';
+import { readBounds, readUser, refuse } from './request-fields.ts';
 
 export interface RedeliveryServiceOptions {
   readonly log: Log;
@@ -46,8 +46,6 @@ export interface RedeliveryDestination extends EventFilter {
 /** Events a second. The default leaves a destination most of its time; above it nothing is gained. */
 const rateDefault = 1_000;
 const rateMax = 20_000;
-/** Longer than any id that the gate accepts. */
-const userCharactersMax = 1_000;
 const namePattern = /^[a-z0-9_*-]{0,100}$/;
 
 /** `headgate.v1.RedeliveryService`, for the admin port. */
@@ -140,9 +138,7 @@ function readSelection(
     refuse('event_name is no name and no pattern such as order_*.');
   }
   if (!namePattern.test(source)) refuse('source is no source and no pattern such as shop-*.');
-  if (user.length > userCharactersMax) {
-    refuse(`user has ${user.length} characters; at most ${userCharactersMax} are accepted.`);
-  }
+  readUser(user);
   if (missing && storedOf !== undefined && storedOf(name) === undefined) {
     refuse(`missing: ${name} cannot be asked what it holds. Select by time instead.`);
   }

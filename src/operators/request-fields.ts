@@ -60,3 +60,12 @@ export function readWhy(why: string): string {
 export function refuse(message: string): never {
   throw new ServiceError('invalid_request', message);
 }
+
+/** Longer than any id that the gate accepts. */
+const userCharactersMax = 1_000;
+
+/** The id of a person; empty: everyone. */
+export function readUser(user: string): string {
+  if (user.length <= userCharactersMax) return user;
+  return refuse(`user has ${user.length} characters; at most ${userCharactersMax} are accepted.`);
+}

@@ -5,6 +5,7 @@ import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects, unplannedName } from '../jetstream/topology.ts';
 import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
 import type { Discard, ReplayOutcome } from './outcome-note.ts';
+import type { IsOfPerson } from './rejected-person.ts';
 import type { ReplayMarks } from './replay-marks.ts';
 import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
@@ -13,6 +14,8 @@ export interface RejectedFilter {
   readonly source: string;
   readonly eventName: string;
   readonly code: string;
+  /** A user id or an anonymous id. */
+  readonly user: string;
   readonly sinceMs: number;
   readonly untilMs: number;
   /** Include events that a replay has stored. */
@@ -36,9 +39,14 @@ export interface RejectedEvents {
   page(filter: RejectedFilter, size: number, pageToken: string): Promise<WalkPage<Found>>;
   /** Resolves to undefined if no rejected event has this position. */
   get(sequence: number): Promise<Found | undefined>;
+  readonly isOfPerson: IsOfPerson;
 }
 
-export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEvents {
+export function createRejectedEvents(
+  log: Log,
+  marks: ReplayMarks,
+  isOfPerson: IsOfPerson,
+): RejectedEvents {
   const readFound = async (message: StoredMessage): Promise<Found> => {
     const mark = await marks.find(message.sequence);
     const entry = readEntry(message);
@@ -48,6 +56,7 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
     return { entry, error: mark?.error ?? entry.error, replay: mark, discard: undefined };
   };
   return {
+    isOfPerson,
     page: async (filter, size, pageToken) => {
       await marks.refresh();
       const { sinceMs, untilMs } = filter;
@@ -63,6 +72,7 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
           if (!isWanted) return undefined;
         }
         if (filter.eventName !== '' && nameOf(message) !== filter.eventName) return undefined;
+        if (filter.user !== '' && !isOfPerson(message, filter.user)) return undefined;
         if (filter.code !== '') {
           const newest = await marks.find(message.sequence);
           const error = newest?.status === 'discarded' ? undefined : newest?.error;

@@ -1,6 +1,6 @@
 import { nameOfGlob } from '../event/glob.ts';
 import { compileEventFilter } from '../event/event-filter.ts';
-import { decodeStoredEvent } from '../event/stored-event.ts';
+import { compilePerson } from '../event/stored-event.ts';
 import { positionAt, readEventPositions } from '../jetstream/consume/consumer-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import {
@@ -198,21 +198,6 @@ function compileSelection({ destination, selection }: SelectOptions) {
     isWanted(message.subject) &&
     isSelected(message.subject) &&
     isOf(message.payload);
-}
-
-/** The gate writes an id as JSON does, so a payload without that text needs no parsing. */
-function compilePerson(user: string): (payload: Uint8Array) => boolean {
-  const quoted = JSON.stringify(user);
-  return (payload) => {
-    const { buffer, byteOffset, byteLength } = payload;
-    if (!Buffer.from(buffer, byteOffset, byteLength).includes(quoted)) return false;
-    try {
-      const { userId, anonymousId } = decodeStoredEvent(payload);
-      return userId === user || anonymousId === user;
-    } catch {
-      return false;
-    }
-  };
 }
 
 /** Why an event at a position from `from` on is left out; undefined if it is sent. */

@@ -19,6 +19,7 @@ import { createSignals } from '../observability/signals.ts';
 import { prepareRuntime, surviveRejections } from './runtime.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { createLiveValidation, withEvents } from '../validation/live-validation.ts';
+import { storesUnplanned } from '../validation/modes.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 
 /** The whole input of a gate process, which reads no settings, variables or schemas itself. */
@@ -35,6 +36,8 @@ export interface GateSettings {
   /** The write key of the heartbeat; undefined if no heartbeats are sent. */
   readonly canaryKey: string | undefined;
   readonly labels: LabelValues;
+  /** Unplanned names that have series from the start. */
+  readonly unplannedNames: readonly string[];
   readonly log: Omit<LogOptions, 'onStatus'>;
 }
 
@@ -160,9 +163,14 @@ async function startGate(parts: {
     hashKey: settings.hashKey,
   });
   const metrics = createMetrics(settings.labels);
+  const labelUnplanned = ({ unplanned }: SchemaRegistry): void =>
+    metrics.labelUnplanned(storesUnplanned(unplanned, settings.config.enforcement));
+  labelUnplanned(settings.registry);
+  for (const name of settings.unplannedNames) metrics.addUnplannedName(name);
   metrics.addSources(settings.runTimeKeys.map(({ source }) => source));
   followed.pass((changed) => {
     validation.replace(withEvents(validation.registry(), compiled(changed)));
+    labelUnplanned(changed);
     metrics.addEventNames(changed.events.map(({ name }) => name));
   });
   lifecycle.onRelease('counts', reportCounts(metrics));

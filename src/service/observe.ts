@@ -9,6 +9,7 @@ import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals, type Signals } from '../observability/signals.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
+import { storesUnplanned } from '../validation/modes.ts';
 import { isObserving } from '../validation/taxonomy/taxonomy.ts';
 import { auditedActions } from '../operators/audit/audited-rpcs.ts';
 
@@ -17,6 +18,8 @@ export interface Observed {
   readonly labels: LabelValues;
   readonly metrics: Metrics;
   readonly signals: Signals;
+  /** Unplanned names with series, which gate processes have from their start. */
+  readonly unplannedNames: readonly string[];
 }
 
 /** Creates the metrics and signals of a process, with the names of its first contracts. */
@@ -33,22 +36,33 @@ export function observe(config: Config, registry: SchemaRegistry, logger: Logger
   const signals = createSignals(metrics, logger);
   logger.debug({ config: describeConfig(config, destinationTypes) }, 'configuration');
   signals.enforcementSet(config.enforcement === 'warn');
-  signals.observingSet(isObserving(registry, registry.events));
-  return { labels, metrics, signals };
+  reportContracts({ metrics, signals }, config, registry);
+  return { labels, metrics, signals, unplannedNames: [] };
+}
+
+/** Called at the start, and when the contracts have changed. */
+export function reportContracts(
+  { metrics, signals }: Pick<Observed, 'metrics' | 'signals'>,
+  { enforcement }: Config,
+  { unplanned, events }: SchemaRegistry,
+): void {
+  metrics.labelUnplanned(storesUnplanned(unplanned, enforcement));
+  signals.observingSet(isObserving({ unplanned }, events));
 }
 
 /**
  * Gives the most frequent unplanned names of the log their series before new ones come: a name that
  * changed into `_other` with a restart would look like one that has fallen silent.
  */
-export async function labelUnplanned(
+export async function labelStoredNames(
   log: Log,
+  { enforcement }: Config,
   { registry }: LiveValidation,
   observed: Observed,
 ): Promise<Observed> {
-  const { labels, metrics, signals } = observed;
+  const { metrics, signals } = observed;
   const { events, unplanned } = registry();
-  if (unplanned === 'reject' || unplanned === 'quarantine') return observed;
+  if (!storesUnplanned(unplanned, enforcement)) return observed;
   const planned = new Set(events.map(({ name }) => name));
   try {
     const counts = [...(await countEventNames(log))].filter(([name]) => !planned.has(name));
@@ -58,7 +72,7 @@ export async function labelUnplanned(
   } catch (error) {
     signals.trouble('reading the names of stored events', error);
   }
-  return { ...observed, labels: { ...labels, unplannedNames: [...metrics.unplannedNames] } };
+  return { ...observed, unplannedNames: [...metrics.unplannedNames] };
 }
 
 function sourcesOf(config: Config): string[] {

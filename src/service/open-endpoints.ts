@@ -120,7 +120,7 @@ function openGateProcesses(
   allowances: Allowances,
   canaryKey: string | undefined,
 ): Promise<GateProcesses> {
-  const { labels, metrics, signals } = observed;
+  const { labels, unplannedNames, metrics, signals } = observed;
   return startGateProcesses({
     config,
     registry: validation.registry,
@@ -128,6 +128,7 @@ function openGateProcesses(
     canaryKey,
     allowances,
     labels,
+    unplannedNames,
     log: opened.logOptions,
     signals,
     onCounted: createDeltaSink({

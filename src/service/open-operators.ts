@@ -49,7 +49,7 @@ const closeGraceMs = 1000;
 export async function openOperatorsPort(parts: OperatorsPortParts): Promise<OperatorsPort> {
   const { config, log, opened, metrics, signals, lifecycle, gatesRunning, storeFailure } = parts;
   exposeGateProcesses(metrics, gatesRunning);
-  const tail = createTail(log);
+  const tail = createTail(log, parts.rejected.rejected.isOfPerson);
   const admin = await openAdmin({
     config,
     tokens: loadOperatorTokens(config),
@@ -97,7 +97,7 @@ function servicePartsOf(parts: OperatorsPortParts) {
     deadLetters,
     keys,
     auditRecords: createAuditRecords(log),
-    events: { destinations, delivery },
+    events: { destinations, delivery, rejected: rejected.rejected },
     redeliveries: {
       signals,
       destinations: destinations.map((one) => ({

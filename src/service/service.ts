@@ -8,12 +8,11 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadContracts } from '../validation/schema-registry.ts';
-import { isObserving } from '../validation/taxonomy/taxonomy.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { labelUnplanned, observe } from './observe.ts';
+import { labelStoredNames, observe, reportContracts } from './observe.ts';
 import { openEndpoints } from './open-endpoints.ts';
 import { openServiceLog } from './open-log.ts';
 import { openOperatorsPort } from './open-operators.ts';
@@ -102,7 +101,7 @@ async function startService(
     registry: validation.registry,
     onChange: (changed) => {
       validation.replace(changed);
-      signals.observingSet(isObserving(changed, changed.events));
+      reportContracts(observed, config, changed);
       gate?.follow(changed);
     },
   });
@@ -143,7 +142,7 @@ async function startService(
   if (config.roles.has('gate')) {
     const runTimeKeys = keys.ofLog.keys;
     const parts = { config, validation, opened, lifecycle, runTimeKeys };
-    const labelled = await labelUnplanned(log, validation, observed);
+    const labelled = await labelStoredNames(log, config, validation, observed);
     gate = await openEndpoints({ ...parts, observed: labelled });
     // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());

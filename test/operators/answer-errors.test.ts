@@ -80,7 +80,7 @@ beforeAll(async () => {
   const log = withClients(broken<OperatorsParts['log']>(), broken<LogClients>());
   const parts: OperatorsParts = {
     log,
-    tail: createTail(log),
+    tail: createTail(log, () => false),
     registry: {
       source: 'registry',
       registry: fails,
@@ -89,7 +89,7 @@ beforeAll(async () => {
       lastEventAtMs: fails,
     },
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
-    events: { destinations: [], delivery: undefined },
+    events: { destinations: [], delivery: undefined, rejected: broken() },
     deadLetters: broken(),
     keys: {
       editor: broken(),

@@ -42,3 +42,9 @@ export function readMoment(text: string): number {
   }
   return moment;
 }
+
+/** The id of a person. Empty would mean everyone. */
+export function readUser(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('Give a user_id or an anonymous_id.');
+}

@@ -47,8 +47,13 @@ const harmless: readonly DescMethod[] = [
 
 const views: readonly AuditedRpc[] = [
   recorded('view', TailService.method.tail, {
-    request: ({ eventName, source, status }) => ({
-      target: { event_name: eventName, source, status: statusNames[status] ?? '' },
+    request: ({ eventName, source, user, status }) => ({
+      target: {
+        event_name: eventName,
+        source,
+        status: statusNames[status] ?? '',
+        ...ofPerson(user),
+      },
     }),
     answer: ({ what }) => (what.case === 'event' ? { counts: { shown: 1 } } : {}),
   }),
@@ -75,15 +80,21 @@ const views: readonly AuditedRpc[] = [
     answer: ({ events }) => ({ counts: { shown: events.length } }),
   }),
   recorded('view', EventService.method.locate, {
-    request: ({ id, source, eventName, ...range }) => ({
-      target: { event_name: eventName, source, ...timeRange(range) },
-      events: [{ searched: id }],
+    request: ({ id, user, source, eventName, ...range }) => ({
+      target: { event_name: eventName, source, ...timeRange(range), ...ofPerson(user) },
+      events: id === '' ? [] : [{ searched: id }],
     }),
     answer: ({ events }) => ({ counts: { shown: events.length } }),
   }),
   recorded('view', deadLetters.listDeadLetters, {
-    request: ({ destination, eventName, reason, ...range }) => ({
-      target: { destination, event_name: eventName, reason, ...timeRange(range) },
+    request: ({ destination, eventName, reason, user, ...range }) => ({
+      target: {
+        destination,
+        event_name: eventName,
+        reason,
+        ...timeRange(range),
+        ...ofPerson(user),
+      },
     }),
     answer: (answer) => ({ counts: { shown: answer.deadLetters.length } }),
   }),
@@ -156,8 +167,14 @@ const acts: readonly AuditedRpc[] = [
     answer: () => ({ counts: { replayed: 1 } }),
   }),
   recorded('act', deadLetters.replayDeadLetters, {
-    request: ({ destination, eventName, reason, ...range }) => ({
-      target: { destination, event_name: eventName, reason, ...timeRange(range) },
+    request: ({ destination, eventName, reason, user, ...range }) => ({
+      target: {
+        destination,
+        event_name: eventName,
+        reason,
+        ...timeRange(range),
+        ...ofPerson(user),
+      },
     }),
     answer: ({ results }) => ({ counts: countReplays(results) }),
   }),
@@ -177,8 +194,7 @@ const acts: readonly AuditedRpc[] = [
         event_name: selection?.eventName ?? '',
         source: selection?.source ?? '',
         ...timeRange({ since: selection?.since, until: selection?.until }),
-        // Who the person is must not outlive the redelivery.
-        ...(selection?.user && { of_a_person: 'true' }),
+        ...ofPerson(selection?.user ?? ''),
         ...(selection?.missing && { missing: 'true' }),
         ...(rate > 0 && { rate }),
       },
@@ -247,15 +263,21 @@ export function rpcName({ parent, name }: DescMethod): string {
 
 function filterOf(filter: RejectedFilter | undefined): Record<string, string> {
   if (filter === undefined) return {};
-  const { source, eventName, code, withReplayed, withDiscarded } = filter;
+  const { source, eventName, code, user, withReplayed, withDiscarded } = filter;
   return {
     source,
     event_name: eventName,
     code,
     ...timeRange(filter),
+    ...ofPerson(user),
     ...(withReplayed && { with_replayed: 'true' }),
     ...(withDiscarded && { with_discarded: 'true' }),
   };
+}
+
+/** Who a person is must not outlive the events. */
+function ofPerson(user: string): Record<string, string> {
+  return user === '' ? {} : { of_a_person: 'true' };
 }
 
 /** 0 stands for a filter. */

@@ -14,7 +14,7 @@ import type { DiscardEvents } from '../../quarantine/discard.ts';
 import type { Replay } from '../../quarantine/replay.ts';
 import { rejectedIds } from '../audit/event-ids.ts';
 import { recordFound } from '../audit/found-events.ts';
-import { readBounds, readPageSize, readWhy, refuse } from '../request-fields.ts';
+import { readBounds, readPageSize, readUser, readWhy, refuse } from '../request-fields.ts';
 import { countMessage, rejectedMessage, replayMessage } from './rejected-message.ts';
 
 export interface RejectedServiceOptions {
@@ -102,5 +102,6 @@ export function createRejectedService(
 function filterOf(message: RejectedFilterMessage | undefined): RejectedFilter {
   const filter = message ?? create(RejectedFilterSchema);
   const { source, eventName, code, withReplayed, withDiscarded } = filter;
-  return { source, eventName, code, withReplayed, withDiscarded, ...readBounds(filter) };
+  const user = readUser(filter.user);
+  return { source, eventName, code, user, withReplayed, withDiscarded, ...readBounds(filter) };
 }
