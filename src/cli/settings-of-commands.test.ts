@@ -36,6 +36,9 @@ const commands: Readonly<
   Record<string, { readonly args: string; readonly settings: Readonly<Record<string, string>> }>
 > = {
   serve: { args: '', settings: { listen: '0.0.0.0:99999', schemas_dir: missing } },
+  init: { args: '--dir FOLDER/init', settings: {} },
+  'schemas infer': { args: '--out FOLDER/inferred', settings: admin },
+  'schemas import': { args: '--from segment FOLDER/events.ndjson', settings: {} },
   track: {
     args: `--event a --user u --idempotency-key ${key} --retry-for 0s`,
     settings: { listen: nowhere },

@@ -22,7 +22,7 @@ schemas_dir: ./schemas
 # keys:
 #   - { source: web, hash: "sha256:..." }
 
-# Where events go. Each destination has its own place in the log: one that is away delays no other.
+# Where events go. A destination that is away delays no other one.
 destinations:
   warehouse:
     type: sqlite
