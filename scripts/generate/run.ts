@@ -15,7 +15,6 @@ import { findStale, writeGenerated, type Generated } from './generated.ts';
 import { generateHelmChart, generateHelmFiles } from './helm-chart.ts';
 import { generateObservability } from './observability.ts';
 import { generateOpenApi } from './openapi.ts';
-import { generateSchemaDialect } from './schema-dialect.ts';
 
 /** In this order: the contract of the client is a copy of files of the contract. */
 const generators: readonly ((root: string) => Generated | Promise<Generated>)[] = [
@@ -28,7 +27,6 @@ const generators: readonly ((root: string) => Generated | Promise<Generated>)[] 
   generateHelmChart,
   generateHelmFiles,
   generateOpenApi,
-  generateSchemaDialect,
 ];
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
