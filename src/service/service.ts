@@ -1,13 +1,15 @@
 import type { Address, Config } from '../config/config.ts';
 import { openDeadLetters } from '../dead-letters/queue.ts';
 import { StartError } from '../errors.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import { createEventFixer } from '../gate/accept/fix-event.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
-import { createLiveValidation } from '../validation/live-validation.ts';
-import { emptyRegistry, loadContracts } from '../validation/schema-registry.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
+import { emptyRegistry, keepsContract, loadContracts } from '../validation/schema-registry.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
@@ -29,6 +31,8 @@ export interface Service {
   readonly adminAddress: Address;
   /** Whether there are no contracts, and events of any name are stored. */
   readonly observing: () => boolean;
+  /** Whether the contracts have this event, and its active version takes these properties. */
+  readonly keepsContract: (eventName: string, properties: JsonObject) => boolean;
   /** The log, for tests and tools that read streams. */
   readonly log: Log;
   /** The nats-server that was started; undefined if an external one is used. */
@@ -155,10 +159,20 @@ async function startService(
   return {
     address: gate?.address,
     adminAddress: admin.address,
-    observing: () => metrics.gauges.observing === 1,
+    ...ofContracts(validation, metrics),
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,
+  };
+}
+
+function ofContracts(
+  validation: LiveValidation,
+  metrics: Metrics,
+): Pick<Service, 'observing' | 'keepsContract'> {
+  return {
+    observing: () => metrics.gauges.observing === 1,
+    keepsContract: (name, properties) => keepsContract(validation.registry(), name, properties),
   };
 }
 

@@ -99,6 +99,7 @@ async function observe(hour: Hour): Promise<void> {
   await hour.step('npx headgate serve', async () => {
     const gate = await hour.serve();
     assert.match(gate.printed(), /Observe mode: there are no contracts/);
+    assert.match(gate.printed(), /curl http:/);
     return 'observe mode';
   });
   const calls = callsOf(0);
@@ -147,6 +148,8 @@ async function keepContracts(hour: Hour): Promise<void> {
     await hour.stop();
     const gate = await hour.serve();
     assert.doesNotMatch(gate.printed(), /Observe mode/);
+    // The contract of order_completed would refuse the example.
+    assert.doesNotMatch(gate.printed(), /curl/);
     return `${titles.length} events have a contract`;
   });
   await hour.step('the same traffic, and a new name', async () => {

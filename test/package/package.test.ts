@@ -215,6 +215,8 @@ describe.each(nodes)('on %s', (node) => {
     // Two gate processes, beside the thread of each file destination and the process of each
     // transform.
     await using gate = await startAfresh(node, { HEADGATE_PROCESSES: '2' });
+    // The contract of order_completed takes the example.
+    expect(gate.printed()).toContain(`curl ${gate.url}`);
     expect(await post(gate.url, event)).toMatchObject({ status: 'accepted' });
     const wait = { timeout: 15_000 };
     const delivered = (name: string): unknown =>
