@@ -37,8 +37,6 @@ const commands: Readonly<
 > = {
   serve: { args: '', settings: { listen: '0.0.0.0:99999', schemas_dir: missing } },
   init: { args: '--dir FOLDER/init', settings: {} },
-  'schemas infer': { args: '--out FOLDER/inferred', settings: admin },
-  'schemas import': { args: '--from segment FOLDER/events.ndjson', settings: {} },
   track: {
     args: `--event a --user u --idempotency-key ${key} --retry-for 0s`,
     settings: { listen: nowhere },
