@@ -90,6 +90,8 @@ export interface WriteKey {
   readonly hash: string;
   /** Globs on the event name; empty: every event. */
   readonly events: readonly string[];
+  /** Globs on the sources whose events it may forward from another gate. Empty or absent: none. */
+  readonly relaySources?: readonly string[] | undefined;
   /** When the key ends, as a Unix time in ms. Undefined: it does not expire. */
   readonly expiresAtMs?: number | undefined;
   /** Of its source, whichever of its keys states them. */

@@ -1,4 +1,5 @@
 import type { Limits } from '../config/config.ts';
+import type { SourceLimits } from '../config/write-key.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { AcceptEvents } from './accept/accept-events.ts';
 import type { Authenticate } from './intake/authenticate.ts';
@@ -17,4 +18,6 @@ export interface GateContext {
   readonly turns: TurnBudget;
   readonly limits: Limits;
   readonly signals: Signals;
+  /** The limits of a source, over all that states some. */
+  readonly limitsOf: (source: string) => SourceLimits | undefined;
 }

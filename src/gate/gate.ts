@@ -79,10 +79,8 @@ export async function openGate(
   options: GateOptions,
 ): Promise<Gate> {
   const { limits } = config;
-  const admission = createAdmission({
-    inFlightEventsMax: limits.inFlightEventsMax,
-    waitMs: admissionWaitMs,
-  });
+  const { inFlightEventsMax } = limits;
+  const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
   const keys = createKeyRing(config.keys, options.runTimeKeys, config.webhooks);
@@ -111,6 +109,7 @@ export async function openGate(
     turns: turnsOf(limits),
     limits,
     signals,
+    limitsOf: keys.limitsOf,
   };
   const connect = createConnectEndpoints(context);
   const ofGate = { checkOpen, limitsOf: keys.limitsOf };
