@@ -11,6 +11,7 @@ import { destinationTypes } from '../destinations/registry.ts';
 import { prepareRuntime } from '../service/runtime.ts';
 import type { Service } from '../service/service.ts';
 import type { CommandContext } from './command-context.ts';
+import { runService } from './run-service.ts';
 import { configOption } from './shared-options.ts';
 
 /** `headgate serve`: runs the gate, delivery and the log until a signal stops it. */
@@ -31,43 +32,16 @@ Example:
     .action((options: { config?: string }) => serve(context, options.config));
 }
 
-/** Two signals this close are one Ctrl-C: the terminal sends it, and npm sends it again. */
-const sameSignalMs = 1000;
-
 async function serve(context: CommandContext, configFile: string | undefined): Promise<void> {
   prepareRuntime();
   const read = (readFile: (file: string) => string): Config =>
     readConfig({ env: context.env, configFile, readFile, destinationTypes });
-  const config = read((file) => readFileSync(file, 'utf8'));
-  const file = configFileOf({ env: context.env, configFile });
-  const stopped = Promise.withResolvers<void>();
-  let service: Service | undefined;
-  let firstSignalAt: number | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    const now = performance.now();
-    if (firstSignalAt === undefined) {
-      firstSignalAt = now;
-      console.error(`${signal}: draining (at most ${config.shutdownGraceMs} ms)`);
-      stopped.resolve();
-    } else if (now - firstSignalAt > sameSignalMs) {
-      // A second Ctrl-C. Interrupted events are delivered again: only settled events count.
-      process.exit(1);
-    }
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  // The service reads its files again. Before it runs, and without a gate, there is nothing to
-  // read.
-  process.on('SIGHUP', () => {});
-  // Loaded here: other commands do not need it, and it takes a third of a second.
-  const { createService } = await import('../service/service.ts');
-  service = await createService(config, {
+  await runService({
+    config: read((file) => readFileSync(file, 'utf8')),
     searchPath: context.env['PATH'] ?? '',
-    configReader: { file, read },
+    configReader: { file: configFileOf({ env: context.env, configFile }), read },
+    welcome,
   });
-  console.error(welcome(service, config));
-  await stopped.promise;
-  await service.stop();
 }
 
 function welcome(service: Service, config: Config): string {

@@ -39,6 +39,8 @@ export interface Config {
   readonly processes: number;
   readonly durability: Durability;
   readonly auth: 'off' | 'keys';
+  /** The source of every event while `auth` is off. */
+  readonly source: string;
   readonly keys: readonly WriteKey[];
   readonly limits: Limits;
   readonly log: LogRetention;
@@ -47,11 +49,21 @@ export interface Config {
   readonly audit: { readonly retentionMs: number };
   /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
+  /** Undefined: it is no relay, and has contracts of its own. */
+  readonly relay?: RelayConfig;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly shutdownGraceMs: number;
   readonly destinations: readonly DestinationConfig[];
   /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
+}
+
+/** What makes a gate a relay: `headgate relay`. */
+export interface RelayConfig {
+  /** The destination of type `headgate`, whose gate also has the contracts. */
+  readonly destination: string;
+  /** How often it asks for the contracts. */
+  readonly contractsIntervalMs: number;
 }
 
 /** Paths of PEM files with which commands connect to the admin port. */

@@ -84,7 +84,7 @@ export async function openGate(
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
   const keys = createKeyRing(config.keys, options.runTimeKeys, config.webhooks);
-  const authenticate = createAuthenticate(config.auth, keys, options.canaryKey);
+  const authenticate = createAuthenticate(config.auth, keys, options.canaryKey, config.source);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);

@@ -1,7 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { describeConfig } from '../config/describe-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
-import { defaultSource } from '../gate/intake/authenticate.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals, type Signals } from '../observability/signals.ts';
@@ -31,6 +30,6 @@ export function observe(config: Config, eventNames: readonly string[], logger: L
 }
 
 function sourcesOf(config: Config): string[] {
-  const sources = config.auth === 'off' ? [defaultSource] : config.keys.map((key) => key.source);
+  const sources = config.auth === 'off' ? [config.source] : config.keys.map((key) => key.source);
   return [...new Set([...sources, ...config.webhooks.map(({ source }) => source)])];
 }

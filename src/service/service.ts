@@ -6,8 +6,8 @@ import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
-import { createLiveValidation } from '../validation/live-validation.ts';
-import { emptyRegistry, loadRegistry } from '../validation/schema-registry.ts';
+import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
+import { emptyRegistry, loadRegistry, type SchemaRegistry } from '../validation/schema-registry.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
@@ -77,10 +77,7 @@ async function startService(
   lifecycle: Lifecycle,
 ): Promise<Service> {
   // Validation. The contracts are read here if they are kept in files.
-  const validation = createLiveValidation(
-    config.schemasSource === 'files' ? await loadRegistry(config.schemasDir) : emptyRegistry,
-    { enforcement: config.enforcement, hashKey: config.pii.hashKey?.reveal() },
-  );
+  const validation = await openValidation(config);
 
   // Metrics and signals of all later stages.
   const eventNames = validation.registry().events.map(({ name }) => name);
@@ -155,6 +152,18 @@ async function startService(
     embedded: opened.embedded,
     stop: lifecycle.release,
   };
+}
+
+/** With the contracts of the files. Those of the log, and of another gate, follow. */
+async function openValidation(config: Config): Promise<LiveValidation> {
+  const { enforcement, schemasSource, schemasDir, pii, relay } = config;
+  const options = { enforcement, hashKey: pii.hashKey?.reveal() };
+  if (relay !== undefined) {
+    const unknown: SchemaRegistry = { ...emptyRegistry, unplanned: 'allow' };
+    return createLiveValidation(unknown, { ...options, isEdge: true });
+  }
+  const registry = schemasSource === 'files' ? await loadRegistry(schemasDir) : emptyRegistry;
+  return createLiveValidation(registry, options);
 }
 
 interface FollowParts extends Pick<FollowFilesOptions, 'config' | 'reader' | 'signals' | 'admin'> {

@@ -9,10 +9,13 @@ const nilUuid = '00000000-0000-0000-0000-000000000000';
 /** A message lists at most this many verbs. */
 const verbsShownMax = 20;
 
-/** The error of an unplanned event name; undefined if the taxonomy could contain that name. */
+/**
+ * The error of an unplanned event name; undefined if the taxonomy could contain that name. `verbs`:
+ * undefined if any is right.
+ */
 export function eventNameFault(
   name: string,
-  verbs: readonly string[],
+  verbs: readonly string[] | undefined,
   planned: Iterable<string>,
 ): EventError | undefined {
   if (name.trim() === '') {
@@ -25,7 +28,7 @@ export function eventNameFault(
   if (!isSnakeCase(name)) {
     return nameError('must be lower snake case, a noun and a verb: order_completed', suggestion);
   }
-  if (!verbs.some((verb) => name.endsWith(`_${verb}`))) {
+  if (verbs !== undefined && !verbs.some((verb) => name.endsWith(`_${verb}`))) {
     return nameError(`must be a noun and one of the verbs ${listed(verbs)}`, suggestion);
   }
   return undefined;

@@ -1,4 +1,5 @@
 import { createValidation, type Validation, type ValidationOptions } from './validation.ts';
+import type { Enforcement } from './modes.ts';
 import type { SchemaRegistry } from './schema-registry.ts';
 
 /** Validation against the current contracts, which can be replaced. */
@@ -9,7 +10,7 @@ export interface LiveValidation extends Pick<Validation, 'validate' | 'redactRej
    * Validates against another registry from the next event on. All events of a request are
    * validated synchronously, so that a request is never split between two registries.
    */
-  replace(registry: SchemaRegistry): void;
+  replace(registry: SchemaRegistry, enforcement?: Enforcement): void;
 }
 
 /** Following changes costs one property read per event. */
@@ -25,8 +26,8 @@ export function createLiveValidation(
     redactRejected: (event) => validation.redactRejected(event),
     registry: () => registry,
     isPlanned: (eventName) => planned.has(eventName),
-    replace: (next) => {
-      const made = createValidation(next, options);
+    replace: (next, enforcement = options.enforcement) => {
+      const made = createValidation(next, { ...options, enforcement: enforcement ?? 'on' });
       registry = next;
       validation = made;
       planned = new Set(made.eventNames);

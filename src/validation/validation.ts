@@ -82,18 +82,26 @@ export interface ValidationOptions {
   readonly enforcement?: Enforcement;
   /** The key for `"x-pii": "hash"`; required if a schema uses it. */
   readonly hashKey?: string | undefined;
+  /**
+   * The gate is a relay: another gate will take personal data out, so that events stay as they were sent.
+   * Before it has contracts, any name in lower snake case passes.
+   */
+  readonly isEdge?: boolean;
 }
 
 /** Validates events against a registry. */
 export function createValidation(
   registry: SchemaRegistry,
-  { enforcement = 'on', hashKey }: ValidationOptions = {},
+  { enforcement = 'on', hashKey, isEdge = false }: ValidationOptions = {},
 ): Validation {
-  checkHashKey(registry.events, hashKey);
+  if (!isEdge) checkHashKey(registry.events, hashKey);
+  const personal = (events: readonly PlannedEvent[]): Personal | undefined =>
+    isEdge ? undefined : personalOf(events, hashKey);
   const plans = new Map(
-    registry.events.map((event) => [event.name, planOf(event, enforcement, hashKey)]),
+    registry.events.map((event) => [event.name, planOf(event, enforcement, personal([event]))]),
   );
-  const everything = personalOf(registry.events, hashKey);
+  const everything = personal(registry.events);
+  const verbs = isEdge && registry.verbs.length === 0 ? undefined : registry.verbs;
   const unplannedAction = unplannedMode(registry.unplanned, enforcement);
   const unplannedValidations = new Map<string, ValidationResult>();
 
@@ -102,9 +110,7 @@ export function createValidation(
     const plan = plans.get(event.eventName);
     // The name of a planned event was checked with the taxonomy.
     const fault =
-      (plan === undefined
-        ? eventNameFault(event.eventName, registry.verbs, plans.keys())
-        : undefined) ??
+      (plan === undefined ? eventNameFault(event.eventName, verbs, plans.keys()) : undefined) ??
       identityFault(event) ??
       idempotencyKeyFault(event.idempotencyKey);
     if (fault !== undefined) return rejected(fault, 0);
@@ -165,7 +171,11 @@ function validateUnplanned(
   return { error: undefined, warnings, schemaVersion: 0, event: undefined };
 }
 
-function planOf(event: PlannedEvent, enforcement: Enforcement, hashKey: string | undefined): Plan {
+function planOf(
+  event: PlannedEvent,
+  enforcement: Enforcement,
+  personal: Personal | undefined,
+): Plan {
   const schemas = new Map(event.versions.map((schema) => [schema.version, schema]));
   const rules = new Map(
     event.versions.map(({ version }): [number, Rule] => {
@@ -180,7 +190,7 @@ function planOf(event: PlannedEvent, enforcement: Enforcement, hashKey: string |
   const active = rules.get(event.active);
   if (active === undefined) throw new Error(`${event.name} has no version ${event.active}`);
   const modes = modesByKind(event.mode, enforcement);
-  return { name: event.name, modes, active, rules, personal: personalOf([event], hashKey) };
+  return { name: event.name, modes, active, rules, personal };
 }
 
 function deprecationWarning({ name, active }: PlannedEvent, version: number): EventWarning {
