@@ -6,6 +6,7 @@ import type { Authenticate } from './intake/authenticate.ts';
 import type { Callers } from './intake/callers.ts';
 import type { SourceLimiter } from './limits/source-limiter.ts';
 import type { BodyReader } from './intake/read-body.ts';
+import type { GateContracts } from './relay/gate-contracts.ts';
 import type { TurnBudget } from './intake/turn-budget.ts';
 
 /** What every endpoint of the gate works with. */
@@ -19,5 +20,7 @@ export interface GateContext {
   readonly limits: Limits;
   readonly signals: Signals;
   /** The limits of a source, over all that states some. */
+  /** The contracts in force, for relays. */
+  readonly contracts: () => GateContracts;
   readonly limitsOf: (source: string) => SourceLimits | undefined;
 }

@@ -59,6 +59,8 @@ export interface GateOptions extends Pick<
   readonly runTimeKeys?: readonly RunTimeKey[];
   /** The limits of sources: of this process, or leased from the first one. */
   readonly limiter: SourceLimiter;
+  /** The contracts in force, for relays. */
+  readonly contracts: GateContext['contracts'];
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
 }
@@ -109,6 +111,7 @@ export async function openGate(
     turns: turnsOf(limits),
     limits,
     signals,
+    contracts: options.contracts,
     limitsOf: keys.limitsOf,
   };
   const connect = createConnectEndpoints(context);

@@ -20,7 +20,7 @@ export interface LabelValues {
 
 export const otherLabel = '_other';
 
-export const rpcs = ['Track', 'BatchTrack', 'Forward', otherLabel] as const;
+export const rpcs = ['Track', 'BatchTrack', 'Forward', 'GetContracts', otherLabel] as const;
 /** The protocols of the vendors' endpoints. */
 export const vendorProtocols = ['segment', 'posthog', 'mixpanel', 'cloudevents'] as const;
 export const protocols = [

@@ -12,6 +12,7 @@ import { createEventStore } from '../jetstream/event-store.ts';
 import { openLimitReports } from '../jetstream/limits/limit-reports.ts';
 import { createDeltaSink } from '../observability/metric-deltas.ts';
 import { countedFamiliesOf } from '../observability/metric-families.ts';
+import { contractsOf } from '../validation/contracts-form.ts';
 import type { LiveValidation } from '../validation/live-validation.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { shareLimits } from './limits/share-limits.ts';
@@ -93,6 +94,7 @@ async function openGateHere(
   const gate = await openGate(config, observed.signals, {
     validate: validation.validate,
     redactRejected: validation.redactRejected,
+    contracts: () => contractsOf(validation.registry(), config.enforcement),
     ...createEventStore(opened.log, validation.isPlanned),
     canaryKey,
     limiter: createLocalLimiter(allowances),

@@ -8,6 +8,7 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
 import { emptyRegistry, loadRegistry, type SchemaRegistry } from '../validation/schema-registry.ts';
+import { followFarContracts } from './follow/follow-far-contracts.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
@@ -100,6 +101,13 @@ async function startService(
       gate?.follow(changed);
     },
   });
+
+  // The contracts of a relay are those of the gate that it forwards to.
+  const { relay } = config;
+  if (relay !== undefined) {
+    const stop = await followFarContracts({ config, relay, validation, signals });
+    lifecycle.onRelease('contracts of the far gate', stop);
+  }
 
   // The write keys that are kept in the log.
   const keys = await startKeys({

@@ -51,6 +51,8 @@ export interface GateProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The text of headgate.yaml, given the data directory. */
   readonly yaml?: (dataDir: string) => string;
+  /** What Node runs in place of `src/main.ts`. */
+  readonly program?: readonly string[];
 }
 
 /**
@@ -97,7 +99,10 @@ export async function prepareGate(options: GateProcessOptions = {}): Promise<Gat
   };
 
   const start: GateProcess['spawn'] = (more) => {
-    const { child, exit } = run(['src/main.ts', '--config', configFile], more);
+    const { child, exit } = run(
+      [...(options.program ?? ['src/main.ts']), '--config', configFile],
+      more,
+    );
     child.stdout!.on('data', (text: string) => (output += text));
     child.stderr!.on('data', (text: string) => (output += text));
     return { processId: child.pid!, exit, kill: (signal) => void child.kill(signal) };

@@ -66,6 +66,7 @@ export function createFakeContext(): FakeContext {
       turns: { run: (_bytes, work) => work() },
       limits,
       signals,
+      contracts: () => ({ revision: '', headerJson: '{}', events: [], isSuspended: false }),
       limitsOf: () => undefined,
     },
     answered,

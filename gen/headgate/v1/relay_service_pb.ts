@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/relay_service.proto.
  */
 export const file_headgate_v1_relay_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZWFkZ2F0ZS92MS9yZWxheV9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSIyCg5Gb3J3YXJkUmVxdWVzdBIOCgZldmVudHMYASADKAwSEAoIaW5zdGFuY2UYAiABKAkicwoPRm9yd2FyZFJlc3BvbnNlEjEKCHN0YXR1c2VzGAEgAygOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEi0KCGZhaWx1cmVzGAIgAygLMhsuaGVhZGdhdGUudjEuRm9yd2FyZEZhaWx1cmUidwoORm9yd2FyZEZhaWx1cmUSDQoFaW5kZXgYASABKA0SJgoFZXJyb3IYAiABKAsyFy5oZWFkZ2F0ZS52MS5FdmVudEVycm9yEi4KC3JldHJ5X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uMlQKDFJlbGF5U2VydmljZRJECgdGb3J3YXJkEhsuaGVhZGdhdGUudjEuRm9yd2FyZFJlcXVlc3QaHC5oZWFkZ2F0ZS52MS5Gb3J3YXJkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_headgate_v1_event_result]);
+  fileDesc("Ch9oZWFkZ2F0ZS92MS9yZWxheV9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSIyCg5Gb3J3YXJkUmVxdWVzdBIOCgZldmVudHMYASADKAwSEAoIaW5zdGFuY2UYAiABKAkicwoPRm9yd2FyZFJlc3BvbnNlEjEKCHN0YXR1c2VzGAEgAygOMh8uaGVhZGdhdGUudjEuRXZlbnRSZXN1bHQuU3RhdHVzEi0KCGZhaWx1cmVzGAIgAygLMhsuaGVhZGdhdGUudjEuRm9yd2FyZEZhaWx1cmUidwoORm9yd2FyZEZhaWx1cmUSDQoFaW5kZXgYASABKA0SJgoFZXJyb3IYAiABKAsyFy5oZWFkZ2F0ZS52MS5FdmVudEVycm9yEi4KC3JldHJ5X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIi0KE0dldENvbnRyYWN0c1JlcXVlc3QSFgoOa25vd25fcmV2aXNpb24YASABKAkiUwoUR2V0Q29udHJhY3RzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSKQoJY29udHJhY3RzGAIgASgLMhYuaGVhZGdhdGUudjEuQ29udHJhY3RzIl8KCUNvbnRyYWN0cxITCgtoZWFkZXJfanNvbhgBIAEoCRIqCgZldmVudHMYAiADKAsyGi5oZWFkZ2F0ZS52MS5FdmVudENvbnRyYWN0EhEKCXN1c3BlbmRlZBgDIAEoCCJMCg1FdmVudENvbnRyYWN0EhIKCmV2ZW50X25hbWUYASABKAkSEgoKZW50cnlfanNvbhgCIAEoCRITCgtzY2hlbWFfanNvbhgDIAMoCTKpAQoMUmVsYXlTZXJ2aWNlEkQKB0ZvcndhcmQSGy5oZWFkZ2F0ZS52MS5Gb3J3YXJkUmVxdWVzdBocLmhlYWRnYXRlLnYxLkZvcndhcmRSZXNwb25zZRJTCgxHZXRDb250cmFjdHMSIC5oZWFkZ2F0ZS52MS5HZXRDb250cmFjdHNSZXF1ZXN0GiEuaGVhZGdhdGUudjEuR2V0Q29udHJhY3RzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_headgate_v1_event_result]);
 
 /**
  * @generated from message headgate.v1.ForwardRequest
@@ -105,6 +105,117 @@ export const ForwardFailureSchema: GenMessage<ForwardFailure> = /*@__PURE__*/
   messageDesc(file_headgate_v1_relay_service, 2);
 
 /**
+ * @generated from message headgate.v1.GetContractsRequest
+ */
+export type GetContractsRequest = Message<"headgate.v1.GetContractsRequest"> & {
+  /**
+   * The revision that the caller has. If it is in force, the answer has no contracts.
+   *
+   * @generated from field: string known_revision = 1;
+   */
+  knownRevision: string;
+};
+
+/**
+ * Describes the message headgate.v1.GetContractsRequest.
+ * Use `create(GetContractsRequestSchema)` to create a new message.
+ */
+export const GetContractsRequestSchema: GenMessage<GetContractsRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_relay_service, 3);
+
+/**
+ * @generated from message headgate.v1.GetContractsResponse
+ */
+export type GetContractsResponse = Message<"headgate.v1.GetContractsResponse"> & {
+  /**
+   * Changes with each change of the contracts. Compare it for equality only.
+   *
+   * @generated from field: string revision = 1;
+   */
+  revision: string;
+
+  /**
+   * Absent if known_revision is in force.
+   *
+   * @generated from field: headgate.v1.Contracts contracts = 2;
+   */
+  contracts?: Contracts | undefined;
+};
+
+/**
+ * Describes the message headgate.v1.GetContractsResponse.
+ * Use `create(GetContractsResponseSchema)` to create a new message.
+ */
+export const GetContractsResponseSchema: GenMessage<GetContractsResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_relay_service, 4);
+
+/**
+ * All contracts of a gate, from its folder or its registry.
+ *
+ * @generated from message headgate.v1.Contracts
+ */
+export type Contracts = Message<"headgate.v1.Contracts"> & {
+  /**
+   * What taxonomy.yaml says beside its events, as JSON.
+   *
+   * @generated from field: string header_json = 1;
+   */
+  headerJson: string;
+
+  /**
+   * @generated from field: repeated headgate.v1.EventContract events = 2;
+   */
+  events: EventContract[];
+
+  /**
+   * The gate refuses no event for its contract (`enforcement: warn`).
+   *
+   * @generated from field: bool suspended = 3;
+   */
+  suspended: boolean;
+};
+
+/**
+ * Describes the message headgate.v1.Contracts.
+ * Use `create(ContractsSchema)` to create a new message.
+ */
+export const ContractsSchema: GenMessage<Contracts> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_relay_service, 5);
+
+/**
+ * The contract of one event.
+ *
+ * @generated from message headgate.v1.EventContract
+ */
+export type EventContract = Message<"headgate.v1.EventContract"> & {
+  /**
+   * @generated from field: string event_name = 1;
+   */
+  eventName: string;
+
+  /**
+   * Its entry of taxonomy.yaml, as JSON.
+   *
+   * @generated from field: string entry_json = 2;
+   */
+  entryJson: string;
+
+  /**
+   * Each version of its schema, from 1.
+   *
+   * @generated from field: repeated string schema_json = 3;
+   */
+  schemaJson: string[];
+};
+
+/**
+ * Describes the message headgate.v1.EventContract.
+ * Use `create(EventContractSchema)` to create a new message.
+ */
+export const EventContractSchema: GenMessage<EventContract> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_relay_service, 6);
+
+/**
  * Takes events that another gate has taken. Served on the public port, for write keys with relay_sources
  * alone: docs/destinations/headgate.md.
  *
@@ -121,6 +232,16 @@ export const RelayService: GenService<{
     methodKind: "unary";
     input: typeof ForwardRequestSchema;
     output: typeof ForwardResponseSchema;
+  },
+  /**
+   * Returns the contracts in force, by which the other gate can validate events before it takes them.
+   *
+   * @generated from rpc headgate.v1.RelayService.GetContracts
+   */
+  getContracts: {
+    methodKind: "unary";
+    input: typeof GetContractsRequestSchema;
+    output: typeof GetContractsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_headgate_v1_relay_service, 0);

@@ -32,17 +32,20 @@ export const forwardBatch: RunRequest<ForwardedBatch, readonly Verdict[]> = (
   caller,
   succeed,
 ) => {
-  const relay = caller.producer;
-  if (relay?.mayRelay === undefined) {
-    throw new ServiceError(
-      'relay_not_allowed',
-      'This write key may not forward events of other sources. At the gate that answers, give it ' +
-        'relay_sources: globs on the sources that it relays.',
-    );
-  }
+  const relay = relayOf(caller);
   const forwarding = new Forwarding(context, relay, caller, batch);
   forwarding.run(succeed);
 };
+
+/** The relay that calls. Throws a ServiceError `relay_not_allowed`. */
+export function relayOf({ producer }: Caller): Producer {
+  if (producer?.mayRelay !== undefined) return producer;
+  throw new ServiceError(
+    'relay_not_allowed',
+    'This write key may not forward events of other sources. At the gate that answers, give it ' +
+      'relay_sources: globs on the sources that it relays.',
+  );
+}
 
 /** Events of one request to the other gate. */
 interface Group {
