@@ -149,15 +149,16 @@ function inherited(): Record<string, string> {
 async function waitReady(url: string, exit: Promise<GateExit>): Promise<void> {
   let ended: GateExit | undefined;
   void exit.then((how) => (ended = how));
+  let last = '';
   const deadline = performance.now() + readyTimeoutMs;
   while (performance.now() < deadline) {
     if (ended !== undefined) throw new Error(`the gate ended: ${JSON.stringify(ended)}`);
     const answer = await fetch(url).catch(() => undefined);
-    await answer?.body?.cancel();
+    last = (await answer?.text()) ?? 'no answer';
     if (answer?.ok) return;
     await sleep(20);
   }
-  throw new Error(`the gate was not ready within ${readyTimeoutMs} ms`);
+  throw new Error(`the gate was not ready within ${readyTimeoutMs} ms: ${last}`);
 }
 
 /** Below the range of ephemeral ports, so that the system does not take a free port. */

@@ -31,7 +31,8 @@ const batch = 25;
 const badEvery = 50;
 /** The room of the relay's log: less than the events take, so that it fills while the network is cut. */
 const storageBytesMax = 80 * 1024 * 1024;
-const note = 'x'.repeat(30_000);
+/** Those that fill it: while the network is cut, they are the next ones. */
+const large = { from: 0.1, to: 0.38, context: { note: 'x'.repeat(60_000) } };
 
 /** The real program `headgate relay`, on free ports, which forwards to `port`. */
 export function prepareRelay(port: number): Promise<GateProcess> {
@@ -72,23 +73,23 @@ export async function sendWhileKilled(
   { events, kills }: KilledRelayOptions,
 ): Promise<KilledRelayRun> {
   await using relay = await prepareRelay(far.network.port);
+  const startedAt = performance.now();
+  const phases: string[] = [];
+  const phase = (name: string): void =>
+    void phases.push(`${name} after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
   let run = await relay.start();
+  phase('ready');
   const producer = startProducer(relay.url, events);
   const { refusals } = producer;
   const restart = async (): Promise<void> => {
     run.kill('SIGKILL');
     await run.exit;
-    run = await relay.start();
+    run = relay.spawn();
+    // Not until it is ready: while its log is full, it is not.
+    await until(() => answers(relay), Boolean, 60_000);
   };
-  const until_ = (share: number) =>
-    until(
-      () => producer.done(),
-      (done) => done >= events * share,
-      60_000,
-    );
-
   // Contracts are known, and some events are through. Then the far gate is away.
-  await until_(0.1);
+  await until(producer.done, (done) => done >= events * large.from, 60_000);
   await far.network.close();
   await restart();
   await until(
@@ -96,6 +97,7 @@ export async function sendWhileKilled(
     (full) => full > 0,
     60_000,
   );
+  phase('full');
   await far.network.listen();
   for (let kill = 1; kill < kills; kill += 1) {
     const before = producer.done();
@@ -104,20 +106,31 @@ export async function sendWhileKilled(
     await restart();
     far.network.thaw();
   }
+  phase('killed');
   const { accepted, rejected } = await producer.finished;
+  phase('sent');
   await until(
     () => waiting(relay),
     (count) => count === 0,
     60_000,
     100,
   );
+  phase('forwarded');
   const dead = await deadLetters(relay);
   run.kill('SIGTERM');
   await run.exit;
   const story =
     `${accepted.size} accepted, ${rejected.size} rejected, ${kills} kills, ` +
-    `${refusals.full} refused by a full disk, ${refusals.unanswered} requests unanswered`;
+    `${refusals.full} refused by a full disk, ${refusals.unanswered} requests unanswered; ` +
+    phases.join(', ');
   return { accepted, rejected, refusals, dead, story };
+}
+
+/** Whether the public port answers. */
+async function answers(relay: GateProcess): Promise<boolean> {
+  const response = await fetch(`${relay.url}/openapi.json`).catch(() => undefined);
+  await response?.body?.cancel();
+  return response?.ok === true;
 }
 
 interface Result {
@@ -138,7 +151,7 @@ function startProducer(url: string, events: number) {
       index % badEvery === 0
         ? { order_id: 'A', total: -1, currency: 'EUR' }
         : { order_id: `A-${index}`, total: index, currency: 'EUR' },
-    context: { note },
+    context: index >= large.from * events && index < large.to * events ? large.context : {},
   }));
   const send = async (): Promise<void> => {
     const part = waitingFor.slice(0, batch);
@@ -183,14 +196,9 @@ async function waiting(relay: GateProcess): Promise<number> {
 }
 
 async function deadLetters(relay: GateProcess): Promise<number> {
-  const { stdout } = await relay.headgate(
-    'dead',
-    'list',
-    '--admin',
-    `http://${relay.adminListen}`,
-    '--json',
-  );
-  return stdout.split('\n').filter((line) => line.trim().startsWith('{')).length;
+  const admin = ['--admin', `http://${relay.adminListen}`];
+  const { stdout } = await relay.headgate('dead', 'list', ...admin, '--json');
+  return [...stdout.matchAll(/"id":/g)].length;
 }
 
 /** Of each accepted event: how often the far warehouse has it under the one id that it may have. */
