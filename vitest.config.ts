@@ -1,14 +1,38 @@
+import { fileURLToPath } from 'node:url';
+
 import { defineConfig } from 'vitest/config';
+
+import { publicModules } from './scripts/build/public-modules.ts';
+
+/** What loads all cores, measures against itself, or starts many processes. */
+const alone = ['cluster', 'hostile', 'http-clients', 'limits', 'log', 'processes'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
+const realServers = {
+  testTimeout: 120_000,
+  hookTimeout: 60_000,
+  setupFiles: ['test/property-seed.ts'],
+};
+
+/** Tests of the examples import `headgate/destination` and others: here the source, not the build. */
+const resolve = {
+  alias: Object.entries(publicModules).map(([name, file]) => ({
+    find: new RegExp(`^headgate/${name}$`),
+    replacement: fileURLToPath(new URL(file, import.meta.url)),
+  })),
+};
 
 /**
  * `unit`: beside the code, no servers, files side by side on all cores. `integration`: the real service,
- * a real nats-server and real clients; one file at a time, because they share the cores with the servers
- * that they start. No test is tried twice: one that fails now and then is a fault, in it or in the code.
+ * a real nats-server and real clients; two files at a time, because most of their time is waiting.
+ * `alone`: likewise, one file at a time. No test is tried twice: one that fails now and then is a fault,
+ * in it or in the code.
  */
 export default defineConfig({
   test: {
     projects: [
       {
+        resolve,
         test: {
           name: 'unit',
           include: [
@@ -27,14 +51,24 @@ export default defineConfig({
         },
       },
       {
+        resolve,
         test: {
+          ...realServers,
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-          setupFiles: ['test/property-seed.ts'],
-          fileParallelism: false,
+          exclude: alone,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        resolve,
+        test: {
+          ...realServers,
+          name: 'alone',
+          include: alone,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

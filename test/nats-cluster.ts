@@ -29,7 +29,7 @@ export interface NatsCluster extends AsyncDisposable {
   /** The same for `connectToServer` and `openLog`. */
   address(...some: readonly number[]): ServerAddress;
   /** Resolves when every node is healthy and the leader of the cluster knows the others. */
-  waitUntilFormed(): Promise<void>;
+  waitUntilFormed(timeoutMs?: number): Promise<void>;
 }
 
 export interface NatsClusterOptions {
@@ -87,12 +87,12 @@ export async function startNatsCluster(options: NatsClusterOptions = {}): Promis
       user: 'headgate',
       password,
     }),
-    waitUntilFormed: async () => {
+    waitUntilFormed: async (timeoutMs = 60_000) => {
       await until(
         () => Promise.all(started.map(({ monitor }) => readFormation(monitor))),
         (found) =>
           found.every(({ isHealthy }) => isHealthy) && found.some(({ isFormed }) => isFormed),
-        60_000,
+        timeoutMs,
       );
     },
     [Symbol.asyncDispose]: async () => {

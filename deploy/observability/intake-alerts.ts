@@ -137,11 +137,33 @@ const enforcementSuspended: Alert = {
   description: 'The setting enforcement is warn on at least one gate.',
 };
 
+/** Messages wait in their stream meanwhile, for as long as that keeps them. */
+const natsIntakeStalled: Alert = {
+  name: 'HeadgateNatsIntakeStalled',
+  severity: 'warn',
+  expression: (() => {
+    const { window } = thresholds.natsIntake;
+    const acknowledged = promql`
+      sum by (source) (
+        increase(headgate_nats_intake_messages_total{outcome=~"stored|quarantined"}[${window}])
+      )`;
+    return promql`
+      max by (source) (headgate_nats_intake_up) == 0
+      or (max by (source) (headgate_nats_intake_pending) > 0 and ${acknowledged} == 0)`;
+  })(),
+  for: '10m',
+  summary:
+    'Find out why no events of {{ $labels.source }} are taken from its stream (headgate doctor, runbook): they wait there.',
+  description:
+    '{{ if eq $value 0.0 }}No gate can read the stream or its consumer.' +
+    '{{ else }}{{ $value | humanize }} messages wait, and none was acknowledged.{{ end }}',
+};
+
 export const intakeGroups: readonly RuleGroup[] = [
   {
     name: 'headgate-volume',
     recordings: volumeRecordings,
-    alerts: [volumeDropped, eventSilent],
+    alerts: [volumeDropped, eventSilent, natsIntakeStalled],
   },
   {
     name: 'headgate-contracts',

@@ -18,6 +18,10 @@ export const thresholds = {
     /** If 10 are expected, chance alone gives 0 once in 22,000 times. */
     expectedMin: 10,
   },
+  natsIntake: {
+    /** Longer than the delay of any message that comes again, which is 30 s. */
+    window: '10m',
+  },
   rejected: {
     spikeRatio: 0.05,
     /** Times its own usual ratio. The chronic alert covers producers that are always bad. */

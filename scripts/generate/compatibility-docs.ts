@@ -25,8 +25,8 @@ choose a mode, and what to do when a change is not allowed: [schemas](schemas.md
 A producer keeps sending what it sent. A consumer keeps reading the properties that its version lists, and ignores others.
 Headgate does not analyse every keyword; a change of one that it does not analyse counts as breaking both.
 
-| change | breaks | \`compatible\` | \`forward\` | the message |
-| --- | --- | --- | --- | --- |`;
+| change | breaks | \`compatible\` | \`forward\` | \`backward\` | the message |
+| --- | --- | --- | --- | --- | --- |`;
 
 /** docs/contracts/compatibility.md, from the cases that the tests run. */
 export function generateCompatibilityDocs(): Generated {
@@ -38,10 +38,14 @@ export function renderCompatibilityDocs(): string {
   return `${head}\n${compatibilityCases.map(row).join('\n')}\n`;
 }
 
+/** `none` allows every change. */
+const modes = ['compatible', 'forward', 'backward'] as const;
+
 function row({ change, breaks, says }: CompatibilityCase): string {
   const whom = breaks.length === 0 ? 'nobody' : breaks.join(', ');
   const said = says.length === 0 ? 'nothing' : says.map(escape).join('<br>');
-  return `| ${change} | ${whom} | ${verdict('compatible', breaks)} | ${verdict('forward', breaks)} | ${said} |`;
+  const verdicts = modes.map((mode) => verdict(mode, breaks));
+  return `| ${[change, whom, ...verdicts, said].join(' | ')} |`;
 }
 
 function verdict(mode: CompatibilityMode, breaks: CompatibilityCase['breaks']): string {

@@ -1,6 +1,8 @@
 import { type DestinationTypeSettings, asSetting } from '../../src/config/destination-type.ts';
 import { keySettings } from '../../src/config/gather/gather-keys.ts';
+import { natsIntakeSettings } from '../../src/config/gather/intake-settings.ts';
 import { operatorSettings } from '../../src/config/gather/gather-operators.ts';
+import { natsIntakesMax } from '../../src/config/intake/nats-intake.ts';
 import { operatorEntriesMax } from '../../src/config/operators/operator-entry.ts';
 import { webhookLimits, webhookSettings } from '../../src/config/webhook-settings.ts';
 import { environmentName, settings } from '../../src/config/settings.ts';
@@ -84,6 +86,7 @@ export function renderConfigurationDocs(
     ['configuration/keys.md', keysPage()],
     ['configuration/operators.md', operatorsPage()],
     ['configuration/webhooks.md', webhooksPage()],
+    ['configuration/intake.md', intakePage()],
     ['configuration/destinations.md', destinationsPage()],
     ['configuration/destination-types.md', storesPage(types.filter(isStore))],
     ['configuration/destination-services.md', servicesPage(types.filter((type) => !isStore(type)))],
@@ -139,6 +142,7 @@ function overview(): string[] {
     `## Keys\n\nThe write keys of producers: [keys](configuration/keys.md).`,
     `## Operators\n\nWho may use the admin port, and for what: [operators](configuration/operators.md).`,
     `## Webhooks\n\nServices that send their webhooks to Headgate: [webhooks](configuration/webhooks.md).`,
+    `## Intake\n\nStreams of NATS from which Headgate takes events: [intake](configuration/intake.md).`,
     `## Destinations\n\nWhere events go, and the settings of each type: [destinations](configuration/destinations.md), [those that store events](configuration/destination-types.md), [all others](configuration/destination-services.md).`,
   ];
 }
@@ -265,6 +269,30 @@ How webhooks of other services are verified and become events. Tasks and example
 \`webhooks\` is a map from a source to the settings below, with up to ${sources} sources. The webhooks of a source come to
 \`POST /v1/webhooks/<source>\`. A *place* is a JSON pointer into the body, or \`header:\` and the name of a header.
 These settings have no variables: \`\${NAME}\` keeps secrets out of the file.`,
+    table(['key', 'default', 'takes', 'meaning'], rows),
+    toOverview,
+  ];
+}
+
+function intakePage(): string[] {
+  const rows = Object.entries(natsIntakeSettings).map(([name, setting]) => [
+    `\`${name}\``,
+    ...cells(setting),
+  ]);
+  return [
+    `# Configuration: intake
+
+The streams of your own NATS from which Headgate takes events. Tasks and examples: [events from NATS](../../send/from-nats.md).
+
+\`\`\`yaml
+intake:
+  nats:
+    orders: { stream: ORDERS, consumer: headgate, url: "nats://nats.internal:4222" }
+\`\`\`
+
+\`intake.nats\` is a map from a source to the settings below, with up to ${natsIntakesMax} sources. Each setting of a source in the
+file has a variable, \`HEADGATE_INTAKE_NATS_<SOURCE>_<SETTING>\`: for example \`HEADGATE_INTAKE_NATS_ORDERS_PASSWORD\`. A
+change needs a restart.`,
     table(['key', 'default', 'takes', 'meaning'], rows),
     toOverview,
   ];

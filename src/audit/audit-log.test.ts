@@ -14,6 +14,20 @@ test.each([
   expect(hasRoomToBegin({ bytes: limit + 1, bytesMax })).toBe(false);
 });
 
+test.each([
+  ['viewer', 85],
+  ['operator', 90],
+  ['admin', 99],
+])(
+  'a %s begins something up to %i %%: who reads much leaves room for those who act',
+  (role, percent) => {
+    const bytesMax = 100 * mebibyte;
+    const limit = percent * mebibyte;
+    expect(hasRoomToBegin({ bytes: limit, bytesMax }, role)).toBe(true);
+    expect(hasRoomToBegin({ bytes: limit + 1, bytesMax }, role)).toBe(false);
+  },
+);
+
 test('the bucket of an act is the beginning of its id', () => {
   expect(bucketOf('1d28405d-9185-4e83-b767-44d17a84e516')).toBe('1d2');
 });

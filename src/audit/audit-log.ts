@@ -30,9 +30,20 @@ export interface AuditLog {
 const reserveShare = 0.05;
 const reserveBytesMax = 1024 * 1024;
 
-/** Whether something may begin: beyond that, only outcomes are stored. */
-export function hasRoomToBegin({ bytes, bytesMax }: StreamRoom): boolean {
-  return bytes <= bytesMax - Math.min(reserveBytesMax, Math.ceil(bytesMax * reserveShare));
+/**
+ * How full roles may make it. Someone who only reads must not be able to keep others from revoking a key: a
+ * viewer who reads as fast as answers come fills 256 MiB within an hour.
+ */
+const fullnessMaxOf = new Map([
+  ['viewer', 0.85],
+  ['operator', 0.9],
+]);
+
+/** Whether something of a role may begin: beyond that, only outcomes are stored. */
+export function hasRoomToBegin({ bytes, bytesMax }: StreamRoom, role = 'admin'): boolean {
+  const fullnessMax = fullnessMaxOf.get(role) ?? 1;
+  const reserve = Math.min(reserveBytesMax, Math.ceil(bytesMax * reserveShare));
+  return bytes <= Math.min(bytesMax - reserve, Math.floor(bytesMax * fullnessMax));
 }
 
 export function createAuditLog(log: Log): AuditLog {
@@ -47,7 +58,8 @@ export function createAuditLog(log: Log): AuditLog {
         const away = log.failure();
         if (away !== undefined) throw new PublishError('disconnected', away);
         const size = await sizeOf(log, 'AUDIT');
-        if (!hasRoomToBegin(size)) throw full(size);
+        // Further pages of an act have no role: what has begun goes on.
+        if (!hasRoomToBegin(size, 'role' in part ? part.role : undefined)) throw full(size);
         return await store(action, part);
       } catch (error) {
         throw refusalOf(error);

@@ -44,6 +44,8 @@ export interface AuditedRequest {
 export interface AuditedResult {
   /** `ok`, or a code of the error table. */
   readonly outcome: string;
+  /** What the request made, and what else only its answer names. Added to what it is about. */
+  readonly target: Readonly<Record<string, string>>;
   readonly counts: Readonly<Record<string, number>>;
   /** The events that the request did not name, but found. */
   readonly events: readonly AuditedIds[];

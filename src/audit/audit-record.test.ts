@@ -33,6 +33,7 @@ const outcome = (more: boolean, accepted: number, first = 1): AuditOutcome => ({
   id: intent.id,
   first: 1,
   outcome: 'ok',
+  target: { made: 'm-1' },
   counts: { accepted },
   events: Array.from({ length: accepted }, (_, index) => ({ rejected: first + index })),
   eventCount: accepted,
@@ -54,6 +55,7 @@ test('an act has its outcome unknown until each of its pages has ended', () => {
 
   record = addPart(record, outcome(true, 60), 1_100);
   expect(record).toMatchObject({ outcome: 'ok', more: true, endedMs: 1_100 });
+  expect(record.target).toEqual({ source: 'shop', made: 'm-1' });
   expect(isComplete(record)).toBe(false);
 
   const second = { part: 'intent', id: intent.id, page: 2, first: 1 } as const;

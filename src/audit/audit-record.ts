@@ -67,6 +67,7 @@ export function addPart(record: AuditRecord, part: AuditPart, timeMs: number): A
   }
   return {
     ...record,
+    target: { ...record.target, ...part.target },
     counts,
     events: [...record.events, ...part.events].slice(0, partEventsMax),
     eventCount: record.eventCount + part.eventCount,

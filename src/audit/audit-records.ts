@@ -14,6 +14,10 @@ export interface AuditFilter {
   readonly destination: string;
   /** An id of an event, of any kind. */
   readonly event: string;
+  /** The id of a write key. */
+  readonly key: string;
+  /** The id of a redelivery. */
+  readonly redelivery: string;
   readonly sinceMs: number;
   readonly untilMs: number;
 }
@@ -46,7 +50,10 @@ export function createAuditRecords(log: Log): AuditRecords {
 
 function matches({ operator, target }: AuditRecord, filter: AuditFilter): boolean {
   if (filter.operator !== '' && filter.operator !== operator) return false;
-  return filter.destination === '' || filter.destination === target['destination'];
+  const { destination, key, redelivery } = filter;
+  if (destination !== '' && destination !== target['destination']) return false;
+  if (redelivery !== '' && redelivery !== target['redelivery']) return false;
+  return key === '' || key === target['key'] || key === target['new_key'];
 }
 
 /** The record that is listed at a message: at its first part, or the first that names the event. */

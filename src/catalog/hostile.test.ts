@@ -153,10 +153,16 @@ describe('hostile schemas', () => {
   });
 
   test('cannot name a page outside the folder', () => {
-    for (const name of ['../x', 'a/b', 'a\\b', '', '<b>', '.', 'a'.repeat(200)]) {
-      const around = { destinations: [], lastEvents: new Map<string, Date>() };
-      const catalog = readCatalog([{ ...contractOf('x'), name }], around);
-      expect(() => catalogFiles(catalog, html)).toThrow(/is not the name of an event/);
+    const around = { destinations: [], lastEvents: new Map<string, Date>() };
+    const filesOf = (name: string) =>
+      catalogFiles(readCatalog([{ ...contractOf('x'), name }], around), html);
+    for (const name of ['', 'a\nb', 'a'.repeat(200)]) {
+      expect(() => filesOf(name)).toThrow(/is not the name of an event/);
+    }
+    for (const name of ['../x', 'a/b', 'a\\b', '<b>', '.', 'Order Completed', 'CON']) {
+      const [index, page] = filesOf(name);
+      expect(page!.path).toMatch(/^events\/[a-z0-9_=+-]+\.html$/);
+      expect(index!.text).toContain(`href="${page!.path}"`);
     }
   });
 });

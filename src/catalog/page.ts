@@ -1,5 +1,6 @@
 import { StartError } from '../errors.ts';
-import { isSnakeCase } from '../validation/event-name.ts';
+import { nameProblem } from '../event/name/event-name.ts';
+import { fileNameOfName } from '../event/name/name-token.ts';
 import type { Catalog, CatalogEvent, CatalogProperty, CatalogVersion } from './catalog.ts';
 
 /** One file of the catalog. Its path is relative to the folder of the catalog. */
@@ -11,6 +12,7 @@ export interface CatalogFile {
 /** How one format writes a page. Texts arrive unescaped: each format escapes them. */
 export interface PageFormat {
   readonly indexFile: string;
+  /** `name` is safe as the name of a file and in a link. */
   readonly eventFile: (name: string) => string;
   page(title: string, parts: readonly string[], isIndex: boolean): string;
   heading(level: 1 | 2 | 3, text: string): string;
@@ -31,7 +33,7 @@ export interface Cell {
 export function catalogFiles(catalog: Catalog, format: PageFormat): CatalogFile[] {
   for (const { name } of catalog.events) {
     // Names become paths and links, and may come from a gate.
-    if (!isSnakeCase(name)) {
+    if (nameProblem(name) !== undefined) {
       throw new StartError(`${JSON.stringify(name.slice(0, 60))} is not the name of an event.`);
     }
   }
@@ -40,21 +42,27 @@ export function catalogFiles(catalog: Catalog, format: PageFormat): CatalogFile[
     text: format.page('Events', indexParts(catalog, format), true),
   };
   const pages = catalog.events.map((event) => ({
-    path: `events/${format.eventFile(event.name)}`,
+    path: `events/${format.eventFile(fileNameOfName(event.name))}`,
     text: format.page(event.name, eventParts(catalog, event, format), false),
   }));
   return [index, ...pages];
 }
 
 const plain = (text: string): Cell => ({ text });
+const activeText = ({ active }: CatalogEvent): string =>
+  active === 0 ? 'none: it has no schema' : String(active);
 const code = (text: string): Cell => ({ text, code: true });
 
 function indexParts(catalog: Catalog, format: PageFormat): string[] {
   const rows = catalog.events.map((event) => [
-    { text: event.name, link: `events/${format.eventFile(event.name)}`, code: true } as const,
+    {
+      text: event.name,
+      link: `events/${format.eventFile(fileNameOfName(event.name))}`,
+      code: true,
+    } as const,
     plain(event.description),
     plain(event.owner),
-    plain(String(event.active)),
+    plain(activeText(event)),
     plain(destinationsText(catalog, event)),
     plain(lastEventText(catalog, event)),
   ]);
@@ -91,7 +99,7 @@ function eventParts(catalog: Catalog, event: CatalogEvent, format: PageFormat): 
       ['', ''],
       [
         [plain('owner'), plain(event.owner)],
-        [plain('active version'), plain(String(event.active))],
+        [plain('active version'), plain(activeText(event))],
         [plain('what breaks its schema'), plain(event.mode)],
         [plain('what a new version may change'), plain(event.compatibility)],
         [plain('goes to'), plain(destinationsText(catalog, event))],

@@ -10,6 +10,7 @@ import { deadCommand } from './dead/dead.ts';
 import { destinationsCommand } from './destinations.ts';
 import { doctorCommand } from './doctor/doctor.ts';
 import { keysCommand } from './keys/keys.ts';
+import { mockCommand } from './mock.ts';
 import { operatorsCommand } from './operators.ts';
 import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
@@ -39,6 +40,7 @@ function commands(context: CommandContext): readonly Command[] {
     schemasCommand(context),
     codegenCommand(context),
     validateCommand(context),
+    mockCommand(context),
     keysCommand(context),
     operatorsCommand(),
     rejectedCommand(context),

@@ -21,7 +21,8 @@ export function openRunningLog(config: Config): Promise<Log> {
   });
 }
 
-function addressOf({ nats, dataDir }: Config): ServerAddress {
+/** The NATS of the log of a Headgate that is running. Throws a StartError. */
+export function addressOf({ nats, dataDir }: Config): ServerAddress {
   if (nats.url !== undefined) return parseServerUrl(nats.url);
   // Written by the embedded server, readable by its user only, and removed when it stops.
   const file = path.join(dataDir, 'nats', 'client.json');

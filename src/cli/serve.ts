@@ -8,6 +8,7 @@ import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { configFileOf, readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
+import { observingText } from '../observability/signals.ts';
 import { prepareRuntime } from '../service/runtime.ts';
 import type { Service } from '../service/service.ts';
 import type { CommandContext } from './command-context.ts';
@@ -50,8 +51,9 @@ function welcome(service: Service, config: Config): string {
     const scheme = config.tls === undefined ? 'http' : 'https';
     const address = `${scheme}://${formatAddress(service.address)}`;
     lines.push(`Headgate takes events on ${address} (gRPC, gRPC-Web, Connect, JSON).`);
+    if (service.observing()) lines.push(`${capitalised(observingText)}.`);
     // Only with the example schemas: others would reject this event.
-    if (existsSync(path.join(config.schemasDir, 'order_completed'))) {
+    if (service.observing() || existsSync(path.join(config.schemasDir, 'order_completed'))) {
       lines.push('Try:', '', ...exampleCall(address, config.auth), '');
     }
   }
@@ -60,6 +62,10 @@ function welcome(service: Service, config: Config): string {
     `Data: ${config.dataDir}. Ctrl-C drains and stops.`,
   );
   return lines.join('\n');
+}
+
+function capitalised(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1);
 }
 
 function exampleCall(address: string, auth: Config['auth']): string[] {

@@ -50,6 +50,7 @@ const commands: Readonly<
   'schemas docs': { args: '--out FOLDER/docs', settings: schemas },
   codegen: { args: '--lang ts --out FOLDER/out', settings: schemas },
   validate: { args: 'FOLDER/events.ndjson', settings: { ...schemas, enforcement: 'nonsense' } },
+  mock: { args: '', settings: { ...schemas, listen: '0.0.0.0:99999' } },
   'keys create': { args: '--source shop', settings: admin },
   'keys list': { args: '', settings: admin },
   'keys rotate': { args: '0123456789ab', settings: admin },

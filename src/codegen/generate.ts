@@ -57,7 +57,7 @@ export function generate(registry: SchemaRegistry, options: GenerateOptions): Ge
   const wanted = compileEventGlobs(options.events);
   const names = nameTables[language]();
   const events: ModelEvent[] = registry.events
-    .filter(({ name }) => wanted(name))
+    .filter(({ name, active }) => wanted(name) && active > 0)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((event) => readModel(event, names));
   if (events.length === 0) throw new StartError('No event matches: there is nothing to generate.');

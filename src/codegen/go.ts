@@ -1,6 +1,13 @@
 import { code, indented, joined, type Code } from './encode/code.ts';
 import { goComment, goCommentLine, goLiteral, goTag, isTagName } from './encode/go-text.ts';
-import { camelCase, identifier, NameTable, pascalCase, wholeNumber } from './encode/names.ts';
+import {
+  camelCase,
+  identifier,
+  NameTable,
+  pascalCase,
+  wholeNumber,
+  wordsOfEvent,
+} from './encode/names.ts';
 import { shownName } from './encode/source-text.ts';
 import { goRuntime } from './go-runtime.ts';
 import {
@@ -71,7 +78,7 @@ ${indented(joined(versions, ''), '\t')}}`,
 
 function eventText(event: ModelEvent, names: NameTable): Code {
   const { eventName, schemaVersion, objects, description, owner } = event;
-  const track = names.take(pascalCase(eventName), `The event ${eventName}`);
+  const track = names.take(pascalCase(wordsOfEvent(eventName)), `The event ${eventName}`);
   const build = names.take(`New${track.text}`, `The event ${eventName}`);
   const type = identifier(objects[0]!.name);
   const story = [description, `Version ${schemaVersion}, of ${owner}.`];

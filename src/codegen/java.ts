@@ -8,6 +8,7 @@ import {
   NameTable,
   pascalCase,
   wholeNumber,
+  wordsOfEvent,
 } from './encode/names.ts';
 import { shownName, visibleLines } from './encode/source-text.ts';
 import {
@@ -168,7 +169,7 @@ ${indented(body, '  ')}
 
 function eventText(event: ModelEvent, names: NameTable): Code {
   const { eventName, schemaVersion, objects, description, owner } = event;
-  const track = names.take(camelCase(eventName), `The event ${eventName}`);
+  const track = names.take(camelCase(wordsOfEvent(eventName)), `The event ${eventName}`);
   const build = names.take(`${track.text}Event`, `The event ${eventName}`);
   const type = identifier(objects[0]!.name);
   const story = [description, `Version ${schemaVersion}, of ${owner}.`];

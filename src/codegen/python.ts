@@ -1,5 +1,11 @@
 import { code, indented, joined, type Code } from './encode/code.ts';
-import { dottedName, identifier, wholeNumber, type NameTable } from './encode/names.ts';
+import {
+  dottedName,
+  identifier,
+  wholeNumber,
+  type NameTable,
+  wordsOfEvent,
+} from './encode/names.ts';
 import { pythonComment, pythonDocstring, pythonLiteral } from './encode/python-text.ts';
 import {
   allOptional,
@@ -153,8 +159,8 @@ occurred_at: datetime | None = None,
 
 function eventText(event: ModelEvent, names: NameTable): Code {
   const { eventName, schemaVersion, objects, description, owner } = event;
-  const track = names.take(eventName, `The event ${eventName}`);
-  const build = names.take(`${eventName}_event`, `The event ${eventName}`);
+  const track = names.take(wordsOfEvent(eventName), `The event ${eventName}`);
+  const build = names.take(`${wordsOfEvent(eventName)}_event`, `The event ${eventName}`);
   const type = identifier(objects[0]!.name);
   const story = [description, `Version ${schemaVersion}, of ${owner}.`];
   const usual = allOptional(event) ? code` = {}` : code``;

@@ -2,7 +2,7 @@ import { StartError } from '../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 import type { PlannedEvent } from '../validation/schema-registry.ts';
 import { escapePointer, unescapePointer } from '../validation/schema/schema-walk.ts';
-import { pascalCase, type NameTable } from './encode/names.ts';
+import { pascalCase, wordsOfEvent, type NameTable } from './encode/names.ts';
 import { shownName } from './encode/source-text.ts';
 import type { ModelEvent, ModelMember, ModelObject, ModelType } from './type-model.ts';
 
@@ -76,7 +76,7 @@ class SchemaReader {
   }
 
   readRoot(): void {
-    const prefix = pascalCase(this.#eventName);
+    const prefix = pascalCase(wordsOfEvent(this.#eventName));
     const merged = this.#merged(this.#root);
     this.#object(merged.schema, `${prefix}${rootSuffix}`, prefix, '', merged.notes);
   }
@@ -126,7 +126,7 @@ class SchemaReader {
     if (target !== undefined) {
       const reading = this.#read(
         target.schema,
-        pascalCase(this.#eventName) + pascalCase(target.name),
+        pascalCase(wordsOfEvent(this.#eventName)) + pascalCase(target.name),
         target.pointer,
       );
       const own = notesOf(value);

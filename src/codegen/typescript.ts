@@ -1,5 +1,11 @@
 import { code, indented, joined, type Code } from './encode/code.ts';
-import { camelCase, identifier, wholeNumber, type NameTable } from './encode/names.ts';
+import {
+  camelCase,
+  identifier,
+  wholeNumber,
+  type NameTable,
+  wordsOfEvent,
+} from './encode/names.ts';
 import {
   typescriptComment,
   typescriptLiteral,
@@ -27,6 +33,7 @@ export const typescriptReserved = [
   'JsonValue',
   'Promise',
   'Record',
+  'SpoolClient',
   'TrackClient',
   'Who',
   'eventMessage',
@@ -81,6 +88,16 @@ export interface EventMessage {
 /** A generated client of headgate.v1.TrackService, over any transport. */
 export interface TrackClient<Answer> {
   track(request: { event: EventMessage }): Promise<Answer>;
+}
+
+/** The client of @headgate/client, made with or without \`<Events>\`: it sends by itself, and tries again. */
+export interface SpoolClient<Answer> {
+  track(event: {
+    readonly eventName: string;
+    readonly schemaVersion?: number | undefined;
+    readonly properties?: object;
+  }): Promise<Answer>;
+  flush(): Promise<unknown>;
 }
 
 /** A UUIDv7: the time in milliseconds, then random bits. */
@@ -142,13 +159,14 @@ ${joined(versions, '\n')}
 function eventText(event: ModelEvent, names: NameTable): Code {
   const { eventName, schemaVersion, objects, description, owner } = event;
   const owned = `The event ${eventName}`;
-  const track = names.take(camelCase(eventName), owned);
+  const track = names.take(camelCase(wordsOfEvent(eventName)), owned);
   const build = names.take(`${track.text}Event`, owned);
   const optional = allOptional(event) ? code`?` : code``;
   const type = identifier(objects[0]!.name);
   const argument = code`event: Envelope & { readonly properties${optional}: ${type} }`;
   const story = [description, `Version ${schemaVersion}, of ${owner}.`];
-  const message = code`${typescriptLiteral(eventName)}, ${wholeNumber(schemaVersion)}`;
+  const [name, version] = [typescriptLiteral(eventName), wholeNumber(schemaVersion)];
+  const message = code`${name}, ${version}`;
   return joined(
     [
       ...objects.map((object, index) => objectText(object, index === 0 ? story : object.notes)),
@@ -157,9 +175,10 @@ export function ${build}(${argument}): EventMessage {
   return eventMessage(${message}, event);
 }`,
       code`${typescriptComment(story)}export function ${track}<Answer>(
-  client: TrackClient<Answer>,
+  client: TrackClient<Answer> | SpoolClient<Answer>,
   ${argument},
 ): Promise<Answer> {
+  if ('flush' in client) return client.track({ ...event, eventName: ${name}, schemaVersion: ${version} });
   return client.track({ event: ${build}(event) });
 }`,
     ],

@@ -1,3 +1,4 @@
+import type { NatsIntake } from './intake/nats-intake.ts';
 import type { OperatorEntry } from './operators/operator-entry.ts';
 import type { Secret } from './secret.ts';
 import type { WebhookSource } from './webhook-source.ts';
@@ -22,6 +23,8 @@ export interface Config {
   readonly http: { readonly engine: 'own' | 'node' };
   readonly dataDir: string;
   readonly schemasDir: string;
+  /** Whether a setting names it: one that is named must exist. */
+  readonly schemasDirNamed: boolean;
   /** `warn`: the taxonomy and its schemas never cause a rejection. */
   readonly enforcement: 'on' | 'warn';
   readonly pii: { readonly hashKey: Secret | undefined };
@@ -56,6 +59,8 @@ export interface Config {
   readonly destinations: readonly DestinationConfig[];
   /** The sources of `POST /v1/webhooks/<source>`. */
   readonly webhooks: readonly WebhookSource[];
+  /** The sources whose events are taken from streams of NATS. */
+  readonly intake: { readonly nats: readonly NatsIntake[] };
 }
 
 /** What makes a gate a relay: `headgate relay`. */

@@ -1,6 +1,8 @@
 import { formatAddress } from './address.ts';
 import type { Config, DestinationConfig } from './config.ts';
 import type { DestinationTypeSettings } from './destination-type.ts';
+import { natsServerSettings } from './gather/intake-settings.ts';
+import type { NatsIntake } from './intake/nats-intake.ts';
 import { mask } from './secret.ts';
 
 /**
@@ -30,6 +32,12 @@ export function describeConfig(
     roles: [...config.roles],
     keys: config.keys.map(({ hash: _hidden, ...key }) => key),
     operators: config.operators.map(({ name, role }) => ({ name, role })),
+    intake: {
+      nats: config.intake.nats.map(({ server, ...source }) => ({
+        ...source,
+        server: server && maskServer(server),
+      })),
+    },
     webhooks: config.webhooks.map(({ secrets: _hidden, ...webhook }) => webhook),
     destinations: config.destinations.map((destination) => {
       const type = destinationTypes.find((candidate) => candidate.type === destination.type);
@@ -49,6 +57,14 @@ function maskSettings(
     return [name, kind === 'url' ? maskUrl(value) : value];
   });
   return Object.fromEntries(masked);
+}
+
+function maskServer({ url = '', ...settings }: NonNullable<NatsIntake['server']>) {
+  const masked = Object.entries(settings).map(([name, value]) => {
+    const { kind } = natsServerSettings[name as keyof typeof natsServerSettings];
+    return [name, kind === 'secret' ? mask : value];
+  });
+  return { url: url.split(',').map(maskUrl).join(','), ...Object.fromEntries(masked) };
 }
 
 function maskUrl(text: string): string {

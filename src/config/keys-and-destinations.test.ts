@@ -25,7 +25,7 @@ describe('keys', () => {
     [`  - { source: a, hash: "sha256:${'a'.repeat(65)}" }`, /is not a hash/],
     [`  - { source: a, hash: "${hash('a')}", event: [a] }`, /keys\[0\]\.event: .*that is: events/],
     [`  - { source: a, hash: "${hash('a')}", events: [] }`, /events: is empty/],
-    [`  - { source: a, hash: "${hash('a')}", events: ["a.b"] }`, /item 1 is not a glob/],
+    [`  - { source: a, hash: "${hash('a')}", events: ["a\\nb"] }`, /item 1 is not a glob/],
     [
       `  - { source: a, hash: "${hash('a')}", relay_sources: ["a.b"] }`,
       /relay_sources: item 1 is not a glob on sources/,
@@ -117,7 +117,7 @@ describe('destinations', () => {
     [`destinations: { a: { ${webhook}, concurrency: 0 } }`, /concurrency: "0" is below 1/],
     [`destinations: { a: { ${webhook}, private: yes } }`, /private: "yes" is neither/],
     [`destinations: { a: { ${webhook}, retry: { base: 2s, cap: 1s } } }`, /base: is above retry/],
-    [`destinations: { a: { ${webhook}, events: ["A"] } }`, /events: item 1 is not a glob/],
+    [`destinations: { a: { ${webhook}, events: ["A\\n"] } }`, /events: item 1 is not a glob/],
   ])('refuses %s', (file, fault) => {
     expect(faultsOf({ file })).toEqual([expect.stringMatching(fault)]);
   });

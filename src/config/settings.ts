@@ -113,7 +113,7 @@ export const settings = {
   schemas_dir: {
     kind: 'path',
     default: './schemas',
-    text: 'The folder of the taxonomy and the schemas.',
+    text: 'The folder of the taxonomy and the schemas. One that is set must exist; if it is not set and there is no `./schemas`, the gate [observes](../../contracts/observe.md).',
   },
   enforcement: {
     kind: 'enum',
@@ -138,7 +138,7 @@ export const settings = {
     schemes: ['nats', 'tls'],
     several: true,
     defaultText: 'unset: embedded',
-    text: 'An external server or cluster: `nats://host:4222`, several separated by commas. If unset, Headgate starts nats-server as a child process.',
+    text: 'An external server or cluster: `nats://host:4222`, several separated by commas. With `tls://`, a server without TLS is refused, and its certificate must be for the host or address. If unset, Headgate starts nats-server as a child process.',
   },
   'nats.server_bin': {
     kind: 'path',

@@ -6,8 +6,11 @@ export const sourcePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 /** The hash that `keys:` holds in place of a write key. */
 export const keyHashPattern = /^sha256:[0-9a-f]{64}$/;
 
-/** A glob on event names, in which `*` stands for any run of characters. */
-export const eventGlobPattern = /^[a-z0-9_*]+$/;
+/**
+ * A glob on event names, in which `*` stands for any run of characters: any text that a name may hold
+ * (event/name/event-name.ts), with room for a star between all of them.
+ */
+export const eventGlobPattern = /^[^\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]{1,256}$/u;
 
 /** A glob on sources, in the same form. */
 export const sourceGlobPattern = /^[a-z0-9_*-]+$/;

@@ -1,6 +1,6 @@
 import type { Log } from '../jetstream/log.ts';
 import { readMatching, readMessage, type StoredMessage } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import { entryIdOf } from './dead-letter-entry.ts';
 
 /** Finds entries by their id. */
@@ -20,7 +20,12 @@ export function createIndex(log: Log): DeadLetterIndex {
   let reading: Promise<void> | undefined;
 
   const readNew = async (): Promise<void> => {
-    for await (const message of readMatching(log, 'DEAD', subjects.dead('*', '*'), readUpTo + 1)) {
+    for await (const message of readMatching(
+      log,
+      'DEAD',
+      subjects.dead('*', anyName),
+      readUpTo + 1,
+    )) {
       // If two entries have the same id, the later one is the fixed entry.
       sequences.set(entryIdOf(message), message.sequence);
       readUpTo = message.sequence;

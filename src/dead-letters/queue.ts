@@ -10,7 +10,7 @@ import {
   readNext,
   type StoredMessage,
 } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import { createEntryLocks } from './entry-locks.ts';
 import {
   discardedPayload,
@@ -158,7 +158,7 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
         );
       }),
     countOf: async (destination) => {
-      const subject = subjects.dead(destination, '*');
+      const subject = subjects.dead(destination, anyName);
       const [counts, oldest] = await Promise.all([
         countBySubject(log, 'DEAD', subject),
         readNext(log, 'DEAD', 1, subject),
@@ -282,7 +282,7 @@ async function countPage(
  * when the process ended. Between replays, REPLAY has the copies of redeliveries, which are not read.
  */
 const recovered = [
-  { stream: 'REPLAY', subject: subjects.replay('*', '*'), positions: 65_536 },
+  { stream: 'REPLAY', subject: subjects.replay('*', anyName), positions: 65_536 },
   { stream: 'DEAD', subject: 'headgate.>', positions: 256 },
 ] as const;
 

@@ -1,7 +1,9 @@
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
+import { compilePerson } from '../event/stored-event.ts';
+import { nameProblem } from '../event/name/event-name.ts';
 import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import { splitEntry, type EntryFields } from './dead-letter-entry.ts';
 
 /** Selects dead letters. */
@@ -12,6 +14,8 @@ export interface DeadLetterFilter {
   readonly eventName: string;
   /** A part of the reason, in any case; empty: every reason. */
   readonly reason: string;
+  /** A user id or an anonymous id; empty: everyone. */
+  readonly user: string;
   /** Became a dead letter at this time or later; 0: ever. */
   readonly sinceMs: number;
   /** Became a dead letter before this time; Infinity: ever. */
@@ -28,9 +32,9 @@ const pageBytesMax = 16 * 1024 * 1024;
 export function subjectOf(filter: DeadLetterFilter): string | undefined {
   const { destination, eventName } = filter;
   // A wildcard instead of a name would match entries that were not requested.
-  const isValid = (name: string): boolean => name === '' || namePattern.test(name);
-  if (!isValid(destination) || !isValid(eventName)) return undefined;
-  return subjects.dead(destination || '*', eventName || '*');
+  if (destination !== '' && !namePattern.test(destination)) return undefined;
+  if (eventName !== '' && nameProblem(eventName) !== undefined) return undefined;
+  return subjects.dead(destination || '*', eventName || anyName);
 }
 
 /**
@@ -57,19 +61,24 @@ export async function walkDeadLetters<Item>(
     pageToken,
     { itemsMax, messagesMax: Number.POSITIVE_INFINITY, bytesMax: pageBytesMax },
     (message) => {
-      const { fields } = splitEntry(message.payload);
-      return matches(fields) ? take(message, fields) : undefined;
+      const { fields, eventText } = splitEntry(message.payload);
+      return matches(fields, eventText) ? take(message, fields) : undefined;
     },
   );
   return { items, nextPageToken };
 }
 
-function createMatcher(filter: DeadLetterFilter): (fields: EntryFields) => boolean {
+function createMatcher(
+  filter: DeadLetterFilter,
+): (fields: EntryFields, eventText: string | undefined) => boolean {
   const { sinceMs, untilMs } = filter;
   const wanted = filter.reason.toLowerCase();
-  return ({ reason, deadAt }) => {
+  const isOf = filter.user === '' ? undefined : compilePerson(filter.user);
+  return ({ reason, deadAt }, eventText) => {
     const deadMs = Date.parse(deadAt);
     if (deadMs < sinceMs || deadMs >= untilMs) return false;
+    // An event that cannot be read is of no known person.
+    if (isOf !== undefined && !isOf(Buffer.from(eventText ?? ''))) return false;
     return wanted === '' || reason.toLowerCase().includes(wanted);
   };
 }

@@ -81,6 +81,17 @@ export interface Destination {
   close(): Promise<void>;
 }
 
+/** The request that a destination would send for an event, without credentials; or why it has none. */
+export type PreviewedRequest =
+  | { readonly method: string; readonly url: string; readonly body: string }
+  | { readonly fault: string };
+
+/** Makes requests of events, and sends nothing. */
+export interface RequestPreview {
+  of(delivery: Delivery): Promise<PreviewedRequest>;
+  close(): Promise<void>;
+}
+
 /** A setting of a destination type, as `headgate.yaml` has it. */
 export interface DestinationSetting {
   readonly type:
@@ -127,6 +138,11 @@ export interface DestinationType {
    * text, numbers and booleans. `create` gets them as `options.<name>`. Text values are masked as secrets.
    */
   readonly options?: string;
+  /**
+   * For `headgate transform try`, where the operator says what a request is. Throws a StartError that says
+   * what to fix.
+   */
+  preview?(name: string, settings: DestinationSettings): Promise<RequestPreview>;
   /** Opens the destination. Throws a StartError that says what the operator must fix. */
   create(name: string, settings: DestinationSettings): Promise<Destination>;
 }

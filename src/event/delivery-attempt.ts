@@ -1,3 +1,5 @@
+import { nameOfToken } from './name/name-token.ts';
+
 /**
  * One failed attempt to deliver one event to one destination: the ProtoJSON of
  * `headgate.v1.DeliveryAttempt`, as the stream ATTEMPTS holds it.
@@ -43,9 +45,9 @@ export interface GivenUpEvent {
 /** Resolves once the dead letter is stored, as durably as an event is. */
 export type GiveUp = (event: GivenUpEvent) => Promise<void>;
 
-/** The subjects of EVENTS and REPLAY end in the event's name. */
+/** The subjects of EVENTS and REPLAY end in the token of the event's name. */
 export function eventNameOf(subject: string): string {
-  return subject.slice(subject.lastIndexOf('.') + 1);
+  return nameOfToken(subject.slice(subject.lastIndexOf('.') + 1));
 }
 
 /** Subjects of EVENTS have the source before it. */

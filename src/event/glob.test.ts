@@ -1,7 +1,7 @@
 import { assert, constantFrom, property, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { compileEventGlobs } from './glob.ts';
+import { compileEventGlobs, nameOfGlob } from './glob.ts';
 
 describe('compileEventGlobs', () => {
   test.for([
@@ -16,6 +16,12 @@ describe('compileEventGlobs', () => {
     ['order_completed', 'order_complete', false],
     ['*', 'anything', true],
     ['order.*', 'order_completed', false],
+    ['Order *', 'Order Completed', true],
+    ['Order Completed', 'Order Completed', true],
+    ['100\\* *', '100* Sure', true],
+    ['100\\* *', '100 Sure', false],
+    ['a\\\\b', 'a\\b', true],
+    ['Cafe\u0301*', 'Caf\u00e9 Viewed', true],
   ] as const)('%s on %s: %s', ([glob, name, expected]) => {
     expect(compileEventGlobs([glob])(name)).toBe(expected);
   });
@@ -24,6 +30,14 @@ describe('compileEventGlobs', () => {
     expect(compileEventGlobs([])('order_completed')).toBe(true);
     const matcher = compileEventGlobs(['order_*', 'user_created']);
     expect(['order_paid', 'user_created', 'user_viewed'].map(matcher)).toEqual([true, true, false]);
+  });
+
+  test('a glob without a star is a name', () => {
+    expect(['order_*', 'Order Completed', '100\\*'].map(nameOfGlob)).toEqual([
+      undefined,
+      'Order Completed',
+      '100*',
+    ]);
   });
 
   test('means what the regular expression means', () => {

@@ -74,7 +74,7 @@ export function encodeStoredEvent(
   eventTime: string = timeText(acceptance.timestampMs),
 ): string {
   let text =
-    `{"eventId":"${acceptance.eventId}","eventName":"${event.eventName}"` +
+    `{"eventId":"${acceptance.eventId}","eventName":${quoted(event.eventName)}` +
     `,"source":"${source}","timestamp":"${timeText(acceptance.timestampMs)}"` +
     `,"eventTime":"${eventTime}"`;
   if (event.userId !== '') text += `,"userId":${quoted(event.userId)}`;
@@ -129,4 +129,22 @@ export function isHistorical({ historical, context }: StoredEvent): boolean {
     historical === true ||
     (posthog !== undefined && isJsonObject(posthog) && posthog['historical_migration'] === true)
   );
+}
+
+/**
+ * Returns whether a stored event is of a person, by its user id or its anonymous id. The gate writes an
+ * id as JSON does, so that a payload without that text needs no parsing.
+ */
+export function compilePerson(user: string): (payload: Uint8Array) => boolean {
+  const quoted = Buffer.from(JSON.stringify(user));
+  return (payload) => {
+    const { buffer, byteOffset, byteLength } = payload;
+    if (!Buffer.from(buffer, byteOffset, byteLength).includes(quoted)) return false;
+    try {
+      const { userId, anonymousId } = decodeStoredEvent(payload);
+      return userId === user || anonymousId === user;
+    } catch {
+      return false;
+    }
+  };
 }

@@ -13,6 +13,8 @@ export interface EndpointCall {
   readonly door: 'rest' | 'connect' | 'grpc' | 'grpc_web' | 'webhook' | VendorProtocol;
   readonly codec: 'json' | 'ndjson' | 'proto';
   readonly contentType: string;
+  /** The query says that the events are imported. */
+  readonly historical?: true;
   /** Its clients know one answer for a request: if one event is `retry`, they send all again. */
   readonly sendsAll?: true;
   /** Its clients send nothing a second time: a request waits a moment for the limit of its source. */

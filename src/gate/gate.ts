@@ -1,6 +1,7 @@
 import type { Config, WriteKey } from '../config/config.ts';
 import type { WebhookSource } from '../config/webhook-source.ts';
 import { errorTable, ServiceError } from '../errors.ts';
+import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { Signals } from '../observability/signals.ts';
 import { tracePublishing } from '../tracing/publish-spans.ts';
 import { traceRequests } from '../tracing/request-spans.ts';
@@ -13,11 +14,17 @@ import type { SourceLimiter } from './limits/source-limiter.ts';
 import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
+import type { HttpCall, RequestHandler } from '../http/http-call.ts';
 import { listen, type Listener } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
 import { createTurnBudget, type TurnBudget } from './intake/turn-budget.ts';
+import {
+  createStreamEndpoint,
+  type StreamEndpoint,
+  type StreamToOpen,
+} from './nats/stream-endpoint.ts';
 import { createWebhookEntries } from './webhooks/webhook-endpoint.ts';
 
 /** The memory that uploads may hold at once: thirty-two of the largest. */
@@ -45,6 +52,8 @@ export interface Gate {
   /** The ids of the write keys that were used since the last call. */
   takeUsedKeys(): readonly string[];
   readonly address: Listener['address'];
+  /** The endpoint for the messages of a stream: the path behind every endpoint. */
+  openStream(options: StreamToOpen): StreamEndpoint;
   /** Answers health checks with NOT_SERVING, then drains. */
   close(): Promise<void>;
 }
@@ -52,7 +61,7 @@ export interface Gate {
 /** What the other stages do for the gate: validate events, and store and read them. */
 export interface GateOptions extends Pick<
   AcceptOptions,
-  'validate' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
+  'validate' | 'nameSent' | 'redactRejected' | 'arrivalHeaders' | 'store' | 'reject' | 'readStored'
 > {
   readonly tlsFiles?: TlsFiles | undefined;
   /** The write keys of the log, beside those of the configuration. */
@@ -63,6 +72,8 @@ export interface GateOptions extends Pick<
   readonly contracts: GateContext['contracts'];
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
+  /** Sees each call before the endpoints do. Returns true if it answers the call. For the mock. */
+  readonly before?: (call: HttpCall) => boolean;
 }
 
 function callersOf({ auth, trustedProxies, limits }: Config, signals: Signals): Callers {
@@ -80,13 +91,14 @@ export async function openGate(
   signals: Signals,
   options: GateOptions,
 ): Promise<Gate> {
-  const { limits } = config;
+  const { limits, auth } = config;
   const { inFlightEventsMax } = limits;
   const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
-  const keys = createKeyRing(config.keys, options.runTimeKeys, config.webhooks);
-  const authenticate = createAuthenticate(config.auth, keys, options.canaryKey, config.source);
+  const limited = [...config.webhooks, ...config.intake.nats];
+  const keys = createKeyRing(config.keys, options.runTimeKeys, limited);
+  const authenticate = createAuthenticate(auth, keys, options.canaryKey, config.source);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
@@ -97,14 +109,7 @@ export async function openGate(
       checkOpen();
       return authenticate(headers);
     },
-    accept: tracePublishing(
-      createAcceptEvents({
-        ...options,
-        admission,
-        signals,
-        eventBytesMax: limits.eventBytesMax,
-      }),
-    ),
+    accept: tracePublishing(createAcceptEvents({ ...options, ...limits, admission, signals })),
     bodies,
     callers,
     limiter: options.limiter,
@@ -115,25 +120,28 @@ export async function openGate(
     limitsOf: keys.limitsOf,
   };
   const connect = createConnectEndpoints(context);
+  const nameOf = (event: IncomingEvent): string => options.nameSent(event).eventName;
   const ofGate = { checkOpen, limitsOf: keys.limitsOf };
   const webhooks = new Map(createWebhookEntries(config.webhooks, context, ofGate));
-  const openApi = createOpenApi(limits, config.auth);
+  const serve = createRequestHandler(context, connect, webhooks, createOpenApi(limits, auth));
   const listener = await listen({
     ...listenSettings(config),
     limited: signals.callerLimited,
     tlsFiles: options.tlsFiles,
-    handle: traceRequests(createRequestHandler(context, connect, webhooks, openApi), routeOf),
+    handle: traceRequests(servedAfter(options.before, serve), routeOf),
     isFastPath,
   });
   return {
     address: listener.address,
     useCredentials: (credentials) => {
-      keys.useFileKeys(credentials.keys, credentials.webhooks);
+      keys.useFileKeys(credentials.keys, [...credentials.webhooks, ...config.intake.nats]);
       const entries = createWebhookEntries(credentials.webhooks, context, ofGate);
       webhooks.clear();
       for (const [source, entry] of entries) webhooks.set(source, entry);
       if (credentials.tlsFiles !== undefined) listener.useTlsFiles(credentials.tlsFiles);
     },
+    openStream: (stream) =>
+      createStreamEndpoint(context, { ...stream, limitsOf: keys.limitsOf, nameOf }),
     followKeys: keys.follow,
     takeUsedKeys: keys.takeUsed,
     close: async () => {
@@ -144,6 +152,13 @@ export async function openGate(
       bodies.close();
       callers.close();
     },
+  };
+}
+
+function servedAfter(before: GateOptions['before'], serve: RequestHandler): RequestHandler {
+  if (before === undefined) return serve;
+  return (call) => {
+    if (!before(call)) serve(call);
   };
 }
 

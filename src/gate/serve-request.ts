@@ -44,11 +44,23 @@ export const acceptBatch: RunRequest<IncomingBatch, readonly Verdict[]> = (
 ) => {
   const { exchange, call, messageBytes } = caller;
   const { inBody } = batch;
-  const producer =
-    caller.producer ?? context.authenticate({ 'x-write-key': inBody?.writeKey ?? '' });
+  const keyHeaders =
+    caller.producer === undefined
+      ? { 'x-write-key': inBody?.writeKey ?? '' }
+      : exchange.call.headers;
+  const producer = caller.producer ?? context.authenticate(keyHeaders);
+  const checkKey = (): void => void context.authenticate(keyHeaders);
   const { correlationId, tracestate } = exchange;
   const traceparent = exchange.traceparent || (inBody?.traceparent ?? '');
-  const arrival = { producer, correlationId, traceparent, tracestate, messageBytes, ...call };
+  const arrival = {
+    producer,
+    correlationId,
+    traceparent,
+    tracestate,
+    messageBytes,
+    checkKey,
+    ...call,
+  };
   context.accept(batch, arrival, succeed, fail);
 };
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
+import type { BodySink, HttpCall } from './http-call.ts';
 import { listen, type Listener } from './listen.ts';
 import { createUniversalEndpoint } from './universal.ts';
 
@@ -136,4 +137,49 @@ test.each([
   const headers = { 'content-type': type, [name]: value };
   const { status, trailers } = await post({ rpc: 'Check', headers, body });
   expect([status, trailers['grpc-status'] ?? '0']).toEqual([200, '0']);
+});
+
+test('a body that ends within the request for more of it is complete', async () => {
+  const endpoint = createUniversalEndpoint(
+    (router) => router.service(Health, { check: () => ({ status: 1 }) }),
+    {},
+  );
+  const { promise: answered, resolve } = Promise.withResolvers<string>();
+  let sink: BodySink | undefined;
+  let isChunkSent = false;
+  let isEnded = false;
+  const answer = {
+    begin: () => {},
+    write: (_bytes: Uint8Array, written: () => void) => written(),
+    end: () => resolve('answered'),
+    cut: () => resolve('cut'),
+  };
+  // As a body that waited for its turn: node/paced-sink.ts.
+  const call = {
+    httpVersionMajor: 1,
+    method: 'POST',
+    url: '/grpc.health.v1.Health/Check',
+    headers: { 'content-type': 'application/json' },
+    connection: {},
+    answered: false,
+    complete: true,
+    receive: (own: BodySink) => (sink = own),
+    hold: () => {},
+    resume: () => {
+      if (!isChunkSent) {
+        isChunkSent = true;
+        setImmediate(() => sink!.chunk(Buffer.from('{}')));
+      } else if (!isEnded) {
+        isEnded = true;
+        sink!.end();
+      }
+    },
+    whenAnswered: () => {},
+    cutOffAfterAnswer: () => {},
+    open: () => answer,
+  } as unknown as HttpCall;
+  expect(endpoint.serve(call, 'id', call.url)).toBe(true);
+  const late = sleep(2_000, 'no answer', { ref: false });
+  expect(await Promise.race([answered, late])).toBe('answered');
+  expect(isEnded).toBe(true);
 });

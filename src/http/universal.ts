@@ -266,8 +266,10 @@ class CallBody implements AsyncIterable<Uint8Array>, BodySink {
           const text = `the request was not complete after ${timeoutMs! / 1000} s`;
           throw new ConnectError(text, Code.DeadlineExceeded);
         }
+        // Before `resume`, which may bring the rest or the end at once.
+        const woken = new Promise<void>((resolve) => (this.wake = resolve));
         this.call.resume();
-        await new Promise<void>((resolve) => (this.wake = resolve));
+        await woken;
       }
     } finally {
       clearTimeout(timer);

@@ -1,5 +1,8 @@
+import type net from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+
 import type { NatsConnection } from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
+import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 
 import { StartError } from '../errors.ts';
 import type { ServerAddress } from './server/embedded-server.ts';
@@ -46,6 +49,23 @@ export function parseServerUrl(url: string): ServerAddress {
   return { servers, ...(user === '' ? {} : { user, password }) };
 }
 
+/** With `tls`, the client refuses a server without TLS. It passes all options to Node, also those of no type of its own. */
+const checkedTls = { checkServerIdentity: checkDialled } as NodeConnectionOptions['tls'] & object;
+
+/**
+ * Compares a certificate with the name that was dialled, else with the address: the client leaves the name
+ * out for `tls://10.0.0.1:4222`, and Node then compares with "localhost". Node calls it on the options of
+ * the connection, to which the client has added the socket.
+ */
+function checkDialled(
+  this: { readonly servername?: string; readonly socket?: net.Socket },
+  hostname: string,
+  certificate: PeerCertificate,
+): Error | undefined {
+  const dialled = this.servername || this.socket?.remoteAddress || hostname;
+  return checkServerIdentity(dialled, certificate);
+}
+
 export interface ConnectionOptions {
   readonly address: ServerAddress;
   /** The connection's name, which NATS displays, such as `headgate publish`. */
@@ -63,6 +83,7 @@ export async function connectToServer(options: ConnectionOptions): Promise<NatsC
   try {
     connection = await connect({
       servers: address.servers,
+      ...(address.servers.every((server) => server.startsWith('tls://')) && { tls: checkedTls }),
       ...(address.user === undefined ? {} : { user: address.user, pass: address.password ?? '' }),
       name,
       maxReconnectAttempts: -1,
@@ -115,7 +136,7 @@ async function reportStatus(
  * kernel has taken everything it wrote, and for a server that reads nothing it waits for ever. The
  * client's types do not show the socket; the lock file pins the version, and a test fills one.
  */
-function dropSocket(connection: NatsConnection): void {
+export function dropSocket(connection: NatsConnection): void {
   const { protocol } = connection as unknown as {
     protocol?: { transport?: { socket?: { destroy?: () => void } } };
   };

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
+
 import type { JsonObject } from '../event/json/json.ts';
+import type { OwnClock } from '../event/time/event-time.ts';
 import type { VendorCall } from '../event/vendor-call.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from './log.ts';
@@ -44,6 +47,7 @@ export interface EventStore {
         readonly traceparent: string;
         readonly door: string;
         readonly contentType: string;
+        readonly deliveryId?: string;
       };
       readonly error: EventError;
       readonly original: Uint8Array;
@@ -51,6 +55,7 @@ export interface EventStore {
       readonly sentAt: string;
       readonly historical: boolean;
       readonly vendorCall: VendorCall | undefined;
+      readonly clock: OwnClock | undefined;
       readonly redacted: boolean;
       readonly quarantined: boolean;
     },
@@ -107,10 +112,15 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
         'Headgate-Content-Type': arrival.contentType,
         'Headgate-Correlation-Id': arrival.correlationId,
       };
+      if (arrival.deliveryId !== undefined) {
+        const digest = createHash('sha256').update(original).digest('base64url');
+        headers['Nats-Msg-Id'] = `${event.source}:${arrival.deliveryId}:${digest}`;
+      }
       if (event.redacted) headers['Headgate-Redacted'] = 'true';
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
       if (event.sentAt !== '') headers['Headgate-Sent-At'] = event.sentAt;
       if (event.historical) headers['Headgate-Historical'] = 'true';
+      if (event.clock !== undefined) headers['Headgate-Own-Clock'] = JSON.stringify(event.clock);
       if (event.vendorCall !== undefined) addVendorCall(headers, event.vendorCall);
       if (event.batchContext !== undefined) addContext(headers, event.batchContext);
       // An event is cut only on an external server with a small max_payload. A header records that.

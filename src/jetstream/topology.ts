@@ -1,3 +1,5 @@
+import { tokenOfName } from '../event/name/name-token.ts';
+
 /**
  * The streams of the log. EVENTS is kept in one stream of NATS for each partition
  * (events/event-streams.ts); every other stream of the log is one of NATS, under the same name.
@@ -21,6 +23,17 @@ export const streamNames = [
   'KV_headgate_limits',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
+
+/** Whether a stream of NATS belongs to the log, of this release or another one. */
+export function isStreamOfLog(name: string): boolean {
+  const isKnown = (streamNames as readonly string[]).includes(name);
+  return isKnown || /^(EVENTS_\d+|KV_headgate_.*)$/.test(name);
+}
+
+/** Whether a subject of a stream is one of the log. */
+export function isSubjectOfLog(subject: string): boolean {
+  return subject.startsWith('headgate.') || subject.startsWith('$KV.headgate_');
+}
 
 /** The streams in the layout of a NATS bucket: bucket/bucket.ts. */
 export type BucketStream = Extract<StreamName, `KV_${string}`>;
@@ -52,41 +65,57 @@ export type RejectedKind = 'refused' | 'quarantined';
 /** How many neighbouring events one look-up of an event in ASIDE reads at most. */
 export const asideGroupSize = 1_024;
 
-/** The subjects of all streams. */
+/** In place of an event's name: every name. No text can stand for it, because a name may be `*`. */
+export const anyName = Symbol('any event name');
+/** The same, in filters that earlier releases have given to NATS. */
+export const anyRest = Symbol('the rest of a subject');
+export type NameOrAny = string | typeof anyName | typeof anyRest;
+
+function tokenOf(eventName: NameOrAny): string {
+  if (typeof eventName === 'string') return tokenOfName(eventName);
+  return eventName === anyName ? '*' : '>';
+}
+
+/** The subjects of all streams. Names of events are as they were sent, or `anyName`. */
 export const subjects = {
-  event: (source: string, eventName: string, partition = 0) =>
-    `headgate.events.${partition}.${source}.${eventName}`,
-  /** The same in every partition, to read them. Source and name may be `*`. */
-  eventsOf: (source: string, eventName: string) => `headgate.events.*.${source}.${eventName}`,
+  event: (source: string, eventName: NameOrAny, partition = 0) =>
+    `headgate.events.${partition}.${source}.${tokenOf(eventName)}`,
+  /** The same in every partition, to read them. The source may be `*`. */
+  eventsOf: (source: string, eventName: NameOrAny) =>
+    `headgate.events.*.${source}.${tokenOf(eventName)}`,
   /** What earlier releases publish to: their subjects have no partition. */
   eventWithoutPartition: 'headgate.events.*.*',
   /** The stream of earlier releases takes nothing under this subject, but answers a known id. */
   earlierIds: 'headgate.earlier',
   /** How earlier releases kept rejected events; also the beginning of what is kept now. */
-  rejected: (source: string, eventName: string) => `headgate.rejected.${source}.${eventName}`,
+  rejected: (source: string, eventName: NameOrAny) =>
+    `headgate.rejected.${source}.${tokenOf(eventName)}`,
   /** The kind says whether it may be deleted unsettled, the class how large it is (rejected/). */
-  rejectedAs: (source: string, eventName: string, kind: RejectedKind | '*', sizeClass: string) =>
-    `headgate.rejected.${source}.${eventName}.${kind}.${sizeClass}`,
+  rejectedAs: (source: string, eventName: NameOrAny, kind: RejectedKind | '*', sizeClass: string) =>
+    `headgate.rejected.${source}.${tokenOf(eventName)}.${kind}.${sizeClass}`,
   /** Every rejected event of a source, or of all: `*`. */
   rejectedOf: (source: string) => `headgate.rejected.${source}.>`,
   /** The record of a replay or a discard, also in REJECTED. It outlives its events. */
   replayed: 'headgate.replayed',
   attempt: (destination: string, sequence: number) =>
     `headgate.attempts.${destination}.${sequence}`,
-  dead: (destination: string, eventName: string) => `headgate.dead.${destination}.${eventName}`,
-  discarded: (destination: string, eventName: string) =>
-    `headgate.discarded.${destination}.${eventName}`,
-  replay: (destination: string, eventName: string) => `headgate.replay.${destination}.${eventName}`,
+  dead: (destination: string, eventName: NameOrAny) =>
+    `headgate.dead.${destination}.${tokenOf(eventName)}`,
+  discarded: (destination: string, eventName: NameOrAny) =>
+    `headgate.discarded.${destination}.${tokenOf(eventName)}`,
+  replay: (destination: string, eventName: NameOrAny) =>
+    `headgate.replay.${destination}.${tokenOf(eventName)}`,
   /** Copies of a redelivery, also in REPLAY. They have a consumer of their own. */
-  redelivery: (destination: string, eventName: string) =>
-    `headgate.redelivery.${destination}.${eventName}`,
-  retry: (destination: string, eventName: string) => `headgate.retry.${destination}.${eventName}`,
+  redelivery: (destination: string, eventName: NameOrAny) =>
+    `headgate.redelivery.${destination}.${tokenOf(eventName)}`,
+  retry: (destination: string, eventName: NameOrAny) =>
+    `headgate.retry.${destination}.${tokenOf(eventName)}`,
   /**
    * An event that was moved aside, by its position in EVENTS. Subjects are counted in the server's
    * memory, so that `asideGroupSize` neighbours share one.
    */
-  aside: (destination: string, position: number, source: string, eventName: string) =>
-    `headgate.aside.${destination}.${Math.floor(position / asideGroupSize)}.${source}.${eventName}`,
+  aside: (destination: string, position: number, source: string, eventName: NameOrAny) =>
+    `headgate.aside.${destination}.${Math.floor(position / asideGroupSize)}.${source}.${tokenOf(eventName)}`,
   asideOf: (destination: string) => `headgate.aside.${destination}.>`,
   filtered: (destination: string) => `headgate.filtered.${destination}`,
   /** The lock of one dead letter. */

@@ -12,6 +12,7 @@ import {
 import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { askDestination } from './ask-destination.ts';
+import { createLaneReader, type LaneCopy } from './lane-copy.ts';
 import {
   createConsumerReader,
   createRelatedReader,
@@ -66,6 +67,8 @@ export interface DeliveryFate {
   readonly deliveredMs: readonly [after: number, by: number] | undefined;
   readonly worker: WorkerState | undefined;
   readonly related: RelatedMessages;
+  /** Its copy in the lane of a redelivery, whatever came of it before. */
+  readonly laneCopy: LaneCopy | undefined;
   /** Why the kind is `unknown`; else empty. */
   readonly reason: string;
 }
@@ -82,6 +85,7 @@ export function createFateReader(
 ): (event: LocatedEvent) => Promise<DeliveryFate> {
   const consumer = createConsumerReader(log, destination.name);
   const readRelated = createRelatedReader(log, destination.name);
+  const laneCopyOf = createLaneReader(log, destination.name);
   let found: Promise<StartPosition | undefined> | undefined;
   const start = () => (found ??= readStart(log, destination.name));
   let taken: Promise<ReadonlySet<number>> | undefined;
@@ -118,6 +122,7 @@ export function createFateReader(
       deliveredMs: undefined,
       worker: destination.stateOf(),
       related,
+      laneCopy: await laneCopyOf(sequence),
       reason: '',
     };
     const proven = provenFate(evidence, destination.filter);

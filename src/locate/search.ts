@@ -1,17 +1,21 @@
 import { eventIdOf, isUuid } from '../event/event-id.ts';
 import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
-import { decodeStoredEvent } from '../event/stored-event.ts';
+import { isCanarySubject } from '../event/canary.ts';
+import { compilePerson, decodeStoredEvent } from '../event/stored-event.ts';
 import { originalOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
+import type { IsOfPerson } from '../quarantine/rejected-person.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
 import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
 import { walkPart, type WalkProgress } from '../jetstream/read/walk-pages.ts';
 
 export interface Search {
-  /** An event_id, an idempotency_key or a correlation_id. */
+  /** An event_id, an idempotency_key or a correlation_id. Empty if `user` is not. */
   readonly id: string;
+  /** The user id or anonymous id of a person; empty: the events with the id. */
+  readonly user: string;
   readonly sinceMs: number;
   readonly untilMs: number;
   /** An empty source or name matches any. */
@@ -29,6 +33,10 @@ export interface SearchPage {
 
 /** One or more batches may share a correlation id. */
 const foundMax = 100;
+
+/** What one call reads for a person: more, because it has no time to begin at. Below a second. */
+const personMessagesMax = 20_000;
+const personBytesMax = 32 * 1024 * 1024;
 
 /**
  * The usual lead of a producer's clock over ours. At 100,000 events a second, each additional
@@ -58,24 +66,32 @@ export function searchFrom(id: string, nowMs: number, daysMs: number): number {
  * ServiceError `malformed_request` for a page token of another list. Rejects when the log cannot be
  * reached.
  */
-export async function searchPage(log: Log, search: Search, pageToken: string): Promise<SearchPage> {
+export async function searchPage(
+  log: Log,
+  search: Search,
+  pageToken: string,
+  isOfPerson: IsOfPerson,
+): Promise<SearchPage> {
   const [inEvents, inRejected, inAside] = readPageToken('located', 3, pageToken);
-  const matches = createMatcher(search.id);
+  const { isStored, isRejected } = createMatchers(search, isOfPerson);
   const { sinceMs, untilMs, eventName } = search;
   const source = search.source === '' ? '*' : search.source;
   const time = { sinceMs, untilMs };
-  const limits = { itemsMax: foundMax };
+  const limits = {
+    itemsMax: foundMax,
+    ...(search.user !== '' && { messagesMax: personMessagesMax, bytesMax: personBytesMax }),
+  };
   const [events, rejected, aside] = await Promise.all([
     walkPart(
       log,
       {
         stream: 'EVENTS',
-        subjects: [subjects.eventsOf(source, eventName === '' ? '*' : eventName)],
+        subjects: [subjects.eventsOf(source, eventName === '' ? anyName : eventName)],
         ...time,
       },
       inEvents!,
       limits,
-      (message) => (matches(storedIds(message)) ? message : undefined),
+      (message) => (isStored(message) ? message : undefined),
     ),
     walkPart(
       log,
@@ -84,7 +100,7 @@ export async function searchPage(log: Log, search: Search, pageToken: string): P
       limits,
       (message) => {
         if (eventName !== '' && nameOf(message) !== eventName) return undefined;
-        return matches(rejectedIds(message)) ? message.sequence : undefined;
+        return isRejected(message) ? message.sequence : undefined;
       },
     ),
     walkPart(
@@ -108,25 +124,27 @@ export async function searchPage(log: Log, search: Search, pageToken: string): P
 /** The event of a copy in ASIDE, if it is searched for and is no longer in EVENTS. */
 async function readAside(
   log: Log,
-  { id, source, eventName, untilMs }: Search,
+  search: Search,
   message: StoredMessage,
 ): Promise<StoredMessage | undefined> {
-  // Nearly all copies are of other events: none of these is decoded.
-  const { buffer, byteOffset, length } = message.payload;
-  const isLikely =
-    message.header('Headgate-Correlation-Id') === id ||
-    Buffer.from(buffer, byteOffset, length).includes(isUuid(id) ? id.toLowerCase() : id);
-  if (!isLikely) return undefined;
+  const { source, eventName, untilMs } = search;
+  if (!isSearchedCopy(search, message)) return undefined;
   const original = originalOfAsideCopy(message);
   if (source !== '' && sourceOf(original.subject) !== source) return undefined;
   if (eventName !== '' && eventNameOf(original.subject) !== eventName) return undefined;
   if (original.storedAtMs >= untilMs) return undefined;
-  const { eventId, idempotencyKey } = decodeStoredEvent(message.payload);
-  const ids = [eventId, idempotencyKey].map((one) => one.toLowerCase());
-  const isSearched =
-    message.header('Headgate-Correlation-Id') === id || ids.includes(id.toLowerCase());
-  if (!isSearched) return undefined;
   return (await readMessage(log, 'EVENTS', original.sequence)) === undefined ? original : undefined;
+}
+
+/** Nearly all copies are of other events: few of these are decoded. */
+function isSearchedCopy({ id, user }: Search, message: StoredMessage): boolean {
+  if (user !== '') return compilePerson(user)(message.payload);
+  if (message.header('Headgate-Correlation-Id') === id) return true;
+  const { buffer, byteOffset, length } = message.payload;
+  const text = isUuid(id) ? id.toLowerCase() : id;
+  if (!Buffer.from(buffer, byteOffset, length).includes(text)) return false;
+  const { eventId, idempotencyKey } = decodeStoredEvent(message.payload);
+  return [eventId, idempotencyKey].some((one) => one.toLowerCase() === id.toLowerCase());
 }
 
 /** Several destinations may have a copy of one event. */
@@ -154,6 +172,22 @@ function rejectedIds(message: StoredMessage): Ids {
     source: sourceOf(message.subject),
     idempotencyKey: message.header('Headgate-Idempotency-Key'),
     correlationId: message.header('Headgate-Correlation-Id'),
+  };
+}
+
+function createMatchers({ id, user }: Search, isOfPerson: IsOfPerson) {
+  if (user !== '') {
+    const isOf = compilePerson(user);
+    return {
+      isStored: (message: StoredMessage) =>
+        !isCanarySubject(message.subject) && isOf(message.payload),
+      isRejected: (message: StoredMessage) => isOfPerson(message, user),
+    };
+  }
+  const matches = createMatcher(id);
+  return {
+    isStored: (message: StoredMessage) => matches(storedIds(message)),
+    isRejected: (message: StoredMessage) => matches(rejectedIds(message)),
   };
 }
 

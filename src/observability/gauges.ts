@@ -39,18 +39,11 @@ export function createGauges(
     logServers: zeros(syncModes),
     lastEvent: zeros(eventNames),
     enforcementSuspended: 0,
+    observing: 0,
     contracts: { revision: 0, badEntries: 0, followedAtMs: 0 },
     keysFollowedAtMs: 0,
   };
-  createGauge(
-    registry,
-    {
-      name: 'headgate_enforcement_suspended',
-      help: '1 while the setting enforcement is warn: no event is refused for its contract.',
-      labels: [],
-    },
-    () => [{ labels: [], value: gauges.enforcementSuspended }],
-  );
+  exposeEnforcement(registry, gauges);
   createGauge(
     registry,
     {
@@ -75,6 +68,25 @@ export function createGauges(
   exposeContracts(registry, gauges.contracts);
   exposeKeysFollowed(registry, gauges);
   return gauges;
+}
+
+/** Why events may be stored that no contract has let in. */
+function exposeEnforcement(
+  registry: Registry,
+  gauges: { readonly enforcementSuspended: number; readonly observing: number },
+): void {
+  const expose = (name: string, help: string, read: () => number): void =>
+    createGauge(registry, { name, help, labels: [] }, () => [{ labels: [], value: read() }]);
+  expose(
+    'headgate_enforcement_suspended',
+    '1 while the setting enforcement is warn: no event is refused for its contract.',
+    () => gauges.enforcementSuspended,
+  );
+  expose(
+    'headgate_observe_mode',
+    '1 while the gate has no contracts: events of any name are stored, and marked as unplanned.',
+    () => gauges.observing,
+  );
 }
 
 function exposeKeysFollowed(

@@ -6,6 +6,7 @@ import { eventStatuses, type Verdict } from '../event/verdict.ts';
 import {
   createMetrics,
   deliveryOutcomes,
+  labelledUnplannedMax,
   labelledPairsMax,
   labelledSourcesMax,
   otherLabel,
@@ -103,6 +104,37 @@ describe('the metrics', () => {
     expect(after.get('headgate_last_event_timestamp_seconds{event_name="order_completed"}')).toBe(
       1_750_000_000,
     );
+  });
+});
+
+describe('unplanned names', () => {
+  const accept = (names: readonly string[], sources: readonly string[] = ['checkout']) => {
+    const metrics = createMetrics({ ...labels, sources });
+    metrics.labelUnplanned(true);
+    const signals = createSignals(metrics, pino({ level: 'silent' }));
+    for (const name of names) signals.eventValidated('checkout', name, verdict('accepted', ''));
+    return metrics;
+  };
+  const names = Array.from({ length: labelledUnplannedMax + 5 }, (_, at) => `Name ${at}`);
+
+  test('that were accepted have series, up to a limit', async () => {
+    const found = await series(accept(['_mine', 'a"\\\nb', ...names]));
+    const counted = (name: string): number | undefined =>
+      found.get(`headgate_events_total{source="checkout",event_name="${name}",outcome="accepted"}`);
+    expect(counted('a\\"\\\\\\nb')).toBe(1);
+    expect(counted(names[labelledUnplannedMax - 2]!)).toBe(1);
+    expect(counted(names[labelledUnplannedMax - 1]!)).toBeUndefined();
+    expect(counted(otherLabel)).toBe(7);
+  });
+
+  test('leave room for contracts that come later', () => {
+    const sources = Array.from({ length: labelledSourcesMax }, (_, at) => `source_${at}`);
+    const metrics = accept(names, sources);
+    const { size } = metrics.unplannedNames;
+    expect(size).toBeGreaterThan(0);
+    metrics.addEventNames(['order_paid']);
+    expect(metrics.gauges.lastEvent.has('order_paid')).toBe(true);
+    expect(size * (labelledSourcesMax + 1)).toBeLessThanOrEqual(labelledPairsMax / 2);
   });
 });
 

@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { errorCodes, errorEntry, grpcCodeNames } from '../errors.ts';
 import { eventStatuses, warningCodes } from '../event/verdict.ts';
 import { createCanaryMetrics } from './canary-metrics.ts';
+import { createNatsIntakeMetrics } from './intake/nats-intake.ts';
 import { createReloadMetrics } from './reload-metrics.ts';
 import { createGauges } from './gauges.ts';
 import { createCounter, createGauge, createHistogram } from './metric-families.ts';
@@ -14,6 +15,8 @@ export interface LabelValues {
   readonly destinations: readonly string[];
   /** Sources that send by webhook. */
   readonly webhooks?: readonly string[];
+  /** Sources whose events are taken from streams of NATS. */
+  readonly natsSources?: readonly string[];
   /** The RPCs that the audit log records. */
   readonly auditedActions?: readonly string[];
 }
@@ -90,6 +93,12 @@ const deliveryBuckets = [
 export const labelledSourcesMax = 200;
 export const labelledPairsMax = 5_000;
 
+/**
+ * How many unplanned names have series of their own: the first that were accepted, at most half of all
+ * names, so that contracts which come later find room. The rest is `_other`.
+ */
+export const labelledUnplannedMax = 200;
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates all metrics, with each series at 0: an absent series would hide the first events. */
@@ -137,19 +146,20 @@ export function createMetrics(labels: LabelValues) {
     countEvents(knownSources, added);
     for (const name of added) gauges.lastEvent.set(name, 0);
   };
+  const unplanned = createUnplannedNames({ knownSources, gauges, countEvents, eventNamesMax });
   const sourcesAdded = { knownSources, unlabelled: unlabelled.sources, gauges, countEvents };
-  const canary = createCanaryMetrics(registry);
-  const reload = createReloadMetrics(registry);
   exposeUnlabelled(registry, unlabelled);
   return {
     registry,
     ...counters,
     ...histograms,
     gauges,
-    canary,
-    reload,
+    canary: createCanaryMetrics(registry),
+    reload: createReloadMetrics(registry),
+    natsIntake: createNatsIntakeMetrics(registry, labels.natsSources ?? []),
     knownSources: knownSources as ReadonlySet<string>,
     addEventNames,
+    ...unplanned,
     addSources: createAddSources(sourcesAdded),
   };
 }
@@ -169,6 +179,39 @@ function createCountEvents(counters: Counters) {
         for (const code of warningCodes) counters.warnings.series(source, eventName, code);
       }
     }
+  };
+}
+
+interface UnplannedParts extends Omit<SourceParts, 'unlabelled'> {
+  readonly eventNamesMax: () => number;
+}
+
+/** Series for names that no contract has. */
+function createUnplannedNames({
+  knownSources,
+  gauges,
+  countEvents,
+  eventNamesMax,
+}: UnplannedParts) {
+  const names = new Set<string>();
+  let isOn = false;
+  return {
+    unplannedNames: names as ReadonlySet<string>,
+    /** Whether unplanned names get series: where the contracts let them in. */
+    labelUnplanned: (on: boolean): void => {
+      isOn = on;
+    },
+    /** Gives an unplanned name series of its own; false if it gets none. */
+    addUnplannedName: (name: string): boolean => {
+      // Names that begin with _ are ours, such as _other.
+      if (!isOn || name.startsWith('_')) return false;
+      const namesMax = Math.min(labelledUnplannedMax, Math.floor(eventNamesMax() / 2));
+      if (names.size >= namesMax || gauges.lastEvent.size >= eventNamesMax()) return false;
+      names.add(name);
+      countEvents(knownSources, [name]);
+      gauges.lastEvent.set(name, 0);
+      return true;
+    },
   };
 }
 

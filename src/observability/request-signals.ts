@@ -40,27 +40,40 @@ export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: 
     },
     requestFailed: (code: ErrorCode, correlationId: string, error: Error): void =>
       logError(code, code, { correlationId }, error),
-    /** `rpc` is the full name of a method, such as `headgate.v1.TailService/Tail`. */
+    /**
+     * `rpc` is the full name of a method, such as `headgate.v1.TailService/Tail`; `operator` the name
+     * of its caller.
+     */
     operatorRequestFailed: (
       rpc: string,
       code: ErrorCode,
       correlationId: string,
       error: Error,
+      operator: string | undefined,
     ): void => {
       metrics.adminErrors.series(code).value += 1;
       if (code === 'operator_not_allowed') metrics.operatorRefused.series('role').value += 1;
-      logError(`${rpc}: ${code}`, code, { rpc, correlationId }, error);
+      const caller = operator === undefined ? {} : { operator };
+      logError(`${rpc}: ${code}`, code, { rpc, ...caller, correlationId }, error);
     },
     /** An operator's act or view has an entry in the audit log. */
     auditWritten: (action: string): void => {
       metrics.auditEntries.series(action).value += 1;
     },
     /** An entry or its outcome could not be written. Without an entry, the call was refused. */
-    auditFailed: (action: string, correlationId: string, error: unknown): void => {
+    auditFailed: (
+      action: string,
+      correlationId: string,
+      error: unknown,
+      operator: string,
+    ): void => {
       metrics.auditFailures.series().value += 1;
       if (!sampler.admit('audit failed')) return;
       const reason = error instanceof Error ? error.message : String(error);
-      logger.error({ action, correlationId, reason }, 'the audit log could not be written');
+      logger.error(
+        { action, operator, correlationId, reason },
+        'the audit log could not be written',
+      );
     },
     /** A relay forwarded an event. `lagMs`: since it took the event. */
     eventRelayed: createEventRelayed(metrics),

@@ -3,6 +3,7 @@ import type { Verdict } from '../event/verdict.ts';
 import { createCallerSignals, createSourceLimitSignals } from './caller-signals.ts';
 import { createCanarySignals } from './canary-metrics.ts';
 import { createDeliverySignals, createRedeliverySignals } from './delivery-signals.ts';
+import { createNatsIntakeSignals } from './intake/nats-intake.ts';
 import { createLineSampler } from './line-sampler.ts';
 import { syncModes, type SyncMode } from './gauges.ts';
 import type { Logger } from './logger.ts';
@@ -17,6 +18,10 @@ const linesPerSecondMax = 20;
 /** The notice to operators while `enforcement` is `warn`. */
 export const suspendedText =
   'enforcement is warn: no event is refused for its contract; violations are stored as warnings';
+
+/** The notice to operators while the gate has no contracts. */
+export const observingText =
+  'observe mode: there are no contracts, and well-formed events of any name are stored';
 
 /** Lost events, by positions in EVENTS, and when the events around them were stored (Unix, ms). */
 interface MissingEvents {
@@ -47,11 +52,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       // Heartbeats are not events of a source.
       if (source !== canaryName) verdicts(source, eventName, verdict);
     },
-    /** Called once at the start, to remind of contracts that are not enforced. */
-    enforcementSet: (suspended: boolean): void => {
-      metrics.gauges.enforcementSuspended = suspended ? 1 : 0;
-      if (suspended) logger.warn({ enforcement: 'warn' }, suspendedText);
-    },
+    ...createEnforcementSignals(metrics, logger),
     eventPublished: (seconds: number): void => publishDuration.observe(seconds),
     ...createRequestSignals(metrics, logger, sampler),
     ...createCallerSignals(metrics, logger),
@@ -86,6 +87,7 @@ export function createSignals(metrics: Metrics, logger: Logger) {
     },
     ...createCanarySignals(metrics.canary, logger),
     ...createReloadSignals(metrics.reload, logger),
+    ...createNatsIntakeSignals(metrics.natsIntake, logger),
     ...createLogServerSignals(metrics.gauges.logServers, logger),
     connectionChanged: (connection: string, status: string): void =>
       logger.warn({ connection, status }, 'NATS connection'),
@@ -108,6 +110,24 @@ export function createSignals(metrics: Metrics, logger: Logger) {
       logger.error({ err: error }, 'a failure that no code handled: report it');
     },
     note: (fields: Record<string, unknown>, text: string): void => logger.info(fields, text),
+  };
+}
+
+function createEnforcementSignals({ gauges }: Metrics, logger: Logger) {
+  return {
+    /** Called once at the start, to remind of contracts that are not enforced. */
+    enforcementSet: (suspended: boolean): void => {
+      gauges.enforcementSuspended = suspended ? 1 : 0;
+      if (suspended) logger.warn({ enforcement: 'warn' }, suspendedText);
+    },
+    /** Called at the start, and when the contracts have changed. */
+    observingSet: (observing: boolean): void => {
+      const value = observing ? 1 : 0;
+      if (value === gauges.observing) return;
+      gauges.observing = value;
+      if (observing) logger.warn(observingText);
+      else logger.info('observe mode has ended: there are contracts');
+    },
   };
 }
 

@@ -41,7 +41,10 @@ export function createVerdictCounters(metrics: Metrics) {
   };
 
   return (source: string, eventName: string, verdict: Verdict): void => {
-    const known = lastEvent.has(eventName) ? eventName : otherLabel;
+    const hasSeries =
+      lastEvent.has(eventName) ||
+      (verdict.status === 'accepted' && metrics.addUnplannedName(eventName));
+    const known = hasSeries ? eventName : otherLabel;
     outcomesOf(source, known)[verdict.status]!.value += 1;
     if (verdict.status === 'accepted') lastEvent.set(known, verdict.timestampMs / 1000);
     if (verdict.warnings.length > 0) {

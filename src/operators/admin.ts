@@ -33,7 +33,8 @@ export interface AdminPortOptions {
   /** Resolves if the log accepts messages; otherwise rejects with the reason. */
   readonly probe: () => Promise<void>;
   /** A line that the health pages show even if everything is healthy. */
-  readonly notice: string | undefined;
+  /** The lines of `/healthz` and `/readyz` below their first, each with its line end. */
+  readonly notice: () => string;
   /** Records what operators do (audit/audit-calls.ts): not what their role refuses them. */
   readonly audit: Interceptor;
   /** The operators' RPCs: routes.ts. */
@@ -70,8 +71,7 @@ const notHere: TextAnswer = {
  * address is in use.
  */
 export async function openAdmin(options: AdminPortOptions): Promise<AdminListener> {
-  const { config, signals } = options;
-  const notice = options.notice === undefined ? '' : `${options.notice}\n`;
+  const { config, signals, notice } = options;
   const readiness = createReadiness(options.probe, notice);
   const authorize = createAuthorize(options.tokens, config.operators);
   const { trustedProxies } = config;
@@ -104,7 +104,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     const send = (answer: TextAnswer): void => sendText(exchange, answer);
     const path = plainPath(call.url.split('?', 1)[0]!);
     // Health needs no token, because load balancers have none.
-    if (path === '/healthz') send({ status: 200, text: `ok\n${notice}` });
+    if (path === '/healthz') send({ status: 200, text: `ok\n${notice()}` });
     else if (path === '/readyz') {
       readiness()
         .then(send)

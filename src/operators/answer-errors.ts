@@ -3,6 +3,7 @@ import { ConnectError, type Interceptor } from '@connectrpc/connect';
 import { errorEntry, errorTable, grpcCodeNames, ServiceError } from '../errors.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Signals } from '../observability/signals.ts';
+import { knownOperator } from './access/operator.ts';
 
 /**
  * Wraps every RPC of the operators' port. Only this code turns an error that an RPC throws, also in
@@ -18,7 +19,8 @@ export function answerErrors(signals: Pick<Signals, 'operatorRequestFailed'>): I
       const correlationId = header.get('x-correlation-id') ?? '';
       const { code, error, text } = describeError(thrown, correlationId);
       const rpc = `${service.typeName}/${method.name}`;
-      signals.operatorRequestFailed(rpc, code, correlationId, error);
+      const operator = knownOperator(request)?.name;
+      signals.operatorRequestFailed(rpc, code, correlationId, error, operator);
       return new ConnectError(text, errorEntry(code).grpc);
     };
     try {
@@ -54,7 +56,7 @@ function describeError(thrown: unknown, correlationId: string): DescribedError {
   const error = knownError(thrown);
   if (error !== undefined) {
     const { code, message } = error;
-    return { code, error, text: `${message} ${errorEntry(code).text}` };
+    return { code, error, text: `${cutMessage(message)} ${errorEntry(code).text}` };
   }
   return {
     code: 'internal',
@@ -62,6 +64,18 @@ function describeError(thrown: unknown, correlationId: string): DescribedError {
     // Omits the error's own text, which may quote any data.
     text: `${errorTable.internal.text} Correlation id: ${correlationId}.`,
   };
+}
+
+/**
+ * gRPC sends the text in a trailer, percent-encoded: a character may take 9 bytes, and clients take
+ * 64 KiB of trailers or less.
+ */
+const messageCharactersMax = 4_000;
+
+/** A message may quote what was sent, such as an id of any length. */
+function cutMessage(message: string): string {
+  if (message.length <= messageCharactersMax) return message;
+  return `${message.slice(0, messageCharactersMax).toWellFormed()}…`;
 }
 
 /** The code by which an error that an RPC throws is answered, for its record. */

@@ -18,8 +18,9 @@ import {
 import { countBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import { countBySubject } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
+import { operatorOf } from './access/operator.ts';
 
 export interface DestinationServiceOptions {
   readonly log: Log;
@@ -50,7 +51,7 @@ export function createDestinationService(
         destinations: await Promise.all(all.map(({ name, type }) => describe(name, type, options))),
       };
     },
-    removeDestination: async ({ name }) => {
+    removeDestination: async ({ name }, context) => {
       if (configured.has(name)) {
         const text = `${name} is in the configuration. Delete it there and restart; then remove it.`;
         throw new ServiceError('destination_in_use', text);
@@ -65,7 +66,9 @@ export function createDestinationService(
         throw new ServiceError('destination_in_use', text);
       }
       await deleteDestinationConsumers(log, name);
-      signals.note({ destination: name, waiting: backlog.waiting }, 'destination removed');
+      const operator = operatorOf(context).name;
+      const { waiting } = backlog;
+      signals.note({ destination: name, operator, waiting }, 'destination removed');
       return { waiting: BigInt(backlog.waiting) };
     },
   };
@@ -80,7 +83,7 @@ async function describe(
   const [backlog, start, dead] = await Promise.all([
     readBacklog(log, name),
     readStart(log, name),
-    countBySubject(log, 'DEAD', subjects.dead(name, '*')),
+    countBySubject(log, 'DEAD', subjects.dead(name, anyName)),
   ]);
   const beforeStart = start === undefined ? 0 : await countBeforeStart(log, start);
   let deadCount = 0;

@@ -99,7 +99,7 @@ function readSource(source: string): string {
 }
 
 const globForms = {
-  events: { pattern: eventGlobPattern, text: 'event names: write a-z, 0-9, _ and *' },
+  events: { pattern: eventGlobPattern, text: 'event names: write a name, with * for any text' },
   relay_sources: { pattern: sourceGlobPattern, text: 'sources: write a-z, 0-9, _, - and *' },
 };
 
@@ -111,8 +111,8 @@ function readGlobs(field: keyof typeof globForms, globs: readonly string[]): rea
   for (const [index, glob] of globs.entries()) {
     if (glob.length > globCharactersMax || !pattern.test(glob)) {
       refuse(
-        `${field}: item ${index + 1} is not a glob on ${text}, at most ` +
-          `${globCharactersMax} of them.`,
+        `${field}: item ${index + 1} is not a glob on ${text}, of at most ` +
+          `${globCharactersMax} characters.`,
       );
     }
   }

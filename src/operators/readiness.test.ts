@@ -7,10 +7,13 @@ afterEach(() => void vi.useRealTimers());
 
 test('requests within a second share one probe', async () => {
   let probes = 0;
-  const readiness = createReadiness(async () => {
-    probes += 1;
-    if (probes > 1) throw new Error('the log is full');
-  }, 'a notice\n');
+  const readiness = createReadiness(
+    async () => {
+      probes += 1;
+      if (probes > 1) throw new Error('the log is full');
+    },
+    () => 'a notice\n',
+  );
   const ready = { status: 200, text: 'ready\na notice\n' };
   expect(await Promise.all([readiness(), readiness()])).toEqual([ready, ready]);
   vi.advanceTimersByTime(1_000);

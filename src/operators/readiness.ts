@@ -9,7 +9,7 @@ const cacheMs = 1000;
  */
 export function createReadiness(
   probe: () => Promise<void>,
-  notice: string,
+  notice: () => string,
 ): () => Promise<TextAnswer> {
   let askedAt = 0;
   let answer: Promise<TextAnswer> | undefined;
@@ -17,8 +17,8 @@ export function createReadiness(
     if (answer === undefined || performance.now() - askedAt > cacheMs) {
       askedAt = performance.now();
       answer = probe().then(
-        () => ({ status: 200, text: `ready\n${notice}` }),
-        (error: Error) => ({ status: 503, text: `not ready: ${error.message}\n${notice}` }),
+        () => ({ status: 200, text: `ready\n${notice()}` }),
+        (error: Error) => ({ status: 503, text: `not ready: ${error.message}\n${notice()}` }),
       );
     }
     return answer;

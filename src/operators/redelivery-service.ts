@@ -11,6 +11,7 @@ import {
   type RedeliverySelectionSchema,
   type RedeliveryService,
 } from '../../gen/headgate/v1/redelivery_service_pb.ts';
+import { eventGlobPattern } from '../config/write-key.ts';
 import { ServiceError } from '../errors.ts';
 import type { EventFilter } from '../event/event-filter.ts';
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
@@ -20,7 +21,8 @@ import { countSelection, type StoredEventsOf } from '../redelivery/count-selecti
 import { hasEnded, type JobState, type RedeliveryJob } from '../redelivery/job.ts';
 import { createRedeliveryJobs } from '../redelivery/jobs.ts';
 import type { Selection } from '../redelivery/selection.ts';
-import { readBounds, refuse } from './request-fields.ts';
+import { operatorOf } from './access/operator.ts';
+import { readBounds, readUser, refuse } from './request-fields.ts';
 
 export interface RedeliveryServiceOptions {
   readonly log: Log;
@@ -44,8 +46,6 @@ export interface RedeliveryDestination extends EventFilter {
 /** Events a second. The default leaves a destination most of its time; above it nothing is gained. */
 const rateDefault = 1_000;
 const rateMax = 20_000;
-/** Longer than any id that the gate accepts. */
-const userCharactersMax = 1_000;
 const namePattern = /^[a-z0-9_*-]{0,100}$/;
 
 /** `headgate.v1.RedeliveryService`, for the admin port. */
@@ -55,29 +55,33 @@ export function createRedeliveryService(
   const { log, signals } = options;
   const jobs = createRedeliveryJobs(log);
   const answer = async (job: RedeliveryJob) => ({ redelivery: await describe(log, job) });
-  const changed = (job: RedeliveryJob, text: string) => {
+  const changed = (context: HandlerContext, job: RedeliveryJob, text: string) => {
     const { id, destination } = job;
-    signals.note({ destination, id }, text);
+    signals.note({ destination, id, operator: operatorOf(context).name }, text);
     return answer(job);
   };
 
   return {
     countRedelivery: (request, context) => count(options, request, context),
-    startRedelivery: async (request) => {
+    startRedelivery: async (request, context) => {
       const { destination, selection } = readSelection(options, request.selection);
       if (request.rate > rateMax) {
         refuse(`rate is ${request.rate}; at most ${rateMax} events a second are sent again.`);
       }
       const rate = request.rate === 0 ? rateDefault : request.rate;
-      return changed(await jobs.start(destination.name, selection, rate), 'redelivery started');
+      const job = await jobs.start(destination.name, selection, rate);
+      return changed(context, job, 'redelivery started');
     },
     listRedeliveries: async () => {
       const all = await jobs.list();
       return { redeliveries: await Promise.all(all.map((job) => describe(log, job))) };
     },
-    pauseRedelivery: async ({ id }) => changed(await jobs.pause(id), 'redelivery paused'),
-    resumeRedelivery: async ({ id }) => changed(await jobs.resume(id), 'redelivery resumed'),
-    cancelRedelivery: async ({ id }) => changed(await jobs.cancel(id), 'redelivery cancelled'),
+    pauseRedelivery: async ({ id }, context) =>
+      changed(context, await jobs.pause(id), 'redelivery paused'),
+    resumeRedelivery: async ({ id }, context) =>
+      changed(context, await jobs.resume(id), 'redelivery resumed'),
+    cancelRedelivery: async ({ id }, context) =>
+      changed(context, await jobs.cancel(id), 'redelivery cancelled'),
   };
 }
 
@@ -130,11 +134,11 @@ function readSelection(
   }
   const { sinceMs, untilMs } = readBounds(message);
   if (sinceMs >= untilMs) refuse('since is not before until.');
-  if (!namePattern.test(eventName)) refuse('event_name is no name and no pattern such as order_*.');
-  if (!namePattern.test(source)) refuse('source is no source and no pattern such as shop-*.');
-  if (user.length > userCharactersMax) {
-    refuse(`user has ${user.length} characters; at most ${userCharactersMax} are accepted.`);
+  if (eventName !== '' && !eventGlobPattern.test(eventName)) {
+    refuse('event_name is no name and no pattern such as order_*.');
   }
+  if (!namePattern.test(source)) refuse('source is no source and no pattern such as shop-*.');
+  readUser(user);
   if (missing && storedOf !== undefined && storedOf(name) === undefined) {
     refuse(`missing: ${name} cannot be asked what it holds. Select by time instead.`);
   }

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import { ServiceError } from '../errors.ts';
 import { modeText } from '../validation/modes.ts';
 import { schemaHash } from '../validation/schema/schema-identity.ts';
+import { isObserving } from '../validation/taxonomy/taxonomy.ts';
 import type { PlannedEvent, SchemaRegistry } from '../validation/schema-registry.ts';
 import type { Registered, Registration } from '../registry/register-schema.ts';
 import { versionOf, type RegistryEditor } from '../registry/registry-editor.ts';
@@ -23,6 +24,8 @@ export interface RegistryServiceOptions {
   /** Undefined if the contracts are files. */
   readonly changeable: ChangeableRegistry | undefined;
   readonly lastEventAtMs: (eventName: string) => Promise<number | undefined>;
+  /** How many events of each name the log holds. */
+  readonly countEvents: () => Promise<ReadonlyMap<string, number>>;
 }
 
 /** How many look-ups of last events run at once. */
@@ -62,9 +65,14 @@ export function createRegistryService(
       source: options.source,
       faults: [...(options.changeable?.faults() ?? [])],
       events: await describeAll(options, withLastEvents),
+      ...(withLastEvents ? await describeUnplanned(options) : {}),
+      observing: isObserving(registry(), registry().events),
     }),
     getSchema: async ({ eventName, version }) => {
       const event = find(registry(), eventName);
+      if (event.versions.length === 0) {
+        throw new ServiceError('schema_not_found', `${eventName} has no schema: its mode is off.`);
+      }
       const wanted = versionOf(event, version === 0 ? event.active : version);
       const described = describe(event);
       return {
@@ -94,7 +102,33 @@ async function describeAll(options: RegistryServiceOptions, withLastEvents: bool
   const { events } = options.registry();
   const described: Described[] = events.map(describe);
   if (!withLastEvents) return described;
-  const waiting = described.values();
+  await addLastEvents(options, described);
+  return described;
+}
+
+/** How many unplanned names one answer has. */
+const unplannedMax = 1000;
+
+interface Unplanned {
+  readonly name: string;
+  readonly events: bigint;
+  lastEventAt?: Timestamp;
+}
+
+async function describeUnplanned(options: RegistryServiceOptions) {
+  const planned = new Set(options.registry().events.map(({ name }) => name));
+  const counts = [...(await options.countEvents())].filter(([name]) => !planned.has(name));
+  const frequent = counts.sort(([, left], [, right]) => right - left).slice(0, unplannedMax);
+  const unplanned = frequent.map(([name, events]): Unplanned => ({ name, events: BigInt(events) }));
+  await addLastEvents(options, unplanned);
+  return { unplanned, unplannedNames: counts.length };
+}
+
+async function addLastEvents(
+  options: RegistryServiceOptions,
+  events: readonly { readonly name: string; lastEventAt?: Timestamp }[],
+): Promise<void> {
+  const waiting = events.values();
   const lookUp = async (): Promise<void> => {
     for (const event of waiting) {
       const at = await options.lastEventAtMs(event.name);
@@ -102,7 +136,6 @@ async function describeAll(options: RegistryServiceOptions, withLastEvents: bool
     }
   };
   await Promise.all(Array.from({ length: lookupsMax }, lookUp));
-  return described;
 }
 
 type Described = ReturnType<typeof describe> & { lastEventAt?: Timestamp };

@@ -1,4 +1,4 @@
-import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
 
 import { ServiceError } from '../errors.ts';
 
@@ -7,7 +7,7 @@ const pageSizeMaxDefault = 500;
 
 /** The number of entries of a page. Throws a ServiceError `invalid_request` above the limit. */
 export function readPageSize(pageSize: number, pageSizeMax = pageSizeMaxDefault): number {
-  if (pageSize <= pageSizeMax) return pageSize === 0 ? pageSizeDefault : pageSize;
+  if (pageSize >= 0 && pageSize <= pageSizeMax) return pageSize === 0 ? pageSizeDefault : pageSize;
   return refuse(`page_size is ${pageSize}; at most ${pageSizeMax} entries are returned at a time.`);
 }
 
@@ -18,7 +18,7 @@ export interface TimeBounds {
   readonly untilMs: number;
 }
 
-/** Reads the time range of a request. */
+/** Reads the time range of a request. Throws a ServiceError `invalid_request` for what is no time. */
 export function readBounds({
   since,
   until,
@@ -27,9 +27,21 @@ export function readBounds({
   readonly until?: Timestamp | undefined;
 }): TimeBounds {
   return {
-    sinceMs: since === undefined ? 0 : timestampMs(since),
-    untilMs: until === undefined ? Infinity : timestampMs(until),
+    sinceMs: since === undefined ? 0 : readTime('since', since),
+    untilMs: until === undefined ? Infinity : readTime('until', until),
   };
+}
+
+/** The first and the last second that a Timestamp may have: of the years 1 and 9999. */
+const secondsMin = -62_135_596_800n;
+const secondsMax = 253_402_300_799n;
+const nanosMax = 999_999_999;
+
+/** Unix time in ms. NATS answers a time outside of these years as if the log had failed. */
+function readTime(field: string, { seconds, nanos }: Timestamp): number {
+  const isTime = seconds >= secondsMin && seconds <= secondsMax && nanos >= 0 && nanos <= nanosMax;
+  if (!isTime) refuse(`${field} is not a time of the years 1 to 9999.`);
+  return Number(seconds) * 1000 + Math.floor(nanos / 1e6);
 }
 
 /** A reason is a line or a paragraph. */
@@ -47,4 +59,13 @@ export function readWhy(why: string): string {
 /** Throws a ServiceError `invalid_request`. `message` names the field and its valid values. */
 export function refuse(message: string): never {
   throw new ServiceError('invalid_request', message);
+}
+
+/** Longer than any id that the gate accepts. */
+const userCharactersMax = 1_000;
+
+/** The id of a person; empty: everyone. */
+export function readUser(user: string): string {
+  if (user.length <= userCharactersMax) return user;
+  return refuse(`user has ${user.length} characters; at most ${userCharactersMax} are accepted.`);
 }

@@ -10,7 +10,7 @@ import type {
 } from '../../gen/headgate/v1/tail_service_pb.ts';
 import type { TailFilter } from '../tail/open-streams.ts';
 import type { Tail, Tailed } from '../tail/tail.ts';
-import { refuse } from './request-fields.ts';
+import { readUser, refuse } from './request-fields.ts';
 
 /** `headgate.v1.TailService`, for the admin port. */
 export function createTailService(tail: Tail): ServiceImpl<typeof TailService> {
@@ -25,10 +25,10 @@ export function createTailService(tail: Tail): ServiceImpl<typeof TailService> {
 
 const globPattern = /^[a-z0-9_*-]{1,128}$/;
 
-function filterOf({ eventName, source, status }: TailRequest): TailFilter {
+function filterOf({ eventName, source, user, status }: TailRequest): TailFilter {
   if (source !== '' && !globPattern.test(source))
     refuse('source is neither a name nor a glob of names.');
-  return { eventName, source, status: statusOf(status) };
+  return { eventName, source, user: readUser(user), status: statusOf(status) };
 }
 
 function statusOf(status: Status): TailFilter['status'] {

@@ -2,6 +2,7 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import { parseExactly } from '../event/exact-numbers.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import { parseJsonText } from '../event/json/parse-json.ts';
+import type { OwnClock } from '../event/time/event-time.ts';
 import type { VendorCall } from '../event/vendor-call.ts';
 import type { EventError } from '../event/verdict.ts';
 import { headerExcerpt } from '../jetstream/event-store.ts';
@@ -26,6 +27,8 @@ export interface RejectedEntry {
   readonly historical: boolean;
   /** Undefined if no vendor's SDK sent it. */
   readonly vendorCall: VendorCall | undefined;
+  /** Undefined if its protocol said nothing about its time, or an earlier version kept it. */
+  readonly clock: OwnClock | undefined;
   readonly bytes: Uint8Array;
   /** Why the kept event cannot be validated again; undefined if it can. */
   readonly incomplete: string | undefined;
@@ -51,6 +54,7 @@ export function readEntry(message: StoredMessage): RejectedEntry {
     sentAt: message.header('Headgate-Sent-At'),
     historical: message.header('Headgate-Historical') === 'true',
     vendorCall: parsed(message.header('Headgate-Vendor-Call')) as VendorCall | undefined,
+    clock: readClock(message),
     bytes: message.payload,
     incomplete: missingOf(message),
     // NATS trims headers.
@@ -80,6 +84,12 @@ function readError(message: StoredMessage): EventError {
   const value = parsed(message.header('Headgate-Error'));
   if (value === undefined) return { code, message: '', violations: [] };
   return { code, message: '', violations: [], ...value } as EventError;
+}
+
+function readClock(message: StoredMessage): OwnClock | undefined {
+  const { agoMs, exact } = parsed(message.header('Headgate-Own-Clock')) ?? {};
+  if (typeof agoMs === 'number') return { agoMs };
+  return exact === true ? { exact } : undefined;
 }
 
 function readContext(message: StoredMessage): JsonObject | undefined {

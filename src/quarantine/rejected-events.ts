@@ -1,9 +1,11 @@
+import { nameProblem } from '../event/name/event-name.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects, unplannedName } from '../jetstream/topology.ts';
 import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
 import type { Discard, ReplayOutcome } from './outcome-note.ts';
+import type { IsOfPerson } from './rejected-person.ts';
 import type { ReplayMarks } from './replay-marks.ts';
 import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
@@ -12,6 +14,8 @@ export interface RejectedFilter {
   readonly source: string;
   readonly eventName: string;
   readonly code: string;
+  /** A user id or an anonymous id. */
+  readonly user: string;
   readonly sinceMs: number;
   readonly untilMs: number;
   /** Include events that a replay has stored. */
@@ -35,9 +39,14 @@ export interface RejectedEvents {
   page(filter: RejectedFilter, size: number, pageToken: string): Promise<WalkPage<Found>>;
   /** Resolves to undefined if no rejected event has this position. */
   get(sequence: number): Promise<Found | undefined>;
+  readonly isOfPerson: IsOfPerson;
 }
 
-export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEvents {
+export function createRejectedEvents(
+  log: Log,
+  marks: ReplayMarks,
+  isOfPerson: IsOfPerson,
+): RejectedEvents {
   const readFound = async (message: StoredMessage): Promise<Found> => {
     const mark = await marks.find(message.sequence);
     const entry = readEntry(message);
@@ -47,6 +56,7 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
     return { entry, error: mark?.error ?? entry.error, replay: mark, discard: undefined };
   };
   return {
+    isOfPerson,
     page: async (filter, size, pageToken) => {
       await marks.refresh();
       const { sinceMs, untilMs } = filter;
@@ -62,6 +72,7 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
           if (!isWanted) return undefined;
         }
         if (filter.eventName !== '' && nameOf(message) !== filter.eventName) return undefined;
+        if (filter.user !== '' && !isOfPerson(message, filter.user)) return undefined;
         if (filter.code !== '') {
           const newest = await marks.find(message.sequence);
           const error = newest?.status === 'discarded' ? undefined : newest?.error;
@@ -81,7 +92,7 @@ export function createRejectedEvents(log: Log, marks: ReplayMarks): RejectedEven
 
 const rejectedPrefix = subjects.rejected('', '').slice(0, -1);
 
-/** A token of a NATS subject that is a name, not a wildcard. */
+/** The form of a source. */
 const namePattern = /^[a-z0-9_-]+$/;
 
 /** Includes `unplannedName`: the subject of events that the taxonomy did not know on arrival. */
@@ -89,7 +100,7 @@ function subjectsOf({ source, eventName }: RejectedFilter): string[] {
   if (source !== '' && !namePattern.test(source)) return [];
   const sourceToken = source === '' ? '*' : source;
   if (eventName === '') return [subjects.rejectedOf(sourceToken)];
-  const isUnplanned = !namePattern.test(eventName) || eventName === unplannedName;
+  const isUnplanned = nameProblem(eventName) !== undefined || eventName === unplannedName;
   const names = isUnplanned ? [unplannedName] : [eventName, unplannedName];
   return names.flatMap((name) => [
     subjects.rejected(sourceToken, name),

@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import { messageIdOf } from '../event/event-id.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
+import { nameProblem } from '../event/name/event-name.ts';
 import type { EventError, EventStatus, Verdict } from '../event/verdict.ts';
 import type { RejectedEntry } from './rejected-entry.ts';
 import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
@@ -18,6 +19,7 @@ export interface EntryEdit {
 
 /** The part of the gate that a replay needs; implemented in gate/accept/replay.ts. */
 export interface ReplayGate {
+  nameOf(event: IncomingEvent): string;
   read(entry: RejectedEntry, edits: readonly EntryEdit[], replacement: string): IncomingEvent;
   /** Validates an event, and stores it unless `validateOnly`. */
   accept(event: IncomingEvent, entry: RejectedEntry, validateOnly: boolean): Promise<Verdict>;
@@ -149,11 +151,13 @@ function isStored(found: Found): found is Found & { replay: ReplayOutcome } {
 
 /** Looks up events older than half of the window: clocks differ, and a look-up is cheap. */
 async function findStored(
-  { storedIds, dedupWindowMs }: ReplayOptions,
-  { eventName, idempotencyKey, fault }: IncomingEvent,
+  { endpoint, storedIds, dedupWindowMs }: ReplayOptions,
+  event: IncomingEvent,
   { source, receivedAtMs }: RejectedEntry,
 ): Promise<number | undefined> {
-  if (fault !== undefined || !/^[a-z0-9_]+$/.test(eventName)) return undefined;
+  const { idempotencyKey, fault } = event;
+  const eventName = endpoint.nameOf(event);
+  if (fault !== undefined || nameProblem(eventName) !== undefined) return undefined;
   if (Date.now() - receivedAtMs < dedupWindowMs / 2) return undefined;
   const messageId = messageIdOf(source, idempotencyKey);
   return storedIds.find({ source, eventName, messageId, sinceMs: receivedAtMs - dedupWindowMs });

@@ -13,7 +13,7 @@ import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originHeader, originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 
 /** The state of an event, if it is certain. */
 export type EventFate = 'waiting' | 'dead' | 'discarded';
@@ -62,8 +62,8 @@ export async function takeSnapshot(
   const aside = await readAsideCopies(log, destination, fromSequence);
   const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
-    [subjects.discarded(destination, '*'), 'discarded'],
-    [subjects.dead(destination, '*'), 'dead'],
+    [subjects.discarded(destination, anyName), 'discarded'],
+    [subjects.dead(destination, anyName), 'dead'],
   ] as const) {
     for await (const message of readMatching(log, 'DEAD', subject, deadFrom)) {
       const sequence = Number(message.header(originHeader));
@@ -202,7 +202,7 @@ async function readDelayedCopies(
     for await (const message of readMatching(
       log,
       'RETRY',
-      subjects.retry(destination, '*'),
+      subjects.retry(destination, anyName),
       from,
     )) {
       const { sequence, dueMs } = originOfDelayedCopy(message);
@@ -228,7 +228,7 @@ async function readReplayed(
   fates: Map<number, EventFate>,
 ): Promise<InWork> {
   const position = await readConsumerPosition(log, 'REPLAY', destination);
-  return readReplayedBy(log, position, subjects.replay(destination, '*'), fates);
+  return readReplayedBy(log, position, subjects.replay(destination, anyName), fates);
 }
 
 /** The same for the copies of a redelivery, which exist while it runs. */
@@ -239,7 +239,7 @@ async function readRedelivered(
 ): Promise<InWork> {
   const position = await readLanePosition(log, destination);
   if (position === undefined) return { has: () => false, count: 0 };
-  return readReplayedBy(log, position, subjects.redelivery(destination, '*'), fates);
+  return readReplayedBy(log, position, subjects.redelivery(destination, anyName), fates);
 }
 
 async function readReplayedBy(

@@ -1,5 +1,6 @@
+import { nameOfGlob } from '../event/glob.ts';
 import { compileEventFilter } from '../event/event-filter.ts';
-import { decodeStoredEvent } from '../event/stored-event.ts';
+import { compilePerson } from '../event/stored-event.ts';
 import { positionAt, readEventPositions } from '../jetstream/consume/consumer-position.ts';
 import type { Log } from '../jetstream/log.ts';
 import {
@@ -10,7 +11,7 @@ import {
   sequenceSince,
   type StoredMessage,
 } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
 import { confirmRange, firstDead } from '../reconciliation/confirm-range.ts';
 import { takeSnapshot } from '../reconciliation/snapshot.ts';
@@ -178,8 +179,9 @@ function isFull({ events, bytes, read }: ReturnType<typeof newPage>): boolean {
 
 /** Exact names are read by their subject, patterns by reading everything. */
 function subjectOf({ eventName, source }: Selection): string {
-  const token = (text: string): string => (text === '' || text.includes('*') ? '*' : text);
-  return subjects.eventsOf(token(source), token(eventName));
+  const sourceToken = source === '' || source.includes('*') ? '*' : source;
+  const name = eventName === '' ? undefined : nameOfGlob(eventName);
+  return subjects.eventsOf(sourceToken, name ?? anyName);
 }
 
 function compileSelection({ destination, selection }: SelectOptions) {
@@ -196,21 +198,6 @@ function compileSelection({ destination, selection }: SelectOptions) {
     isWanted(message.subject) &&
     isSelected(message.subject) &&
     isOf(message.payload);
-}
-
-/** The gate writes an id as JSON does, so a payload without that text needs no parsing. */
-function compilePerson(user: string): (payload: Uint8Array) => boolean {
-  const quoted = JSON.stringify(user);
-  return (payload) => {
-    const { buffer, byteOffset, byteLength } = payload;
-    if (!Buffer.from(buffer, byteOffset, byteLength).includes(quoted)) return false;
-    try {
-      const { userId, anonymousId } = decodeStoredEvent(payload);
-      return userId === user || anonymousId === user;
-    } catch {
-      return false;
-    }
-  };
 }
 
 /** Why an event at a position from `from` on is left out; undefined if it is sent. */

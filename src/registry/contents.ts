@@ -20,6 +20,7 @@ import {
   type Fields,
   type TaxonomyHeader,
 } from '../validation/taxonomy/taxonomy.ts';
+import { anyEntryName } from '../validation/taxonomy/naming.ts';
 import { readBucketJson } from './bucket-json.ts';
 import { eventKey, readBucketKey, type BucketKey } from './bucket-keys.ts';
 
@@ -269,8 +270,8 @@ function newestValid(
     if (known.length > 0) continue;
     const problems: Problem[] = [];
     const report: ReportFault = (problem, mending) => void problems.push({ problem, mending });
-    // The name was checked against the verbs at registration; a verb may have been removed since.
-    const entry = readEntry(name, fields, [], report);
+    // The name was checked at registration; the naming and the verbs may have changed since.
+    const entry = readEntry(name, fields, anyEntryName, report);
     checkActive(entry, versions, report);
     faults ??= problems;
     if (problems.length === 0) return { event: { ...entry, versions }, fields, faults };

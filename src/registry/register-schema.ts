@@ -1,6 +1,6 @@
 import type { JsonObject } from '../event/json/json.ts';
 import type { CompatibilityFinding } from '../validation/compatibility/compatibility.ts';
-import { isSnakeCase } from '../validation/event-name.ts';
+import { anyEntryName, checkEntryName, type Naming } from '../validation/taxonomy/naming.ts';
 import { versionChange } from '../validation/compatibility/registry-changes.ts';
 import type { RegistryFault } from '../validation/registry-fault.ts';
 import { schemaHash } from '../validation/schema/schema-identity.ts';
@@ -48,8 +48,8 @@ export async function registerSchema(
   const { contents, refresh } = options;
   const { name } = wanted;
   await refresh();
-  if (!isSnakeCase(name))
-    refuse(`${name} is not an event name: write one such as order_completed.`);
+  // While the bucket is filled, its header is still to come.
+  checkName(name, contents.isFilled() ? contents.registry().naming : 'any');
   if (!contents.hasRoomFor(name)) refuse(`There are ${eventsMax} events already: use fewer.`);
   const known = contents.versionsOf(name);
   const registered = versionToKeep(wanted, known, contents.canHash);
@@ -63,6 +63,18 @@ export async function registerSchema(
   if (entry !== undefined) await write(eventKey(name), entry);
   await refresh();
   return { ...registered, findings };
+}
+
+/** Its verb is checked with its entry. */
+function checkName(name: string, naming: Naming): void {
+  const problems: string[] = [];
+  checkEntryName(name, naming, [], (problem) => void problems.push(problem));
+  if (problems.length === 0) return;
+  refuse(
+    naming === 'any'
+      ? `${problems.join('; ')}.`
+      : `${name} is not an event name: write one such as order_completed.`,
+  );
 }
 
 function versionToKeep(
@@ -107,7 +119,7 @@ function validate(
   const event = events.find((each) => each.name === name);
   // An event without an entry has no senders yet.
   if (event === undefined) return [];
-  const rules = entryText === '' ? event : readEntryText(name, entryText, []).entry;
+  const rules = entryText === '' ? event : readEntryText(name, entryText, anyEntryName).entry;
   const { compatibility, superseded } = rules;
   const change = versionChange({ ...event, compatibility, superseded, versions }, version);
   if (change.allowed) return change.findings;
@@ -132,13 +144,16 @@ function entryToWrite(
       refuse(`${name} has no entry yet, so no version can be active: send an entry with it.`);
     return undefined;
   }
-  const { verbs } = contents.registry();
-  const { fields } = readEntryText(name, entryText, verbs);
+  const { fields } = readEntryText(
+    name,
+    entryText,
+    contents.isFilled() ? contents.registry() : anyEntryName,
+  );
   return checked(name, { ...fields, active: version }, versions);
 }
 
 function checked(name: string, fields: Fields, versions: readonly SchemaVersion[]): Fields {
-  const { entry } = readEntryText(name, JSON.stringify(fields), []);
+  const { entry } = readEntryText(name, JSON.stringify(fields), anyEntryName);
   const faults: RegistryFault[] = [];
   checkActive(
     entry,

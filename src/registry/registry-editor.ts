@@ -18,7 +18,10 @@ import {
   parseYaml,
   readEntry,
   readTaxonomyFields,
+  isObserved,
+  observedFields,
   type Fields,
+  type TaxonomyHeader,
 } from '../validation/taxonomy/taxonomy.ts';
 import { eventKey, taxonomyKey } from './bucket-keys.ts';
 import type { RegistryContents } from './contents.ts';
@@ -159,6 +162,14 @@ function readPushed(
     void faults.push({ file: taxonomyFile, problem, mending });
   const root = parseYaml(text, report);
   if (root === undefined) refuseFaults(faults);
+  if (isObserved(root!)) {
+    if (contents.registry().events.length > 0) {
+      refuse('events names no event, and the registry has some: they would not be enforced.');
+    }
+    readTaxonomyFields(root!, report);
+    refuseFaults(faults);
+    return { header: observedFields(root!), entries: new Map() };
+  }
   const { entries } = readTaxonomyFields(root!, report);
   for (const entry of entries) checkActive(entry, contents.versionsOf(entry.name), report);
   refuseFaults(faults);
@@ -168,14 +179,18 @@ function readPushed(
 }
 
 /** Reads an entry that was sent on its own, as YAML or JSON. */
-export function readEntryText(name: string, text: string, verbs: readonly string[]) {
+export function readEntryText(
+  name: string,
+  text: string,
+  rules: Pick<TaxonomyHeader, 'naming' | 'verbs'>,
+) {
   const faults: RegistryFault[] = [];
   const report: ReportFault = (problem, mending) =>
     void faults.push({ file: eventKey(name), problem, mending });
   const root = parseYaml(text, report);
   if (root === undefined || !isFields(root)) refuseFaults(faults);
   const fields: Fields = { active: 1, ...root };
-  const entry = readEntry(name, fields, verbs, report);
+  const entry = readEntry(name, fields, rules, report);
   refuseFaults(faults);
   return { entry, fields };
 }

@@ -9,6 +9,7 @@ import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
 import { createEventStore } from '../jetstream/event-store.ts';
 import type { Log } from '../jetstream/log.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
+import { startNatsIntake } from '../nats-intake/nats-intake.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createDeltaSource, type MetricDeltas } from '../observability/metric-deltas.ts';
@@ -19,6 +20,7 @@ import { prepareRuntime, surviveRejections } from './runtime.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
 import { contractsOf } from '../validation/contracts-form.ts';
 import { createLiveValidation, withEvents } from '../validation/live-validation.ts';
+import { storesUnplanned } from '../validation/modes.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
 
 /** The whole input of a gate process, which reads no settings, variables or schemas itself. */
@@ -35,6 +37,8 @@ export interface GateSettings {
   /** The write key of the heartbeat; undefined if no heartbeats are sent. */
   readonly canaryKey: string | undefined;
   readonly labels: LabelValues;
+  /** Unplanned names that have series from the start. */
+  readonly unplannedNames: readonly string[];
   readonly log: Omit<LogOptions, 'onStatus'>;
 }
 
@@ -160,9 +164,14 @@ async function startGate(parts: {
     hashKey: settings.hashKey,
   });
   const metrics = createMetrics(settings.labels);
+  const labelUnplanned = ({ unplanned }: SchemaRegistry): void =>
+    metrics.labelUnplanned(storesUnplanned(unplanned, settings.config.enforcement));
+  labelUnplanned(settings.registry);
+  for (const name of settings.unplannedNames) metrics.addUnplannedName(name);
   metrics.addSources(settings.runTimeKeys.map(({ source }) => source));
   followed.pass((changed) => {
     validation.replace(withEvents(validation.registry(), compiled(changed)));
+    labelUnplanned(changed);
     metrics.addEventNames(changed.events.map(({ name }) => name));
   });
   lifecycle.onRelease('counts', reportCounts(metrics));
@@ -173,6 +182,7 @@ async function startGate(parts: {
   lifecycle.onRelease('store reports', reportStoring(log));
   const gate = await openGate(settings.config, signals, {
     validate: validation.validate,
+    nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
     contracts: () => contractsOf(validation.registry(), settings.config.enforcement),
     ...createEventStore(log, validation.isPlanned),
@@ -182,7 +192,9 @@ async function startGate(parts: {
     runTimeKeys: settings.runTimeKeys,
   });
   lifecycle.onRelease('used keys', reportUsedKeys(gate));
-  lifecycle.onRelease('gate', gate.close);
+  const { address } = settings.log;
+  const close = startNatsIntake({ config: settings.config, log, address, gate, signals });
+  lifecycle.onRelease('gate', close);
   keys.pass((changes) => {
     metrics.addSources(changes.flatMap(({ key }) => (key === undefined ? [] : [key.source])));
     gate.followKeys(changes);

@@ -14,6 +14,7 @@ export interface GateSettingsOptions {
   readonly runTimeKeys: () => readonly RunTimeKey[];
   readonly canaryKey: string | undefined;
   readonly labels: GateSettings['labels'];
+  readonly unplannedNames: readonly string[];
   readonly log: GateSettings['log'];
 }
 
@@ -49,6 +50,7 @@ export function gateSettingsOf(
       eventNames: registry.events.map(({ name }) => name),
       destinations: [],
     },
+    unplannedNames: options.unplannedNames,
     hashKey: config.pii.hashKey?.reveal(),
     canaryKey: options.canaryKey,
     // This process has created the streams, and only it knows how much room they had at its start.

@@ -12,6 +12,9 @@ import { createEventStore } from '../jetstream/event-store.ts';
 import { openLimitReports } from '../jetstream/limits/limit-reports.ts';
 import { createDeltaSink } from '../observability/metric-deltas.ts';
 import { countedFamiliesOf } from '../observability/metric-families.ts';
+import { startNatsIntake } from '../nats-intake/nats-intake.ts';
+import { checkSourceFiles, readNatsSources } from '../nats-intake/source-server.ts';
+import { watchNatsSources } from '../nats-intake/watch-sources.ts';
 import { contractsOf } from '../validation/contracts-form.ts';
 import type { LiveValidation } from '../validation/live-validation.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
@@ -35,6 +38,9 @@ export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses
   const { config, observed, lifecycle } = parts;
   const { intervalMs } = config.canary;
   const canaryKey = intervalMs === undefined ? undefined : newCanaryKey();
+  // Before a gate opens: these settings can never work.
+  const natsSources = readNatsSources(config, parts.opened.logOptions.address);
+  for (const source of natsSources) checkSourceFiles(source);
   const allowances = await openAllowances(parts);
   const tlsFiles = config.tls === undefined ? undefined : readCertificate(config.tls).files;
   let served = tlsFiles === undefined ? [] : [tlsFiles.cert];
@@ -52,6 +58,7 @@ export async function openEndpoints(parts: EndpointParts): Promise<GateProcesses
     },
   };
   lifecycle.onRelease('gate', gate.close);
+  lifecycle.onRelease('watch of intake.nats', watchNatsSources(natsSources, observed.signals));
   if (intervalMs !== undefined && canaryKey !== undefined) {
     const certificates = config.tls === undefined ? undefined : (): Buffer[] => served;
     const send = createSendHeartbeat({ address: gate.address, certificates, key: canaryKey });
@@ -75,6 +82,7 @@ async function openAllowances(parts: EndpointParts): Promise<Allowances> {
   const stated = limitsBySource([
     ...config.keys,
     ...config.webhooks,
+    ...config.intake.nats,
     ...runTimeKeys().filter((key) => key.revokedAtMs === undefined),
   ]);
   for (const [source, limits] of stated) allowances.of(source, limits);
@@ -93,6 +101,7 @@ async function openGateHere(
 ): Promise<GateProcesses> {
   const gate = await openGate(config, observed.signals, {
     validate: validation.validate,
+    nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
     contracts: () => contractsOf(validation.registry(), config.enforcement),
     ...createEventStore(opened.log, validation.isPlanned),
@@ -101,8 +110,10 @@ async function openGateHere(
     tlsFiles,
     runTimeKeys: runTimeKeys(),
   });
-  const { failure: storeFailure } = opened.log;
-  return { ...gate, running: () => 1, storeFailure, follow: () => {} };
+  const { log, logOptions } = opened;
+  const { address } = logOptions;
+  const close = startNatsIntake({ config, log, address, gate, signals: observed.signals });
+  return { ...gate, close, running: () => 1, storeFailure: log.failure, follow: () => {} };
 }
 
 /** Opens the gate in several other processes, which have their own connections to the log. */
@@ -111,7 +122,7 @@ function openGateProcesses(
   allowances: Allowances,
   canaryKey: string | undefined,
 ): Promise<GateProcesses> {
-  const { labels, metrics, signals } = observed;
+  const { labels, unplannedNames, metrics, signals } = observed;
   return startGateProcesses({
     config,
     registry: validation.registry,
@@ -119,6 +130,7 @@ function openGateProcesses(
     canaryKey,
     allowances,
     labels,
+    unplannedNames,
     log: opened.logOptions,
     signals,
     onCounted: createDeltaSink({

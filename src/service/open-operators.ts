@@ -7,7 +7,7 @@ import type { Log } from '../jetstream/log.ts';
 import { partitionStream } from '../jetstream/topology.ts';
 import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { suspendedText, type Signals } from '../observability/signals.ts';
+import { observingText, suspendedText, type Signals } from '../observability/signals.ts';
 import { openAdmin, type AdminListener } from '../operators/admin.ts';
 import { auditCalls } from '../operators/audit/audit-calls.ts';
 import { createEventLookups } from '../operators/audit/event-ids.ts';
@@ -49,12 +49,14 @@ const closeGraceMs = 1000;
 export async function openOperatorsPort(parts: OperatorsPortParts): Promise<OperatorsPort> {
   const { config, log, opened, metrics, signals, lifecycle, gatesRunning, storeFailure } = parts;
   exposeGateProcesses(metrics, gatesRunning);
-  const tail = createTail(log);
+  const tail = createTail(log, parts.rejected.rejected.isOfPerson);
   const admin = await openAdmin({
     config,
     tokens: loadOperatorTokens(config),
     signals,
-    notice: config.enforcement === 'warn' ? suspendedText : undefined,
+    notice: () =>
+      (config.enforcement === 'warn' ? `${suspendedText}\n` : '') +
+      (metrics.gauges.observing === 1 ? `${observingText}\n` : ''),
     probe: async () => {
       if (opened.embedded?.frozenStreams().has(partitionStream(0)) === true) {
         throw new Error('nats-server takes no events: a write to its disk has failed');
@@ -95,7 +97,7 @@ function servicePartsOf(parts: OperatorsPortParts) {
     deadLetters,
     keys,
     auditRecords: createAuditRecords(log),
-    events: { destinations, delivery },
+    events: { destinations, delivery, rejected: rejected.rejected },
     redeliveries: {
       signals,
       destinations: destinations.map((one) => ({

@@ -7,6 +7,8 @@ import type { RejectedServiceOptions } from '../operators/rejected/rejected-serv
 import { createCleanup } from '../quarantine/cleanup.ts';
 import { createDiscard } from '../quarantine/discard.ts';
 import { createInTurn } from '../quarantine/in-turn.ts';
+import { decodeOriginal } from '../gate/decode/decode-original.ts';
+import { createIsOfPerson } from '../quarantine/rejected-person.ts';
 import { createRejectedEvents } from '../quarantine/rejected-events.ts';
 import { createReplay } from '../quarantine/replay.ts';
 import { createReplayMarks } from '../quarantine/replay-marks.ts';
@@ -32,12 +34,13 @@ export async function openQuarantine(parts: QuarantineParts): Promise<RejectedSe
   const { config, log, signals, lifecycle, validation, keys } = parts;
   const endpoint = openReplayEndpoint(config, signals, {
     validate: validation.validate,
+    nameSent: validation.nameSent,
     keys,
     ...createEventStore(log, validation.isPlanned),
   });
   lifecycle.onRelease('replay endpoint', endpoint.close);
   const marks = createReplayMarks(log);
-  const rejected = createRejectedEvents(log, marks);
+  const rejected = createRejectedEvents(log, marks, createIsOfPerson(decodeOriginal));
   const inTurn = createInTurn();
   const replay = createReplay({
     inTurn,

@@ -7,13 +7,17 @@ import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
-import { emptyRegistry, loadRegistry, type SchemaRegistry } from '../validation/schema-registry.ts';
+import {
+  emptyRegistry,
+  loadContracts,
+  type SchemaRegistry,
+} from '../validation/schema-registry.ts';
 import { followFarContracts } from './follow/follow-far-contracts.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { observe } from './observe.ts';
+import { labelStoredNames, observe, reportContracts } from './observe.ts';
 import { openEndpoints } from './open-endpoints.ts';
 import { openServiceLog } from './open-log.ts';
 import { openOperatorsPort } from './open-operators.ts';
@@ -28,6 +32,8 @@ export interface Service {
   /** The address for events; undefined if this process does not have the role `gate`. */
   readonly address: Address | undefined;
   readonly adminAddress: Address;
+  /** Whether there are no contracts, and events of any name are stored. */
+  readonly observing: () => boolean;
   /** The log, for tests and tools that read streams. */
   readonly log: Log;
   /** The nats-server that was started; undefined if an external one is used. */
@@ -81,8 +87,7 @@ async function startService(
   const validation = await openValidation(config);
 
   // Metrics and signals of all later stages.
-  const eventNames = validation.registry().events.map(({ name }) => name);
-  const observed = observe(config, eventNames, logger);
+  const observed = observe(config, validation.registry(), logger);
   const { metrics, signals } = observed;
   lifecycle.onRelease('last resort', surviveRejections(signals));
 
@@ -98,16 +103,14 @@ async function startService(
     registry: validation.registry,
     onChange: (changed) => {
       validation.replace(changed);
+      reportContracts(observed, config, changed);
       gate?.follow(changed);
     },
   });
 
   // The contracts of a relay are those of the gate that it forwards to.
-  const { relay } = config;
-  if (relay !== undefined) {
-    const stop = await followFarContracts({ config, relay, validation, signals });
-    lifecycle.onRelease('contracts of the far gate', stop);
-  }
+  const stopFollowing = await followFarContracts({ config, validation, signals });
+  lifecycle.onRelease('contracts of the far gate', stopFollowing);
 
   // The write keys that are kept in the log.
   const keys = await startKeys({
@@ -144,7 +147,9 @@ async function startService(
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
     const runTimeKeys = keys.ofLog.keys;
-    gate = await openEndpoints({ config, validation, observed, opened, lifecycle, runTimeKeys });
+    const parts = { config, validation, opened, lifecycle, runTimeKeys };
+    const labelled = await labelStoredNames(log, config, validation, observed);
+    gate = await openEndpoints({ ...parts, observed: labelled });
     // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());
     gate.followKeys(runTimeKeys().map((key) => ({ id: key.id, key })));
@@ -156,6 +161,7 @@ async function startService(
   return {
     address: gate?.address,
     adminAddress: admin.address,
+    observing: () => metrics.gauges.observing === 1,
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,
@@ -164,13 +170,13 @@ async function startService(
 
 /** With the contracts of the files. Those of the log, and of another gate, follow. */
 async function openValidation(config: Config): Promise<LiveValidation> {
-  const { enforcement, schemasSource, schemasDir, pii, relay } = config;
+  const { enforcement, schemasSource, pii, relay } = config;
   const options = { enforcement, hashKey: pii.hashKey?.reveal() };
   if (relay !== undefined) {
-    const unknown: SchemaRegistry = { ...emptyRegistry, unplanned: 'allow' };
+    const unknown: SchemaRegistry = { ...emptyRegistry, naming: 'any', unplanned: 'allow' };
     return createLiveValidation(unknown, { ...options, isEdge: true });
   }
-  const registry = schemasSource === 'files' ? await loadRegistry(schemasDir) : emptyRegistry;
+  const registry = schemasSource === 'files' ? await loadContracts(config) : emptyRegistry;
   return createLiveValidation(registry, options);
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import { ServiceError, StartError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
+import { countEventNames } from '../jetstream/read/event-names.ts';
 import { lastStoredAtMs } from '../jetstream/read/read.ts';
 import { openSchemaBucket } from '../jetstream/bucket/bucket.ts';
 import { subjects } from '../jetstream/topology.ts';
@@ -15,7 +16,12 @@ import { registerSchema } from '../registry/register-schema.ts';
 import { createRegistryEditor, type RegistryEditorOptions } from '../registry/registry-editor.ts';
 import type { ChangeableRegistry, RegistryServiceOptions } from '../operators/registry-service.ts';
 import { formatFault } from '../validation/registry-fault.ts';
-import { loadRegistry, taxonomyFile, type SchemaRegistry } from '../validation/schema-registry.ts';
+import {
+  loadContracts,
+  observedRegistry,
+  taxonomyFile,
+  type SchemaRegistry,
+} from '../validation/schema-registry.ts';
 
 export interface RegistryParts {
   readonly config: Config;
@@ -39,6 +45,7 @@ export async function startRegistry(parts: RegistryParts): Promise<RegistryServi
     source: config.schemasSource,
     registry,
     changeable,
+    countEvents: () => countEventNames(log),
     lastEventAtMs: (name) => lastStoredAtMs(log, 'EVENTS', subjects.eventsOf('*', name)),
   };
 }
@@ -63,7 +70,7 @@ async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
   await follower.refresh().catch((cause: Error) => {
     throw new StartError(`The schema registry cannot be read: ${cause.message}.`, { cause });
   });
-  if (!contents.isFilled()) await fill(config.schemasDir, changeable, contents);
+  if (!contents.isFilled()) await fill(config, changeable, contents);
   follower.start();
   lifecycle.onRelease('schema registry', follower.stop);
   return changeable;
@@ -74,12 +81,16 @@ async function openBucket(parts: RegistryParts): Promise<ChangeableRegistry> {
  * last. Several gates may fill it at once; each continues where another was faster.
  */
 async function fill(
-  schemasDir: string,
+  config: Config,
   changeable: ChangeableRegistry,
   contents: RegistryContents,
 ): Promise<void> {
-  const files = await loadRegistry(schemasDir);
-  const text = await readFile(path.join(schemasDir, taxonomyFile), 'utf8');
+  const { schemasDir } = config;
+  const files = await loadContracts(config);
+  const text =
+    files === observedRegistry
+      ? 'events: {}'
+      : await readFile(path.join(schemasDir, taxonomyFile), 'utf8');
   for (let attempt = 1; ; attempt += 1) {
     try {
       for (const { name, versions } of files.events) {

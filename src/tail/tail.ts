@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Log } from '../jetstream/log.ts';
+import type { IsOfPerson } from '../quarantine/rejected-person.ts';
 import { openStreams, type TailedStream, type TailFilter } from './open-streams.ts';
 import type { TailedEvent } from './tailed-event.ts';
 
@@ -33,7 +34,7 @@ const pollIntervalMs = 250;
 /** The delay after a poll that the log did not answer. */
 const retryMs = 1_000;
 
-export function createTail(log: Log): Tail {
+export function createTail(log: Log, isOfPerson: IsOfPerson): Tail {
   const stopping = new AbortController();
   let subscribers = 0;
 
@@ -45,7 +46,7 @@ export function createTail(log: Log): Tail {
     subscribers += 1;
     const signal = AbortSignal.any([subscriber, stopping.signal]);
     try {
-      const streams = await openStreams(log, filter);
+      const streams = await openStreams(log, filter, isOfPerson);
       yield { kind: 'started' };
       while (!signal.aborted) {
         const startedAt = performance.now();

@@ -126,13 +126,27 @@ test('at the edge personal data stays as it was sent, and is validated all the s
   expect(hashed.event?.properties).not.toEqual(properties);
 });
 
-test('at the edge without contracts, any name in lower snake case passes', () => {
-  const unknown = { ...emptyRegistry, unplanned: 'allow' as const };
+test('at the edge without contracts, an event of any name passes', () => {
+  const unknown = { ...emptyRegistry, naming: 'any' as const, unplanned: 'allow' as const };
   const edge = createValidation(unknown, { isEdge: true });
   expect(edge.validate(event({ eventName: 'anything' })).error).toBeUndefined();
-  expect(edge.validate(event({ eventName: 'Order Completed' })).error?.code).toBe(
-    'invalid_event_name',
-  );
+  expect(edge.validate(event({ eventName: 'Order Completed' })).error).toBeUndefined();
   expect(edge.validate(event({ userId: '' })).error?.code).toBe('missing_identity');
-  expect(createValidation(unknown).validate(event({ eventName: 'anything' })).error).toBeDefined();
+});
+
+test('names of any form, aliases and events without a schema are among it', async () => {
+  const registry = await loadRegistry(
+    schemasFolder({
+      'taxonomy.yaml': `
+naming: any
+unplanned: warn
+aliases: { "Order Done": Order Completed }
+events:
+  Order Completed: { owner: shop, description: An order., mode: off }
+`,
+    }),
+  );
+  const { registry: found, faults } = await read(contractsOf(registry, 'on'));
+  expect(faults).toEqual([]);
+  expect(found).toEqual(registry);
 });

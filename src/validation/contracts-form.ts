@@ -12,7 +12,7 @@ import {
   type SchemaRegistry,
   type SchemaVersion,
 } from './schema-registry.ts';
-import { eventsMax, readEntry, readHeader } from './taxonomy/taxonomy.ts';
+import { eventsMax, readEntry, readHeader, type TaxonomyHeader } from './taxonomy/taxonomy.ts';
 
 /** Contracts as one gate gives them to another: in the words of `taxonomy.yaml`, as JSON texts. */
 export interface ContractsForm {
@@ -41,16 +41,29 @@ export function contractsOf(registry: SchemaRegistry, enforcement: Enforcement):
 
 function formOf({ events, ...header }: SchemaRegistry, isSuspended: boolean): ContractsForm {
   const content = {
-    headerJson: JSON.stringify(header),
-    events: events.map(({ name, versions, superseded, ...entry }) => ({
+    headerJson: JSON.stringify(withoutEmpty(header)),
+    events: events.map(({ name, versions, superseded, active, ...entry }) => ({
       name,
-      entryJson: JSON.stringify({ ...entry, supersedes: supersedesOf(superseded) }),
+      entryJson: JSON.stringify({
+        ...entry,
+        ...(active > 0 && { active }),
+        supersedes: supersedesOf(superseded),
+      }),
       schemasJson: versions.map(({ schema }) => JSON.stringify(schema)),
     })),
     isSuspended,
   };
   const revision = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   return { revision, ...content };
+}
+
+/** `taxonomy.yaml` may leave out what it has none of, and not say that it is empty. */
+function withoutEmpty({ verbs, aliases, ...header }: TaxonomyHeader): Partial<TaxonomyHeader> {
+  return {
+    ...header,
+    ...(verbs.length > 0 && { verbs }),
+    ...(Object.keys(aliases).length > 0 && { aliases }),
+  };
 }
 
 /** As `taxonomy.yaml` has it: `{ 3: [1, 2] }`. */
@@ -69,17 +82,19 @@ export async function readContracts(
   report: ReportFault,
 ): Promise<SchemaRegistry> {
   const fields = objectOf(headerJson, 'the header', report);
-  const { verbs } = fields;
   // A gate without contracts has no verbs, which no file may say.
-  const hasNone = events.length === 0 && Array.isArray(verbs) && verbs.length === 0;
-  const header = hasNone ? { ...emptyRegistry, ...fields } : readHeader(fields, report);
+  const hasNone = events.length === 0 && fields['verbs'] === undefined;
+  const header = readHeader(hasNone ? { ...fields, verbs: ['completed'] } : fields, report);
+  const { naming } = header;
   if (events.length > eventsMax) {
     report(`there are ${events.length} events, more than ${eventsMax}`, 'Use fewer.');
     return emptyRegistry;
   }
   const planned: PlannedEvent[] = [];
   for (const { name, entryJson, schemasJson } of events) {
-    const entry = readEntry(name, objectOf(entryJson, name, report), [], report);
+    const fields = objectOf(entryJson, name, report);
+    // The name was checked with the verbs at the other gate.
+    const entry = readEntry(name, fields, { naming, verbs: [] }, report);
     const versions: (SchemaVersion | undefined)[] = [];
     for (const [index, text] of schemasJson.entries()) {
       versions.push(compileVersion(index + 1, objectOf(text, name, report), report));
@@ -89,7 +104,7 @@ export async function readContracts(
     checkActive(entry, versions, report);
     planned.push({ ...entry, versions: versions.filter((one) => one !== undefined) });
   }
-  return { ...header, events: planned };
+  return { ...header, ...(hasNone && { verbs: [] }), events: planned };
 }
 
 function objectOf(text: string, what: string, report: ReportFault): JsonObject {

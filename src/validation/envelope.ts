@@ -1,7 +1,9 @@
 import { eventError } from './event-faults.ts';
 import { eventNameLengthMax, isSnakeCase } from './event-name.ts';
+import { nameProblem } from '../event/name/event-name.ts';
 import { isUuid } from '../event/event-id.ts';
 import { nearestName } from './nearest-name.ts';
+import type { TaxonomyHeader } from './taxonomy/taxonomy.ts';
 import type { EventError } from '../event/verdict.ts';
 
 const nilUuid = '00000000-0000-0000-0000-000000000000';
@@ -9,15 +11,16 @@ const nilUuid = '00000000-0000-0000-0000-000000000000';
 /** A message lists at most this many verbs. */
 const verbsShownMax = 20;
 
-/**
- * The error of an unplanned event name; undefined if the taxonomy could contain that name. `verbs`:
- * undefined if any is right.
- */
+/** The error of an unplanned event name; undefined if the taxonomy could contain that name. */
 export function eventNameFault(
   name: string,
-  verbs: readonly string[] | undefined,
+  { naming, verbs }: Pick<TaxonomyHeader, 'naming' | 'verbs'>,
   planned: Iterable<string>,
 ): EventError | undefined {
+  if (naming === 'any') {
+    const problem = nameProblem(name);
+    return problem === undefined ? undefined : nameError(problem, '');
+  }
   if (name.trim() === '') {
     return nameError('is missing: send a name such as order_completed', '');
   }
@@ -28,7 +31,7 @@ export function eventNameFault(
   if (!isSnakeCase(name)) {
     return nameError('must be lower snake case, a noun and a verb: order_completed', suggestion);
   }
-  if (verbs !== undefined && !verbs.some((verb) => name.endsWith(`_${verb}`))) {
+  if (!verbs.some((verb) => name.endsWith(`_${verb}`))) {
     return nameError(`must be a noun and one of the verbs ${listed(verbs)}`, suggestion);
   }
   return undefined;

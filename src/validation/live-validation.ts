@@ -3,7 +3,10 @@ import type { Enforcement } from './modes.ts';
 import type { SchemaRegistry } from './schema-registry.ts';
 
 /** Validation against the current contracts, which can be replaced. */
-export interface LiveValidation extends Pick<Validation, 'validate' | 'redactRejected'> {
+export interface LiveValidation extends Pick<
+  Validation,
+  'validate' | 'nameSent' | 'redactRejected'
+> {
   readonly registry: () => SchemaRegistry;
   readonly isPlanned: (eventName: string) => boolean;
   /**
@@ -23,6 +26,7 @@ export function createLiveValidation(
   let planned = new Set(validation.eventNames);
   return {
     validate: (event) => validation.validate(event),
+    nameSent: (event) => validation.nameSent(event),
     redactRejected: (event) => validation.redactRejected(event),
     registry: () => registry,
     isPlanned: (eventName) => planned.has(eventName),

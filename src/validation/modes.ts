@@ -51,6 +51,12 @@ export function unplannedMode(mode: UnplannedMode, enforcement: Enforcement): Un
   return enforcement === 'on' || mode === 'allow' ? mode : 'warn';
 }
 
+/** Whether events without an entry are stored. */
+export function storesUnplanned(mode: UnplannedMode, enforcement: Enforcement): boolean {
+  const used = unplannedMode(mode, enforcement);
+  return used === 'warn' || used === 'allow';
+}
+
 /** The strictest of the actions; `allow` if there are no actions. */
 export function strictest(actions: Iterable<ViolationAction>): ViolationAction {
   let rank = 0;

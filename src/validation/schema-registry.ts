@@ -1,11 +1,18 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { lstat, readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { compileSchema, type CompiledSchema } from './schema/compile-schema.ts';
 import { registryError, type RegistryFault, type ReportFault } from './registry-fault.ts';
 import { checkChoices } from './schema/choices.ts';
 import { checkSchemaSafety, schemaBytesMax } from './schema/schema-safety.ts';
-import { readTaxonomy, type TaxonomyEntry, type TaxonomyHeader } from './taxonomy/taxonomy.ts';
+import { fileNameOfName } from '../event/name/name-token.ts';
+import {
+  noHeader,
+  observedHeader,
+  readTaxonomy,
+  type TaxonomyEntry,
+  type TaxonomyHeader,
+} from './taxonomy/taxonomy.ts';
 import type { JsonObject, JsonValue } from '../event/json/json.ts';
 
 /** One released schema of an event. */
@@ -16,7 +23,7 @@ export interface SchemaVersion extends CompiledSchema {
 
 /** An event of the taxonomy, with every version of its schema. */
 export interface PlannedEvent extends TaxonomyEntry {
-  /** In order, from 1, without gaps. */
+  /** In order, from 1, without gaps. Empty where `active` is 0. */
   readonly versions: readonly SchemaVersion[];
 }
 
@@ -31,10 +38,39 @@ export interface RegistryReading {
   readonly faults: readonly RegistryFault[];
 }
 
-export const emptyRegistry: SchemaRegistry = { verbs: [], unplanned: 'reject', events: [] };
+export const emptyRegistry: SchemaRegistry = { ...noHeader, events: [] };
 
 export const taxonomyFile = 'taxonomy.yaml';
 const versionFile = /^([1-9]\d{0,3})\.json$/;
+
+/** The contracts of observe mode: none, and events of any name are stored. */
+export const observedRegistry: SchemaRegistry = { ...observedHeader, events: [] };
+
+/**
+ * Reads the schemas folder of a configuration. Only where no setting names one and the default one does
+ * not exist, observe mode begins: a folder that was named and is missing is a mount that failed, which
+ * must not let every event in. Throws a StartError that lists every fault.
+ */
+export async function loadContracts({
+  schemasDir,
+  schemasDirNamed,
+}: {
+  readonly schemasDir: string;
+  readonly schemasDirNamed: boolean;
+}): Promise<SchemaRegistry> {
+  if (!schemasDirNamed && (await isAbsent(schemasDir))) return observedRegistry;
+  return loadRegistry(schemasDir);
+}
+
+/** Not: unreadable, a file, or a link that leads nowhere. */
+async function isAbsent(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
 
 /** Reads the schemas folder; throws a StartError that lists every fault in it. */
 export async function loadRegistry(directory: string): Promise<SchemaRegistry> {
@@ -59,8 +95,9 @@ export async function readRegistry(directory: string): Promise<RegistryReading> 
   const events: PlannedEvent[] = [];
   for (const entry of entries) {
     // Only names of existing folders are read: an invalid name could point outside the folder.
-    const exists = folders.delete(entry.name);
-    const versions = exists ? await readVersions(directory, entry.name, reportOn) : [];
+    const folder = fileNameOfName(entry.name);
+    const exists = folders.delete(folder);
+    const versions = exists ? await readVersions(directory, folder, reportOn) : [];
     checkActive(entry, versions, reportOn(taxonomyFile));
     events.push({ ...entry, versions: versions.filter((version) => version !== undefined) });
   }
@@ -177,19 +214,27 @@ export function checkActive(
   versions: readonly (SchemaVersion | undefined)[],
   report: ReportFault,
 ): void {
+  const folder = fileNameOfName(entry.name);
   if (versions.length === 0) {
-    report(`events.${entry.name} has no schema`, `Write ${entry.name}/1.json.`);
+    if (entry.mode === 'off' && entry.active === 0) return;
+    const orOff = entry.mode === 'off' ? ', or take active out' : ', or write mode: off';
+    report(`events.${entry.name} has no schema`, `Write ${folder}/1.json${orOff}.`);
+  } else if (entry.mode === 'off' && entry.active === 0) {
+    report(
+      `events.${entry.name}.active is missing`,
+      'Write the number of the schema file that validates by default.',
+    );
   } else if (entry.active > versions.length) {
     report(
       `events.${entry.name}.active is ${entry.active}, beyond the last, ${versions.length}.json`,
-      `Write ${entry.name}/${entry.active}.json, or lower it.`,
+      `Write ${folder}/${entry.active}.json, or lower it.`,
     );
   }
   for (const version of [...new Set(entry.superseded.values()), ...entry.deprecated]) {
     if (version <= versions.length || versions.length === 0) continue;
     report(
       `events.${entry.name} names version ${version}, beyond the last, ${versions.length}.json`,
-      `Write ${entry.name}/${version}.json, or leave it out.`,
+      `Write ${folder}/${version}.json, or leave it out.`,
     );
   }
 }

@@ -3,6 +3,7 @@ import { withChangedProperties } from '../event/changed-properties.ts';
 import { eventError, fieldError } from './event-faults.ts';
 import { identityFault } from './identity.ts';
 import { nearestName } from './nearest-name.ts';
+import { createNameSent, type NameSent } from './sent-name.ts';
 import {
   checkHashKey,
   personalOf,
@@ -16,6 +17,7 @@ import type { EventError, EventWarning } from '../event/verdict.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { SchemaFindings } from './schema/compile-schema.ts';
 import type { PlannedEvent, SchemaRegistry, SchemaVersion } from './schema-registry.ts';
+import { isObserving } from './taxonomy/taxonomy.ts';
 import {
   modesByKind,
   unplannedMode,
@@ -33,7 +35,7 @@ export interface ValidationResult {
   readonly warnings: readonly EventWarning[];
   /** The version that validated the event; 0 if no version did. */
   readonly schemaVersion: number;
-  /** The properties to store, if they differ from those sent. */
+  /** What to store, if it differs from what was sent: its name or its properties. */
   readonly event: IncomingEvent | undefined;
 }
 
@@ -41,6 +43,7 @@ export interface ValidationResult {
 export interface Validation {
   /** Never throws, whatever the event holds. */
   validate(event: IncomingEvent): ValidationResult;
+  readonly nameSent: NameSent;
   /**
    * The redacted form to keep instead of the bytes of a rejected event, if its schemas mark
    * personal data. Undefined if they mark none. For an unplanned event, the marks of all schemas
@@ -56,6 +59,7 @@ interface Plan {
   readonly name: string;
   /** Undefined if `properties` are not validated. */
   readonly modes: ModesByKind | undefined;
+  /** Of an event without a schema: a rule that nothing breaks. */
   readonly active: Rule;
   readonly rules: ReadonlyMap<number, Rule>;
   /** Undefined if no schema of the event marks personal data. Most do not. */
@@ -64,7 +68,8 @@ interface Plan {
 
 /** One version of one event. */
 interface Rule {
-  readonly schema: SchemaVersion;
+  /** Undefined if the event has no schema; then it has no modes either. */
+  readonly schema: SchemaVersion | undefined;
   /** The shared result of every event that meets it, so that a valid event allocates nothing. */
   readonly valid: ValidationResult;
 }
@@ -82,10 +87,7 @@ export interface ValidationOptions {
   readonly enforcement?: Enforcement;
   /** The key for `"x-pii": "hash"`; required if a schema uses it. */
   readonly hashKey?: string | undefined;
-  /**
-   * The gate is a relay: another gate will take personal data out, so that events stay as they were sent.
-   * Before it has contracts, any name in lower snake case passes.
-   */
+  /** The gate is a relay: another gate will take personal data out, so events stay as they were sent. */
   readonly isEdge?: boolean;
 }
 
@@ -101,8 +103,9 @@ export function createValidation(
     registry.events.map((event) => [event.name, planOf(event, enforcement, personal([event]))]),
   );
   const everything = personal(registry.events);
-  const verbs = isEdge && registry.verbs.length === 0 ? undefined : registry.verbs;
   const unplannedAction = unplannedMode(registry.unplanned, enforcement);
+  const nameSent = createNameSent(registry.aliases, (name) => plans.has(name));
+  const observing = isObserving(registry, registry.events);
   const unplannedValidations = new Map<string, ValidationResult>();
 
   function validateKnown(event: IncomingEvent): ValidationResult {
@@ -110,7 +113,7 @@ export function createValidation(
     const plan = plans.get(event.eventName);
     // The name of a planned event was checked with the taxonomy.
     const fault =
-      (plan === undefined ? eventNameFault(event.eventName, verbs, plans.keys()) : undefined) ??
+      (plan === undefined ? eventNameFault(event.eventName, registry, plans.keys()) : undefined) ??
       identityFault(event) ??
       idempotencyKeyFault(event.idempotencyKey);
     if (fault !== undefined) return rejected(fault, 0);
@@ -120,34 +123,58 @@ export function createValidation(
   function unplanned(name: string): ValidationResult {
     const known = unplannedValidations.get(name);
     if (known !== undefined) return known;
-    const validation = Object.freeze(validateUnplanned(unplannedAction, name, plans.keys()));
+    const validation = observing
+      ? observedValidation
+      : Object.freeze(validateUnplanned(unplannedAction, name, plans.keys()));
     if (unplannedValidations.size >= unplannedRememberedMax) unplannedValidations.clear();
     unplannedValidations.set(name, validation);
     return validation;
   }
 
   return {
+    nameSent,
     redactRejected: (event) => {
-      const personal = plans.has(event.eventName)
-        ? plans.get(event.eventName)!.personal
-        : everything;
+      const plan = plans.get(nameSent(event).eventName);
+      const personal = plan === undefined ? everything : plan.personal;
       return personal === undefined ? undefined : redactOriginal(event, personal.redact);
     },
     eventNames: Object.freeze([...plans.keys()]),
-    validate: (event) => {
-      try {
-        return validateKnown(event);
-      } catch (error) {
-        if (error instanceof TooMuchWork) {
-          return rejected(fieldError('properties', 'work', `${error.message}: send less`), 0);
-        }
-        // Comparing items of thousands of levels overflows the stack; nothing else here throws.
-        const message = 'are nested too deep to be checked: use fewer levels';
-        return rejected(fieldError('properties', 'depth', message), 0);
-      }
+    validate: (sent) => {
+      const event = nameSent(sent);
+      const result = validateSafely(event);
+      // A rejected event is kept as it was sent.
+      const isSame = event === sent || result.error !== undefined;
+      return isSame || result.event !== undefined ? result : { ...result, event };
     },
   };
+
+  function validateSafely(event: IncomingEvent): ValidationResult {
+    try {
+      return validateKnown(event);
+    } catch (error) {
+      if (error instanceof TooMuchWork) {
+        return rejected(fieldError('properties', 'work', `${error.message}: send less`), 0);
+      }
+      // Comparing items of thousands of levels overflows the stack; nothing else here throws.
+      const message = 'are nested too deep to be checked: use fewer levels';
+      return rejected(fieldError('properties', 'depth', message), 0);
+    }
+  }
 }
+
+/** One object for all events, so that observing costs no more than a contract. */
+const observedValidation: ValidationResult = Object.freeze({
+  error: undefined,
+  warnings: Object.freeze([
+    Object.freeze({
+      code: 'unplanned_event',
+      message: 'observe mode: there are no contracts yet, and events of any name are stored',
+      violations: [],
+    }),
+  ]),
+  schemaVersion: 0,
+  event: undefined,
+});
 
 function validateUnplanned(
   mode: UnplannedMode,
@@ -187,11 +214,21 @@ function planOf(
       return [version, { schema: schemas.get(validating)!, valid: Object.freeze(valid) }];
     }),
   );
-  const active = rules.get(event.active);
+  const active = event.active === 0 ? withoutSchema : rules.get(event.active);
   if (active === undefined) throw new Error(`${event.name} has no version ${event.active}`);
   const modes = modesByKind(event.mode, enforcement);
   return { name: event.name, modes, active, rules, personal };
 }
+
+const withoutSchema: Rule = {
+  schema: undefined,
+  valid: Object.freeze({
+    error: undefined,
+    warnings: noWarnings,
+    schemaVersion: 0,
+    event: undefined,
+  }),
+};
 
 function deprecationWarning({ name, active }: PlannedEvent, version: number): EventWarning {
   const message = `version ${version} of ${name} is deprecated: send version ${active}`;
@@ -205,11 +242,11 @@ function validateProperties(plan: Plan, event: IncomingEvent): ValidationResult 
   const { modes, personal } = plan;
   if (modes === undefined)
     return personal === undefined ? rule.valid : redacted(personal, rule, event);
-  const findings = rule.schema.findingsIn(event.properties, event.propertiesText);
+  const findings = rule.schema?.findingsIn(event.properties, event.propertiesText);
   if (findings === undefined) {
     return personal === undefined ? rule.valid : redacted(personal, rule, event);
   }
-  return validateFindings(plan, modes, rule, event, findings);
+  return validateFindings(plan, modes, rule, rule.schema!, event, findings);
 }
 
 /** For events whose schemas mark personal data. */
@@ -221,12 +258,13 @@ function validateFindings(
   plan: Plan,
   modes: ModesByKind,
   rule: Rule,
+  schema: SchemaVersion,
   event: IncomingEvent,
   findings: SchemaFindings,
 ): ValidationResult {
   const { personal } = plan;
   const { schemaVersion, warnings } = rule.valid;
-  const validated = { eventName: plan.name, version: schemaVersion, schema: rule.schema, modes };
+  const validated = { eventName: plan.name, version: schemaVersion, schema, modes };
   const enforced = enforceModes(validated, event, withoutRedacted(findings, personal));
   if (enforced.error !== undefined) return { ...enforced, schemaVersion };
   const kept = enforced.event ?? event;
@@ -239,6 +277,10 @@ function validateFindings(
 }
 
 function unknownVersion(plan: Plan): EventError {
+  if (plan.rules.size === 0) {
+    const message = `${plan.name} has no schema: send schema_version 0, or leave it out`;
+    return eventError('unknown_schema_version', message);
+  }
   const known = [...plan.rules.keys()].join(', ');
   const active = plan.active.valid.schemaVersion;
   return eventError(

@@ -302,4 +302,67 @@ const contracts: readonly Scenario[] = [
   },
 ].map((scenario) => ({ ...fiveMinutes, ...scenario }));
 
-export const intakeScenarios: readonly Scenario[] = [...volume, ...silent, ...contracts];
+const up = (source: string, instance: string): string =>
+  `headgate_nats_intake_up{source="${source}",instance="${instance}"}`;
+const pending = (source: string, instance = 'gate-1'): string =>
+  `headgate_nats_intake_pending{source="${source}",instance="${instance}"}`;
+const acknowledged = (source: string, outcome = 'stored'): string =>
+  `headgate_nats_intake_messages_total{source="${source}",outcome="${outcome}",instance="gate-1"}`;
+const stalledSummary =
+  'Find out why no events of orders are taken from its stream (headgate doctor, runbook): they wait there.';
+
+const natsIntake: readonly Scenario[] = [
+  {
+    title: 'no gate can read the stream',
+    series: { [up('orders', 'gate-1')]: gauge(0, 20), [up('orders', 'gate-2')]: gauge(0, 20) },
+    fires: [{ source: 'orders', severity: 'warn' }],
+    says: {
+      summary: stalledSummary,
+      description: 'No gate can read the stream or its consumer.',
+    },
+  },
+  {
+    title: 'one gate of two can read it',
+    series: { [up('orders', 'gate-1')]: gauge(0, 20), [up('orders', 'gate-2')]: gauge(1, 20) },
+    fires: [],
+  },
+  {
+    title: 'messages wait and none is acknowledged, as two gates say',
+    series: {
+      [up('orders', 'gate-1')]: gauge(1, 20),
+      [pending('orders')]: gauge(1500, 20),
+      [pending('orders', 'gate-2')]: gauge(1500, 20),
+      [acknowledged('orders')]: counter([20, 0]),
+      [acknowledged('orders', 'retry')]: counter([20, 50]),
+    },
+    fires: [{ source: 'orders', severity: 'warn' }],
+    says: {
+      summary: stalledSummary,
+      description: '1.5k messages wait, and none was acknowledged.',
+    },
+  },
+  {
+    title: 'messages wait and go into quarantine, or none waits',
+    series: {
+      [up('orders', 'gate-1')]: gauge(1, 20),
+      [up('bills', 'gate-1')]: gauge(1, 20),
+      [pending('orders')]: gauge(1500, 20),
+      [acknowledged('orders', 'quarantined')]: counter([20, 1]),
+      [pending('bills')]: gauge(0, 20),
+      [acknowledged('bills')]: counter([20, 0]),
+    },
+    fires: [],
+  },
+].map((scenario) => ({
+  ...fiveMinutes,
+  at: '65m',
+  alert: 'HeadgateNatsIntakeStalled',
+  ...scenario,
+}));
+
+export const intakeScenarios: readonly Scenario[] = [
+  ...volume,
+  ...silent,
+  ...natsIntake,
+  ...contracts,
+];

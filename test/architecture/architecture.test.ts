@@ -26,6 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // `gen`: the destination `headgate` speaks to another gate, as producers do.
   destinations: ['gen', 'event', 'errors', 'tracing', 'transform'],
   transform: ['event', 'errors', 'config'],
+  mock: ['event', 'gate', 'http'],
   delivery: [
     'event',
     'config',
@@ -50,11 +51,23 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'reconciliation',
   ],
   tail: ['event', 'errors', 'jetstream', 'quarantine'],
+  'nats-intake': [
+    'event',
+    'errors',
+    'config',
+    'observability',
+    'jetstream',
+    'gate',
+    'destinations',
+    'quarantine',
+  ],
   canary: ['event', 'config', 'jetstream', 'delivery', 'destinations', 'observability'],
   registry: ['event', 'errors', 'jetstream', 'observability', 'validation'],
   keys: ['event', 'errors', 'config', 'jetstream', 'observability'],
   catalog: ['event', 'errors', 'validation'],
   codegen: ['event', 'errors', 'validation'],
+  inference: ['event', 'validation'],
+  'tracking-plans': ['event', 'inference', 'validation'],
   operators: [
     'gen',
     'event',
@@ -91,11 +104,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'redelivery',
     'tail',
     'canary',
+    'nats-intake',
     'registry',
     'keys',
     'audit',
     'operators',
     'transform',
+    'mock',
   ],
 };
 
@@ -121,6 +136,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
 /** By whom messages are settled besides delivery/settle.ts, and why. */
 const settlesToo: Readonly<Record<string, string>> = {
   'jetstream/consume/delayed-copies.ts': 'passes the call on to the message of RETRY or ASIDE',
+  'nats-intake/message-desk.ts': "settles messages of an operator's stream",
   'dead-letters/collect-advisories.ts': 'settles messages of ADVISORIES, which are no events',
 };
 

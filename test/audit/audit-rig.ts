@@ -14,6 +14,8 @@ export const everyEntry: AuditFilter = {
   action: '',
   destination: '',
   event: '',
+  key: '',
+  redelivery: '',
   sinceMs: 0,
   untilMs: Infinity,
 };

@@ -16,6 +16,7 @@ import {
   type ListAuditRequest,
 } from '../../gen/headgate/v1/audit_service_pb.ts';
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
+import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { hashOperatorToken, newOperatorToken } from '../../src/config/operators/operator-token.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
@@ -200,6 +201,58 @@ describe('headgate audit', () => {
     expect(missing).toEqual({ code: 0, stdout: '', stderr: 'The audit log has no such entry.\n' });
   });
 
+  test('finds what was done with a key, by the id of either key', async () => {
+    const keyService = connect(real, KeyService);
+    const { key: old } = await keyService.createKey({ source: 'shop' });
+    const { key: fresh } = await keyService.rotateKey({ id: old!.id });
+    await keyService.createKey({ source: 'shop' });
+    const actions = async (id: string) => {
+      const { stdout } = await run('--key', id);
+      const lines = stdout.trim().split('\n');
+      return lines.map((line) => (JSON.parse(line) as { action: string }).action);
+    };
+    expect(await actions(old!.id)).toEqual(['CreateKey', 'RotateKey']);
+    // The search before is an entry about the old key alone.
+    expect(await actions(fresh!.id)).toEqual(['RotateKey']);
+    expect((await run('--key', 'abc')).stderr).toContain('12 hex digits');
+  });
+
+  test('refuses an action that does not exist, and names what is near', async () => {
+    const { code, stdout, stderr } = await run('--action', 'Revoke');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('Did you mean RevokeKey?');
+    expect((await run('--action', 'replayrejectd')).stderr).toContain('ReplayRejected');
+    expect((await run('--action', 'zzzzzzzz')).stderr).toContain('Give one of Tail, ');
+  });
+
+  test('refuses a destination without entries that the gate does not have', async () => {
+    const { code, stderr } = await run('--destination', 'cmr');
+    expect(code).toBe(1);
+    expect(stderr).toContain('the gate has none of this name');
+    for (const command of [['list'], ['replay', '--all', '--dry-run']]) {
+      const dead = await runCli([
+        'dead',
+        '--admin',
+        real.adminUrl,
+        ...command,
+        '--destination',
+        'erp',
+      ]);
+      expect(dead).toMatchObject({ code: 1, stdout: '' });
+      expect(dead.stderr).toContain('the gate has none of this name');
+    }
+    const rejected = await runCli([
+      'rejected',
+      '--admin',
+      real.adminUrl,
+      'list',
+      '--code',
+      'schema',
+    ]);
+    expect(rejected).toMatchObject({ code: 2, stdout: '' });
+    expect(rejected.stderr).toContain('schema_violation');
+  });
+
   test('says which role it needs, and leaves no file behind', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'headgate-audit-'));
     onTestFinished(() => rm(folder, { recursive: true }));
@@ -211,6 +264,15 @@ describe('headgate audit', () => {
     await expect(stat(`${file}.part`)).rejects.toThrow('ENOENT');
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
+});
+
+test('a number that no stream reaches hides no entry', async () => {
+  const sequence = 2n ** 64n - 1n;
+  const discard = byAda().rejected.discardRejected({ sequence, why: 'a try' });
+  await expect(discard).rejects.toThrow('There is no rejected event');
+  const { code, stdout } = await runCli(['audit', '--admin', real.adminUrl]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`"events":[{"searched":"${sequence}"}]`);
 });
 
 test('an entry can neither be deleted nor purged', async () => {

@@ -120,8 +120,16 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       entry: { kind: 'view', target: { event_name: 'order_completed' } },
     },
     {
+      call: () => connect(real, EventLogService).readEvents({ anyName: true }),
+      entry: { kind: 'view', target: { any_name: 'true' } },
+    },
+    {
       call: () => connect(real, EventLogService).readEvents({}),
       entry: fail('invalid_request'),
+    },
+    {
+      call: () => connect(real, EventLogService).readEvents({ anyName: true, eventName: 'a' }),
+      entry: fail('invalid_request', { target: { event_name: 'a', any_name: 'true' } }),
     },
   ],
   'headgate.v1.EventService/Locate': [
@@ -339,7 +347,7 @@ describe('an RPC', () => {
 test('no payload and no secret is in the stream', async () => {
   const text = await readStreamText(real.service.log);
   expect(text.length).toBeGreaterThan(5_000);
-  expect(secrets.map((secret) => secret.length > 20)).toEqual([true]);
+  expect(secrets.map((secret) => secret.length > 20)).toEqual([true, true, true]);
   for (const hidden of [
     ...secrets,
     payload,

@@ -1,3 +1,6 @@
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { expect } from 'vitest';
+
 import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { RedeliveryService } from '../../gen/headgate/v1/redelivery_service_pb.ts';
 import type { RealService } from '../real-service.ts';
@@ -30,6 +33,10 @@ export function keyAndRedeliveryCases(
 ): Readonly<Record<string, readonly Case[]>> {
   const writeKeys = () => connect(real(), KeyService);
   const redeliveries = () => connect(real(), RedeliveryService);
+  const made: string[] = [];
+  const keyId = expect.stringMatching(/^[0-9a-f]{12}$/) as string;
+  const time = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+  const limited = { events_per_second: '50', burst: '50', bytes_per_day: '20000000' };
   return {
     'headgate.v1.KeyService/ListKeys': [silent(() => writeKeys().listKeys({}))],
     'headgate.v1.KeyService/CreateKey': [
@@ -40,19 +47,70 @@ export function keyAndRedeliveryCases(
         },
         entry: {
           kind: 'act',
-          target: { source: 'shop', event_names: 'order_*' },
+          target: { source: 'shop', event_names: 'order_*', key: keyId },
           counts: { created: 1 },
           outcome: 'ok',
         },
       },
+      {
+        call: async () => {
+          const lifetime = durationFromMs(86_400_000);
+          const limits = { eventsPerSecond: 50, bytesPerDay: 20_000_000n };
+          const { secret, key } = await writeKeys().createKey({ source: 'crm', lifetime, limits });
+          secrets.push(secret);
+          made.push(key!.id);
+        },
+        entry: {
+          target: { source: 'crm', key: keyId, lifetime: '86400s', expires: time, ...limited },
+        },
+      },
+      {
+        call: () => writeKeys().createKey({ source: 'crm', lifetime: durationFromMs(1) }),
+        entry: fail('invalid_request', { target: { source: 'crm', lifetime: '0.001s' } }),
+      },
+      {
+        // A key in the wrong place.
+        call: () =>
+          writeKeys().createKey({ source: `hg_A${secretText}`, events: [`hg_A${secretText}`] }),
+        entry: fail('invalid_request', {
+          kind: 'act',
+          target: { source: 'not a name', event_names: 'not a name' },
+        }),
+      },
     ],
     'headgate.v1.KeyService/RotateKey': [
+      {
+        call: async () => {
+          const overlap = durationFromMs(60_000);
+          const { secret } = await writeKeys().rotateKey({ id: made[0]!, overlap });
+          secrets.push(secret);
+        },
+        entry: {
+          target: {
+            key: keyId,
+            overlap: '60s',
+            new_key: keyId,
+            source: 'crm',
+            expires: time,
+            key_ends: time,
+            ...limited,
+          },
+          counts: { created: 1 },
+        },
+      },
       {
         call: () => writeKeys().rotateKey({ id: '0123456789ab' }),
         entry: fail('key_not_found', { kind: 'act', target: { key: '0123456789ab' } }),
       },
     ],
     'headgate.v1.KeyService/RevokeKey': [
+      {
+        call: () => writeKeys().revokeKey({ id: made[0]! }),
+        entry: {
+          target: { key: keyId, source: 'crm', expires: time, ...limited },
+          counts: { revoked: 1 },
+        },
+      },
       {
         call: () => writeKeys().revokeKey({ id: secretText }),
         entry: fail('invalid_request', { kind: 'act', target: { key: 'not an id' } }),

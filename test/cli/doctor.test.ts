@@ -7,8 +7,11 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
+import { hashWriteKey, newWriteKey } from '../../src/config/write-key.ts';
 import { ensureDestinationConsumer } from '../../src/jetstream/consume/destination-consumer.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
+import { connect } from '../audit/audit-rig.ts';
 import { startRealService } from '../real-service.ts';
 import { runCli } from './run-cli.ts';
 
@@ -107,6 +110,34 @@ test('with the service stopped, it checks what exists and reports what it skippe
   expect(sick.of('warning').join('\n')).toContain('durability: async: a power cut');
   expect(JSON.stringify(sick.findings)).not.toContain(secret);
 });
+
+test('write keys are counted once: those in force, of the settings and of the log', async () => {
+  const yaml = `auth: keys
+keys:
+  - { source: shop, hash: "${hashWriteKey(newWriteKey())}" }
+  - { source: old, hash: "${hashWriteKey(newWriteKey())}", expires: "2020-01-01T00:00:00Z" }
+destinations: {}
+`;
+  const folder = await makeFolder();
+  const config = path.join(folder, 'headgate.yaml');
+  await writeFile(config, yaml);
+  await using real = await startRealService({ yaml });
+  await connect(real, KeyService).createKey({ source: 'shop' });
+  const env = { HEADGATE_DATA_DIR: real.dataDir, HEADGATE_LOG_STORAGE_BYTES_MAX: '256MiB' };
+  const counted = async (admin: string) => {
+    const { findings } = await doctor(env, '--admin', admin, '--config', config);
+    return findings
+      .filter(({ found }) => /write keys?[^;]*\d|there are \d|settings have \d/.test(found))
+      .map(({ check, level, found }) => `${level} ${check}: ${found}`);
+  };
+  expect(await counted(real.adminUrl)).toEqual([
+    'ok keys: write keys in force at the gate: 2 (1 of its settings, 1 of the log); ' +
+      'none that is in use expires within 14 days',
+  ]);
+  expect(await counted(`http://127.0.0.1:${await closedPort()}`)).toEqual([
+    expect.stringContaining('skipped keys: the settings have 2; a running gate knows'),
+  ]);
+}, 60_000);
 
 test('with the service running it looks at its log, its streams and its destinations, too', async () => {
   await using real = await startRealService();

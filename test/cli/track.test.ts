@@ -55,6 +55,18 @@ describe('headgate track FILE', () => {
     expect(await eventCount()).toBe(before + 10_000);
   });
 
+  it('sends an import, whose events may be of any time', async () => {
+    const event = JSON.parse(orderLine(20_000)) as object;
+    const occurred = '2001-03-01T12:00:00.000Z';
+    const line = (): string =>
+      `${JSON.stringify({ ...event, idempotency_key: randomUUID(), occurred_at: occurred })}\n`;
+    expect((await track(['-', '--historical'], line())).code).toBe(0);
+    expect(JSON.parse(await lastStored())).toMatchObject({ eventTime: occurred, historical: true });
+    expect((await track(['-'], line())).code).toBe(0);
+    const stored = JSON.parse(await lastStored()) as { eventTime: string; timestamp: string };
+    expect(stored.eventTime).toBe(stored.timestamp);
+  });
+
   it('reports every line that was not stored, and stores all others', async () => {
     const key = randomUUID();
     const lines = [

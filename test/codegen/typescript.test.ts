@@ -120,6 +120,30 @@ await client.track({ eventName: 'thing_created', userId: 'u', properties: { id: 
     expect(status).toBe(0);
   });
 
+  test('its functions take the client of @headgate/client, with and without its types', async () => {
+    const workshop = await open();
+    const client = JSON.stringify(path.join(root, 'client/src/index.ts'));
+    const use = `import { createHeadgateClient, type HeadgateClient } from ${client};
+import { parcelShipped, type Events } from './events.ts';
+const plain: HeadgateClient = createHeadgateClient({} as never);
+const typed = createHeadgateClient<Events>({} as never);
+for (const client of [plain, typed]) {
+  const receipt = await parcelShipped(client, { userId: 'u', properties: { carrier: 'c' } });
+  const key: string = receipt.idempotencyKey;
+  // @ts-expect-error
+  await parcelShipped(client, { userId: 'u', properties: { carier: key } });
+  // @ts-expect-error
+  await parcelShipped(client, { properties: { carrier: 'c' } });
+}
+// @ts-expect-error
+await parcelShipped({ track: () => Promise.resolve(1), flush: 1 }, { userId: 'u' });
+`;
+    workshop.write({ 'use.ts': use });
+    const { status, output } = workshop.run(path.join(root, 'node_modules/.bin/tsc'), []);
+    expect(output).toBe('');
+    expect(status).toBe(0);
+  });
+
   test('the gate accepts its event, and stores it once if it is sent again', async () => {
     const workshop = await open();
     await using gate = await openGate({ env: { HEADGATE_SCHEMAS_DIR: everySchema } });

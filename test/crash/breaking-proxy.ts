@@ -7,15 +7,21 @@ export interface BreakingProxy extends AsyncDisposable {
   reset(): void;
   /** Passes nothing on until `resume`, in either direction, and closes nothing. */
   stall(): void;
+  /** Passes nothing on from clients until `resume`; they go on to hear the server. */
+  mute(): void;
   resume(): void;
 }
 
 /** Starts a proxy to a loopback port. */
 export async function startBreakingProxy(target: number): Promise<BreakingProxy> {
   const sockets = new Set<net.Socket>();
+  const clients = new Set<net.Socket>();
+  let isMuted = false;
   let isStalled = false;
   const server = net.createServer((client) => {
     const upstream = net.connect(target, '127.0.0.1');
+    clients.add(client);
+    client.once('close', () => clients.delete(client));
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       if (isStalled) socket.pause();
@@ -31,13 +37,14 @@ export async function startBreakingProxy(target: number): Promise<BreakingProxy>
         if (to.write(bytes)) return;
         from.pause();
         to.once('drain', () => {
-          if (!isStalled) from.resume();
+          if (!isStalled && !(isMuted && from === client)) from.resume();
         });
       });
     };
     pass(client, upstream);
     pass(upstream, client);
     if (isStalled) for (const socket of [client, upstream]) socket.pause();
+    if (isMuted) client.pause();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -49,8 +56,13 @@ export async function startBreakingProxy(target: number): Promise<BreakingProxy>
       isStalled = true;
       for (const socket of sockets) socket.pause();
     },
+    mute: () => {
+      isMuted = true;
+      for (const client of clients) client.pause();
+    },
     resume: () => {
       isStalled = false;
+      isMuted = false;
       for (const socket of sockets) socket.resume();
     },
     [Symbol.asyncDispose]: async () => {

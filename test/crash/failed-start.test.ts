@@ -51,7 +51,11 @@ describe('a start that fails', () => {
 
   test.each([
     ['has no JetStream', [], /does not offer JetStream: .*-js/],
-    ['has too small a disk', ['-js'], /The stream \w+ cannot be created: insufficient storage/],
+    [
+      'has too small a disk',
+      ['-js'],
+      /The stream \w+ cannot be created: insufficient storage.*log\.storage_bytes_max/,
+    ],
   ])('on a NATS that %s: prints one sentence and exits', async (_what, args, sentence) => {
     await using gate = await prepareGate();
     const port = await freePort();

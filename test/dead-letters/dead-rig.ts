@@ -24,6 +24,7 @@ export const everything: DeadLetterFilter = {
   destination: '',
   eventName: '',
   reason: '',
+  user: '',
   sinceMs: 0,
   untilMs: Infinity,
 };

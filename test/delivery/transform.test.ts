@@ -134,3 +134,61 @@ test('headgate transform try shows stored events before and after', async () => 
   expect(wrong.stderr).toMatch(/crm is not a destination of the configuration: warehouse/);
   expect(wrong.code).toBe(1);
 });
+
+test('headgate transform try shows the request of an http destination, without its credentials', async () => {
+  const dataDir = await folder();
+  await using real = await start(dataDir, '"null"');
+  await publishEvents(real.service.log, 2);
+  await publishEvents(real.service.log, 1, { eventName: 'page_viewed' });
+  const yaml = path.join(dataDir, 'headgate.yaml');
+  const write = (more: string) =>
+    writeFile(
+      yaml,
+      `destinations:
+  crm:
+    type: http
+    url: "https://crm.example/people/{/user_id}?key=query-secret"
+    method: PUT
+    bearer_token: bearer-secret
+    headers: "X-Api-Key: header-secret"
+    ${more}
+`,
+    );
+  const args = ['transform', 'try', '--destination', 'crm', '--config', yaml];
+  const run = (...more: string[]) =>
+    runCli([...args, ...more], { env: { HEADGATE_DATA_DIR: dataDir } });
+
+  // A body alone, without a transform.
+  const body = `body: '{ "total": properties.total, "echo": "header-secret" }'`;
+  await write(body);
+  const plain = await run();
+  expect(plain.stderr).toContain('3 events: 0 changed, 3 unchanged, 0 filtered, 0 failed');
+  expect(plain.code).toBe(0);
+  expect(plain.stdout).toContain(
+    ': unchanged\n  > PUT https://crm.example/people/u1?***\n  {"total":12.5,"echo":"***"}\n',
+  );
+  // Before, after the transform, and the request.
+  await write(
+    `${body}\n    transform: 'event_name = "page_viewed" ? null : $merge([$, { "properties": { "total": 7 } }])'`,
+  );
+  const lines = (await run('--json')).stdout.trim().split('\n');
+  const shown = lines.map((line) => JSON.parse(line) as object);
+  expect(shown[0]).toMatchObject({
+    result: 'changed',
+    before: { properties: { total: 12.5 } },
+    after: { properties: { total: 7 } },
+    request: {
+      method: 'PUT',
+      url: 'https://crm.example/people/u1?***',
+      body: '{"total":7,"echo":"***"}',
+    },
+  });
+  expect(shown[2]).toEqual({ result: 'filtered', before: expect.any(Object) as object });
+  expect(lines.join()).not.toMatch(/(query|bearer|header)-secret/);
+  // What the api could not get.
+  await write(`body: 'properties.absent'`);
+  const absent = await run();
+  expect(absent.stdout).toContain('  no request: body: ');
+  expect(absent.stderr).toContain('3 make no request, and would become dead letters');
+  expect(absent.code).toBe(1);
+});

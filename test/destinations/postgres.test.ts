@@ -156,7 +156,7 @@ async function expectWaiting(destination: Destination, text: RegExp): Promise<vo
 test("a wrong password, table, right or certificate is the destination's fault", async () => {
   expect.hasAssertions();
   await expectWaiting(openNew({ password: 'wrong' }), /28P01: password authentication failed/);
-  await expectWaiting(openNew({ tls: true }), /does not support SSL/);
+  await expectWaiting(openNew({ tls: true }), /does not support SSL.*set `tls: false`$/);
   await expectWaiting(openNew({ url: server.url.replace(/postgres$/, 'absent') }), /3D000/);
   const destination = openNew();
   await ask(`CREATE TABLE ${table} (id integer)`);

@@ -88,7 +88,9 @@ grep -q '"Healthcheck"' "$scratch/inspected.json" || fail 'the image has no heal
 container=$(buildah $store from headgate)
 root=$(buildah $store mount "$container")
 [ ! -e "$root/app/node_modules/vitest" ] || fail 'a dev dependency is in the image'
-[ ! -e "$root/app/node_modules/.headgate/nats-server" ] || fail 'nats-server is in the image'
+[ ! -e "$root/app/node_modules/@eplightning" ] || fail 'nats-server is in the image'
+[ ! -e "$root/app/schemas" ] || fail 'contracts are in the image'
+[ ! -e "$root/app/src" ] || fail 'the source is in the image'
 [ -z "$(find "$root/app" -path '*/node_modules' -prune -o -name '*.test.ts' -print)" ] || fail 'tests are in the image'
 [ "$(stat -c %u "$root/data")" = 65532 ] || fail '/data is not its user’s'
 echo "   $(du -sm "$root/app" | cut -f1) MB above the base image"
@@ -115,7 +117,8 @@ nats_process=$!
 
 run() {
   buildah $store run --user 65532:65532 --volume "$scratch/data:/data" \
-    --volume "$scratch/headgate.yaml:/app/headgate.yaml:ro" "$@"
+    --volume "$scratch/headgate.yaml:/app/headgate.yaml:ro" \
+    --volume "$PWD/schemas:/app/schemas:ro" "$@"
 }
 start() {
   run --env HEADGATE_LISTEN=127.0.0.1:$port --env HEADGATE_ADMIN_LISTEN=127.0.0.1:$admin_port \

@@ -12,7 +12,12 @@ export type Shape =
   | readonly [Shape]
   | { readonly [key: string]: Shape };
 
-const metadata = { name: 'text', namespace: 'text', labels: 'labels' } as const;
+const metadata = {
+  name: 'text',
+  namespace: 'text',
+  labels: 'labels',
+  annotations: 'labels',
+} as const;
 const selector = { matchLabels: 'labels' } as const;
 const target = { apiVersion: 'text', kind: 'text', name: 'text' } as const;
 
@@ -80,7 +85,14 @@ const pod: Shape = {
       },
     },
     containers: [container],
-    volumes: [{ name: 'text', configMap: { name: 'text' }, emptyDir: {} }],
+    volumes: [
+      {
+        name: 'text',
+        configMap: { name: 'text', items: [{ key: 'text', path: 'text' }] },
+        emptyDir: {},
+        secret: { secretName: 'text' },
+      },
+    ],
   },
 };
 

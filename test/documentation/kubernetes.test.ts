@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 
 import { readConfig } from '../../src/config/read-config.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
+import { loadRegistry } from '../../src/validation/schema-registry.ts';
 import { faultsOf, type KubernetesObject } from './kubernetes-shapes.ts';
 import { readPage, root } from './markdown.ts';
 
@@ -34,7 +37,13 @@ interface Workload extends KubernetesObject {
       readonly spec: {
         readonly terminationGracePeriodSeconds: number;
         readonly enableServiceLinks: boolean;
-        readonly volumes: readonly { readonly configMap?: { readonly name: string } }[];
+        readonly volumes: readonly {
+          readonly name: string;
+          readonly configMap?: {
+            readonly name: string;
+            readonly items?: readonly { readonly key: string; readonly path: string }[];
+          };
+        }[];
         readonly containers: readonly {
           readonly env: readonly {
             readonly name: string;
@@ -215,6 +224,31 @@ describe.skipIf(rendered === undefined)('deploy/kubernetes', () => {
       ({ name }) => name === 'HEADGATE_LOG_STORAGE_BYTES_MAX',
     )!.value!;
     expect(parseInt(streams, 10) * 1024 ** 3).toBeLessThan(storeBytes);
+  });
+
+  it('mounts the contracts, which load as a ConfigMap lays them out', async () => {
+    const { data } = ofKind<KubernetesObject & { data: Labels }>('ConfigMap').find(({ metadata }) =>
+      metadata.name.startsWith('schemas'),
+    )!;
+    for (const name of ['gate', 'workers']) {
+      const { volumes } = named<Workload>('Deployment', name).spec.template.spec;
+      const items = volumes.find((volume) => volume.name === 'schemas')!.configMap!.items!;
+      expect(items.map(({ key }) => key).toSorted()).toEqual(Object.keys(data).toSorted());
+      const mount = mkdtempSync(path.join(tmpdir(), 'headgate-contracts-'));
+      onTestFinished(() => rmSync(mount, { recursive: true, force: true }));
+      // The kubelet replaces all files at once, by one link.
+      for (const { key, path: file } of items) {
+        const target = path.join(mount, '..2026_03_01', file);
+        mkdirSync(path.dirname(target), { recursive: true });
+        writeFileSync(target, data[key]!);
+      }
+      symlinkSync('..2026_03_01', path.join(mount, '..data'));
+      for (const top of readdirSync(path.join(mount, '..2026_03_01'))) {
+        symlinkSync(path.join('..data', top), path.join(mount, top));
+      }
+      const { events } = await loadRegistry(mount);
+      expect(events.map((event) => event.name)).toEqual(['order_completed']);
+    }
   });
 
   it('has Prometheus find both services, under a job that the alerts ask for', () => {

@@ -49,7 +49,7 @@ describe('docs/operate/metrics.md', () => {
   let metrics: Metric[];
 
   beforeAll(async () => {
-    // A metric of webhooks has series where there is a source of them.
+    // Metrics of webhooks and of streams have series where there are sources of them.
     const hub =
       '{ provider: github, secret: of-a-test, events: { push: page_viewed }, limits: { bytes_per_day: 1GiB } }';
     const env = { HEADGATE_DATA_DIR: await mkdtemp(path.join(tmpdir(), 'headgate-metrics-')) };
@@ -61,7 +61,10 @@ describe('docs/operate/metrics.md', () => {
       body: '{"events":[{"event_name":"order_completed"}]}',
     });
     await before.stop();
-    real = await startRealService({ env, yaml: `webhooks: { hub: ${hub} }\n` });
+    real = await startRealService({
+      env,
+      yaml: `webhooks: { hub: ${hub} }\nintake: { nats: { orders: { stream: ORDERS, consumer: gate } } }\n`,
+    });
     metrics = exposed(await (await fetch(`${real.adminUrl}/metrics`, asAdmin)).text());
   });
 

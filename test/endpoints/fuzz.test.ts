@@ -2,6 +2,7 @@ import net from 'node:net';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { mutateTop, swapWireType } from '../fuzz/top-level.ts';
 import { createChance } from './chance.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 import { order } from './sample-events.ts';
@@ -67,6 +68,8 @@ const mutations: readonly ((body: Buffer) => Buffer)[] = [
   },
   (body) =>
     splice(body, Buffer.from(chance.pick(['{', '[', '"', '\\', '\0', '1e999', '\ud800', ',']))),
+  (body) => mutateTop(chance, body, ['events', 'event', 'context', 'sent_at', 'historical']),
+  (body) => swapWireType(chance, body),
   (body) => Buffer.concat([Buffer.from(chance.pick(['[', '{"a":']).repeat(2000)), body]),
 ];
 
@@ -120,7 +123,9 @@ async function knockAtRandom(door: WireEndpoint): Promise<string> {
       const status = answer.trailers['grpc-status'] ?? answer.headers['grpc-status'];
       // 13 is INTERNAL: a bug of the gate, except for invalid frames, for which gRPC has no other
       // code.
-      const message = decodeURIComponent(answer.trailers['grpc-message'] ?? '');
+      const message = decodeURIComponent(
+        String(answer.trailers['grpc-message'] ?? answer.headers['grpc-message'] ?? ''),
+      );
       const isOurs = status === '13' && !message.startsWith('protocol error: the message ');
       return answer.status === 500 || isOurs
         ? `fault: ${message}${answer.body.toString()}`

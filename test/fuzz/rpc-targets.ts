@@ -90,7 +90,8 @@ export function rpcTargets(port: Target['port'], method: DescMethod): Target[] {
       return Buffer.from(toBinary(input, create(input)));
     }
   };
-  const base = { port, method: 'POST', path, isStream };
+  const members = input.fields.map(({ jsonName }) => jsonName);
+  const base = { port, method: 'POST', path, isStream, members };
   const connect = isStream ? 'application/connect+' : 'application/';
   const frames = isStream ? { frame: framed } : {};
   const grpc: Target = {

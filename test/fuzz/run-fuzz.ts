@@ -2,16 +2,21 @@ import { adminToken } from '../admin-token.ts';
 import type { Chance } from '../endpoints/chance.ts';
 import { compress, mutateBytes, mutateJson, oddHeader } from './mutations.ts';
 import { createPeer, type FuzzAnswer, type FuzzRequest } from './peer.ts';
+import { mutateTop, swapWireType } from './top-level.ts';
 import type { Target } from './target.ts';
 import { shopKey } from './targets.ts';
 
 /** Changes the sample of a target: its body, its frame, its compression, its headers, its path. */
-function makeRequest(chance: Chance, target: Target, ports: Ports): FuzzRequest {
+export function makeRequest(chance: Chance, target: Target, ports: Ports): FuzzRequest {
   const frame = target.frame ?? ((message: Buffer): Buffer => message);
   let message = target.sample(chance);
   // Some stay as they are, so that only their headers or paths are strange.
   const kind = chance.below(8);
-  if (kind > 0 && target.isJson && kind < 6) message = mutateJson(chance, message);
+  const isProto = !target.isJson && /proto|grpc/.test(target.contentType);
+  if (target.isJson && kind > 0 && kind < 4) message = mutateJson(chance, message);
+  else if (target.isJson && kind > 3 && kind < 6) {
+    message = mutateTop(chance, message, target.members ?? []);
+  } else if (isProto && kind > 0 && kind < 3) message = swapWireType(chance, message);
   else if (kind > 0) message = mutateBytes(chance, message);
   let body = frame(message);
   if (target.frame !== undefined && chance.below(3) === 0) body = mutateBytes(chance, body);

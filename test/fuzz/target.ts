@@ -11,6 +11,8 @@ export interface Target {
   readonly path: string;
   readonly contentType: string;
   readonly isJson: boolean;
+  /** The members of a request itself that the endpoint reads, also those that the sample leaves out. */
+  readonly members?: readonly string[];
   /** The answer may stay open, and its head may come with the first message. */
   readonly isStream?: boolean;
   sample(chance: Chance): Buffer;

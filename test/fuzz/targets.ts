@@ -5,6 +5,7 @@ import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts'
 import { AuditService } from '../../gen/headgate/v1/audit_service_pb.ts';
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
+import { EventSchema } from '../../gen/headgate/v1/event_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
@@ -12,8 +13,12 @@ import { RelayService } from '../../gen/headgate/v1/relay_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
+import {
+  BatchTrackRequestSchema,
+  TrackRequestSchema,
+} from '../../gen/headgate/v1/track_service_pb.ts';
 import { order } from '../endpoints/sample-events.ts';
-import { wireEndpoints } from '../endpoints/wire-endpoints.ts';
+import { wireEndpoints, type WireEndpoint } from '../endpoints/wire-endpoints.ts';
 import { rpcTargets } from './rpc-targets.ts';
 import type { Headers, Target } from './target.ts';
 
@@ -146,35 +151,65 @@ webhooks:
     events: { "*": page_viewed }
 `;
 
+/** What the requests of each protocol have besides their events, and names that vendors' SDKs use. */
+const segmentMembers = (
+  'writeKey batch sentAt timestamp originalTimestamp context integrations ' +
+  'type messageId userId anonymousId traits properties event channel'
+).split(' ');
+const posthogMembers = (
+  'api_key token batch sent_at created_at historical_migration context ' +
+  'event distinct_id uuid timestamp offset properties $set $set_once'
+).split(' ');
+const batchMembers = ['events', 'context', 'sent_at', 'validate_only', 'historical'];
+const eventMembers = EventSchema.fields.flatMap(({ name, jsonName }) => [name, jsonName]);
+const cloudEventMembers = (
+  'specversion id source type subject ' +
+  'time data data_base64 datacontenttype dataschema traceparent'
+).split(' ');
+
 const rows: readonly Row[] = [
-  ['REST validate', '/v1/validate', () => text({ events: [order(), order()] })],
+  [
+    'REST validate',
+    '/v1/validate',
+    () => text({ events: [order(), order()] }),
+    { members: batchMembers },
+  ],
   ...segmentTypes.map((type): Row => [
     `Segment ${type}`,
     `/v1/segment/${type}`,
     () => text(segmentCall(type)),
+    { members: segmentMembers },
   ]),
   [
     'Segment batch',
     '/v1/segment/v1/batch',
     () => text({ batch: segmentTypes.map(segmentCall), sentAt: time, context: { a: 1 } }),
+    { members: segmentMembers },
   ],
   [
     'RudderStack batch',
     '/v1/segment/v1/batch',
     () => text({ batch: [segmentCall('track')], sentAt: time }),
-    { contentType: 'text/plain' },
+    { contentType: 'text/plain', members: segmentMembers },
   ],
   [
     'PostHog batch',
     '/batch/',
     () => text({ api_key: shopKey, batch: [posthogEvent(), posthogEvent()], sent_at: time }),
+    { members: posthogMembers },
   ],
-  ['PostHog capture', '/capture/', () => text({ ...posthogEvent(), api_key: shopKey })],
+  [
+    'PostHog capture',
+    '/capture/',
+    () => text({ ...posthogEvent(), api_key: shopKey }),
+    { members: posthogMembers },
+  ],
   ['PostHog form', '/capture/', () => asForm(posthogEvent()), { contentType: form, isJson: false }],
   [
     'PostHog events',
     '/i/v1/analytics/events',
     () => text({ api_key: shopKey, batch: [posthogEvent()], created_at: time }),
+    { members: posthogMembers },
   ],
   ['Mixpanel track', '/track', () => text([mixpanelEvent(), mixpanelEvent()])],
   [
@@ -194,7 +229,7 @@ const rows: readonly Row[] = [
     'CloudEvents structured',
     '/v1/cloudevents',
     () => text(cloudEvent()),
-    { contentType: 'application/cloudevents+json' },
+    { contentType: 'application/cloudevents+json', members: cloudEventMembers },
   ],
   [
     'CloudEvents batch',
@@ -244,6 +279,12 @@ const adminServices = [
   TailService,
 ];
 
+function membersOf({ family, rpc }: WireEndpoint): readonly string[] {
+  if (family === 'rest') return rpc === 'Track' ? eventMembers : batchMembers;
+  const request = rpc === 'Track' ? TrackRequestSchema : BatchTrackRequestSchema;
+  return request.fields.map(({ jsonName }) => jsonName);
+}
+
 /** Every endpoint of both ports. */
 export const targets: readonly Target[] = [
   ...wireEndpoints.map((endpoint): Target => ({
@@ -254,6 +295,7 @@ export const targets: readonly Target[] = [
     path: endpoint.path,
     contentType: endpoint.contentType,
     isJson: /json/.test(endpoint.contentType) && !/ndjson/.test(endpoint.contentType),
+    members: membersOf(endpoint),
     sample: () => endpoint.encode(endpoint.rpc === 'Track' ? [order()] : [order(), order()]),
     frame: (message) => endpoint.frame(message),
   })),

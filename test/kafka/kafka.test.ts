@@ -63,6 +63,27 @@ function describeWithBroker(classpath: string): void {
     });
   });
 
+  test('with format: cloudevents, a record is a structured CloudEvent of the same event', async () => {
+    const farSide = await startFarSide();
+    const settings = { ...farSide.settings, format: 'cloudevents' as const };
+    const destination = createKafkaDestination('next', settings);
+    const event = storedEvent({ properties: { total: '12.50' }, userId: 'u-1' });
+    const delivery = deliveryOfEvent(event);
+    expect(await destination.deliver([delivery], never)).toEqual([{ kind: 'delivered' }]);
+    await destination.close();
+    const [record] = await farSide.records();
+    expect(record).toMatchObject({
+      key: event.eventId,
+      headers: { 'content-type': 'application/cloudevents+json', event_id: event.eventId },
+    });
+    expect(JSON.parse(String(record!.value))).toMatchObject({
+      specversion: '1.0',
+      id: event.eventId,
+      type: event.eventName,
+      data: event.properties,
+    });
+  });
+
   test('events above the limit of a request go into several requests, and none twice', async () => {
     const farSide = await startFarSide();
     const destination = createKafkaDestination('next', { ...farSide.settings, timeout: 15_000 });

@@ -201,7 +201,9 @@ test('the start waits for a bucket that cannot be read', async () => {
   await manager.streams.add(config);
   const key = storedKey('a');
   await write(key);
-  expect((await starting).notRevoked()).toMatchObject([{ hash: key.hash }]);
+  const { notRevoked } = await starting;
+  // It may have started between the two writes, and follows the bucket from there.
+  await expect.poll(notRevoked).toMatchObject([{ hash: key.hash }]);
   for (const release of released) await release();
 });
 
@@ -236,7 +238,7 @@ test('a request that is not within its limits is refused, and says why', async (
     [keys.createKey({ source: 'a'.repeat(65) }), /source is not a source/],
     [keys.createKey({ source: 'a', events: globs(51) }), /at most 50/],
     [keys.createKey({ source: 'a', events: ['a'.repeat(129)] }), /item 1 is not a glob/],
-    [keys.createKey({ source: 'a', events: ['a.b'] }), /item 1 is not a glob/],
+    [keys.createKey({ source: 'a', events: ['a\nb'] }), /item 1 is not a glob/],
     [keys.createKey({ source: 'a', lifetime: seconds(3_650 * 86_400 + 1) }), /10 years/],
     [keys.createKey({ source: 'a', lifetime: seconds(0) }), /within a second/],
     [keys.rotateKey({ id: key!.id, overlap: seconds(90 * 86_400 + 1) }), /90 days/],

@@ -62,28 +62,32 @@ describe('keys of two gates on one log', () => {
     );
   });
 
-  test('a body that began before the revocation and ends after it is refused', async () => {
-    const { key, secret } = await keys.createKey({ source: 'shop' });
-    const { port } = new URL(urls[0]!);
-    const body = JSON.stringify(order());
-    const request = http.request({
-      port,
-      path: '/v1/track',
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'content-length': String(body.length),
-        'x-write-key': secret,
-      },
-    });
-    request.write(body.slice(0, 20));
-    await sleep(100);
-    await keys.revokeKey({ id: key!.id });
-    request.end(body.slice(20));
-    const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
-    expect(answer.statusCode).toBe(401);
-    answer.resume();
-  });
+  test.each(['a revocation', 'a rotation and a revocation'])(
+    'a body that began before %s and ends after it is refused',
+    async (what) => {
+      const { key, secret } = await keys.createKey({ source: 'shop' });
+      const { port } = new URL(urls[0]!);
+      const body = JSON.stringify(order());
+      const request = http.request({
+        port,
+        path: '/v1/track',
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'content-length': String(body.length),
+          'x-write-key': secret,
+        },
+      });
+      request.write(body.slice(0, 20));
+      await sleep(100);
+      if (what.includes('rotation')) await keys.rotateKey({ id: key!.id });
+      await keys.revokeKey({ id: key!.id });
+      request.end(body.slice(20));
+      const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
+      expect(answer.statusCode).toBe(401);
+      answer.resume();
+    },
+  );
 
   test('a rotated key goes on for the overlap, and the new one is like it', async () => {
     const old = await keys.createKey({ source: 'shop', events: ['order_*'] });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { ConnectError } from '@connectrpc/connect';
@@ -42,6 +43,27 @@ describe('limits of a key of the log', () => {
   afterAll(async () => {
     await gate[Symbol.asyncDispose]();
     await log[Symbol.asyncDispose]();
+  });
+
+  test('a request that waits for its limit is refused if its key is revoked meanwhile', async () => {
+    const limits = { eventsPerSecond: 2, burst: 4 };
+    const { key, secret } = await keys.createKey({ source: 'spot', limits });
+    const sendAll = async (): Promise<number> => {
+      const event = () => ({
+        event: 'Page Viewed',
+        properties: { token: secret, distinct_id: 'u1', $insert_id: randomUUID() },
+      });
+      const body = JSON.stringify(Array.from({ length: limits.burst }, event));
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(`${gate.url}/track`, { method: 'POST', headers, body });
+      await answer.text();
+      return answer.status;
+    };
+    expect(await sendAll()).toBe(200);
+    const waiting = sendAll();
+    await sleep(200);
+    await keys.revokeKey({ id: key!.id });
+    expect(await waiting).toBe(401);
   });
 
   test('are of its source: beyond them 429, also for a key without limits', async () => {

@@ -45,7 +45,12 @@ test('a store of the release without partitions goes on where it was', async () 
     await mkdir(path.join(dataDir, 'nats'));
     await run('tar', ['-xzf', archive, '-C', path.join(dataDir, 'nats')]);
     await using real = await startRealService({
-      env: { HEADGATE_DATA_DIR: dataDir, HEADGATE_DURABILITY: 'fsync' },
+      env: {
+        HEADGATE_DATA_DIR: dataDir,
+        HEADGATE_DURABILITY: 'fsync',
+        // The archive grows old, and its events must stay.
+        HEADGATE_LOG_RETENTION: '3650d',
+      },
       yaml: `destinations:
   crm:
     type: webhook

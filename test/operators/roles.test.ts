@@ -17,6 +17,7 @@ import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
 import { operatorRoles, type OperatorRole } from '../../src/config/operators/operator-entry.ts';
 import { hashOperatorToken, newOperatorToken } from '../../src/config/operators/operator-token.ts';
+import { createLogger } from '../../src/observability/logger.ts';
 import { roleNeededBy } from '../../src/operators/access/roles.ts';
 import { adminToken } from '../admin-token.ts';
 import { startRealService, type RealService } from '../real-service.ts';
@@ -85,19 +86,26 @@ async function errorOf(
 
 const refusals: readonly (Code | undefined)[] = [Code.PermissionDenied, Code.Unauthenticated];
 
+const lines: { readonly code?: string; readonly rpc?: string; readonly operator?: string }[] = [];
+const logger = createLogger('debug', {
+  write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[number]),
+});
+
 describe.each(['own', 'node'])('on the engine %s', (engine) => {
   let real: RealService;
   let transport: Transport;
   beforeAll(async () => {
     const env = { HEADGATE_HTTP_ENGINE: engine, HEADGATE_SCHEMAS_SOURCE: 'registry' };
-    real = await startRealService({ env, yaml: yamlOf(operatorRoles) });
+    lines.length = 0;
+    real = await startRealService({ env, yaml: yamlOf(operatorRoles), logger });
     transport = createConnectTransport({ baseUrl: real.adminUrl, httpVersion: '1.1' });
   });
   afterAll(() => real[Symbol.asyncDispose]());
 
-  test('every RPC by every role', async () => {
+  test('every RPC by every role, and each refusal is logged with who was refused', async () => {
     const rows: Record<string, Record<string, string>> = {};
     const wrong: string[] = [];
+    const refused: string[] = [];
     for (const method of methods) {
       const rpc = rpcOf(method);
       const row: Record<string, string> = { needs: roleNeededBy[rpc] ?? '' };
@@ -111,6 +119,7 @@ describe.each(['own', 'node'])('on the engine %s', (engine) => {
             ? 'yes'
             : `yes (${Code[error.code]})`;
         const why = `needs the role ${row['needs']}, and ${role}-1 has the role ${role}.`;
+        if (isRefused) refused.push(`${role}-1: ${rpc}`);
         if (isRefused && !error!.rawMessage.includes(why)) wrong.push(error!.rawMessage);
         if (isRefused === included[role].includes(row['needs']!)) wrong.push(`${rpc} by ${role}`);
       }
@@ -124,6 +133,11 @@ describe.each(['own', 'node'])('on the engine %s', (engine) => {
     // An empty request is invalid for many: "yes" says that the role was not the reason.
     console.table(rows);
     expect(wrong).toEqual([]);
+    const logged = lines
+      .filter(({ code }) => code === 'operator_not_allowed')
+      .map(({ operator, rpc }) => `${operator}: ${rpc}`);
+    expect(refused.length).toBeGreaterThan(20);
+    expect(logged).toEqual(refused);
   });
 
   test('/metrics by every role, and nothing else by metrics', async () => {

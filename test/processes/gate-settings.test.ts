@@ -22,6 +22,7 @@ async function handedOver(env: Readonly<Record<string, string>>) {
       registry: () => registry,
       runTimeKeys: () => [],
       canaryKey: undefined,
+      unplannedNames: [],
       labels: { sources: ['a'], eventNames: ['b'], destinations: ['crm'] },
       log: {
         address: { servers: ['127.0.0.1:4222'], user: 'headgate', password: 'p' },

@@ -39,6 +39,7 @@ function keep(
         sentAt: '',
         historical: false,
         vendorCall: undefined,
+        clock: undefined,
         redacted: false,
         quarantined,
       },

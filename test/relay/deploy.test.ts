@@ -43,10 +43,9 @@ interface Manifest {
 function imageEnv(): Record<string, string> {
   const dockerfile = readFileSync(path.join(root, 'Dockerfile'), 'utf8');
   const found = Object.fromEntries(
-    [...dockerfile.matchAll(/\b(HEADGATE_[A-Z_]+)=(\S+)/g)].map(([, name, value]) => [
-      name!,
-      value!,
-    ]),
+    [
+      ...dockerfile.slice(dockerfile.lastIndexOf('FROM ')).matchAll(/\b(HEADGATE_[A-Z_]+)=(\S+)/g),
+    ].map(([, name, value]) => [name!, value!]),
   );
   expect(found['HEADGATE_LISTEN']).toBe('0.0.0.0:8080');
   return found;
@@ -112,5 +111,5 @@ test.each(starts)('%s starts a relay, and holds no key', (_name, start) => {
   // Without keys only this host may send.
   expect(config.admin.listen.host).toBe('127.0.0.1');
   expect(config.auth === 'keys' || config.listen.host === '127.0.0.1').toBe(true);
-  if (config.auth === 'off') expect(config.source).toBe('shop-fra');
+  expect(config.auth === 'keys' || config.source === 'shop-fra').toBe(true);
 });

@@ -24,7 +24,12 @@ describe('event_time', () => {
     await vendorGate[Symbol.asyncDispose]();
   });
 
-  async function post(path: string, body: object): Promise<StoredJson[]> {
+  /** `statuses`: a refusal of a single event is 400 or 422 at some endpoints. */
+  async function post(
+    path: string,
+    body: object,
+    statuses: readonly number[] = [200, 202],
+  ): Promise<StoredJson[]> {
     const before = (await vendorGate.stored()).length;
     const answer = await fetch(`${vendorGate.gate.url}${path}`, {
       method: 'POST',
@@ -33,7 +38,7 @@ describe('event_time', () => {
     });
     expect([await answer.text(), answer.status]).toEqual([
       expect.any(String),
-      expect.toBeOneOf([200, 202]),
+      expect.toBeOneOf([...statuses]),
     ]);
     return (await vendorGate.stored()).slice(before);
   }
@@ -76,6 +81,27 @@ describe('event_time', () => {
     };
     const [event] = await post('/v1/batch', batch);
     expect(event).toMatchObject({ eventTime: batch.events[0]!['occurred_at'], historical: true });
+  });
+
+  test('of an import by NDJSON may be any time, if the query says so', async () => {
+    const occurred_at = at(-20 * year);
+    const send = (query: string) =>
+      fetch(`${vendorGate.gate.url}/v1/batch${query}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${shopKey}` },
+        body: `${JSON.stringify(order({ occurred_at }))}\n`,
+      });
+    const before = (await vendorGate.stored()).length;
+    for (const query of ['?historical=true', '?a=1&historical=true', '?historical=false', '']) {
+      expect((await send(query)).status).toBe(202);
+    }
+    const stored = (await vendorGate.stored()).slice(before);
+    expect(stored.map((event) => event['historical'] ?? false)).toEqual([true, true, false, false]);
+    expect(stored[0]!['eventTime']).toBe(occurred_at);
+    expect(stored[2]!['eventTime']).toBe(stored[2]!['timestamp']);
+    const wrong = await send('?historical=yes');
+    expect(wrong.status).toBe(400);
+    expect(await wrong.text()).toContain('historical\\" in the query must be true or false');
   });
 
   describe('Segment', () => {
@@ -178,6 +204,114 @@ describe('event_time', () => {
       expect(stored).toHaveLength(1);
       return stored[0]!;
     };
+
+    /** A property that the contract refuses, until a replay replaces it. */
+    const bad = { order_id: 1 };
+    const good = order()['properties'] as object;
+    const [now, early] = [at(0), at(-2 * hour)];
+    const segment = (properties: object, fields: object) => ({
+      type: 'track',
+      event: 'Order Completed',
+      userId: 'u1',
+      messageId: crypto.randomUUID(),
+      properties,
+      ...fields,
+    });
+    const posthog = (properties: object, fields: object) => ({
+      event: 'Order Completed',
+      distinct_id: 'u1',
+      uuid: crypto.randomUUID(),
+      properties,
+      ...fields,
+    });
+    const mixpanel = (properties: object, fields: object) => ({
+      event: 'Order Completed',
+      properties: { distinct_id: 'u1', $insert_id: crypto.randomUUID(), ...properties, ...fields },
+    });
+    const seconds = Math.floor(Date.now() / 1000);
+    const ahead = at(hour);
+    test.each<[string, string, (properties: object) => object]>([
+      [
+        'a batch with sent_at',
+        '/v1/batch',
+        (properties) => ({ sent_at: ahead, events: [order({ occurred_at: early, properties })] }),
+      ],
+      [
+        "Segment's sentAt",
+        '/v1/segment/batch',
+        (properties) => ({ sentAt: ahead, batch: [segment(properties, { timestamp: early })] }),
+      ],
+      [
+        "Segment's timestamp beside originalTimestamp",
+        '/v1/segment/batch',
+        (properties) => ({
+          sentAt: ahead,
+          batch: [segment(properties, { timestamp: early, originalTimestamp: now })],
+        }),
+      ],
+      [
+        "Segment's own call",
+        '/v1/segment/track',
+        (properties) => segment(properties, { timestamp: early, sentAt: ahead }),
+      ],
+      [
+        "RudderStack's sentAt",
+        '/v1/segment/batch',
+        (properties) => ({
+          batch: [segment(properties, { originalTimestamp: early, sentAt: ahead })],
+        }),
+      ],
+      [
+        "PostHog's sent_at",
+        '/batch/',
+        (properties) => ({ sent_at: ahead, batch: [posthog(properties, { timestamp: early })] }),
+      ],
+      [
+        'PostHog, which ignores sent_at',
+        '/batch/',
+        (properties) => ({
+          sent_at: ahead,
+          batch: [posthog({ ...properties, $ignore_sent_at: true }, { timestamp: early })],
+        }),
+      ],
+      [
+        "PostHog's migration",
+        '/batch/',
+        (properties) => ({
+          historical_migration: true,
+          sent_at: ahead,
+          batch: [posthog(properties, { timestamp: at(-7 * year) })],
+        }),
+      ],
+      [
+        "Mixpanel's import",
+        '/import',
+        (properties) => [mixpanel(properties, { time: seconds - (7 * year) / 1000 })],
+      ],
+      [
+        "Mixpanel's track",
+        '/track',
+        (properties) => [mixpanel(properties, { time: seconds - 60 })],
+      ],
+    ])('is that of an event that was accepted at once: %s', async (_what, path, bodyOf) => {
+      const accepted = await timeOf(path, bodyOf(good));
+      expect(await post(path, bodyOf(bad), [200, 400, 422])).toEqual([]);
+      const replayed = (await replay())['eventTime'];
+      // Of a relative time, as seven years ago, the two are some ms apart.
+      const apart = Date.parse(String(replayed)) - Date.parse(String(accepted));
+      expect(Math.abs(apart)).toBeLessThan(2 * second);
+    });
+
+    test("is that of PostHog's offset before its first try", async () => {
+      const sentMs = Date.now();
+      const sent = { ...posthog(bad, { offset: 90 * second }) };
+      expect(await post('/capture/', sent)).toEqual([]);
+      const replayed = await replay();
+      const eventMs = Date.parse(String(replayed['eventTime']));
+      expect(eventMs).toBeGreaterThanOrEqual(sentMs - 90 * second);
+      expect(eventMs).toBeLessThan(sentMs - 80 * second);
+      expect(replayed['occurredAt']).toBe(replayed['eventTime']);
+    });
 
     test('is what it was, corrected as it was, and the call stays what it was', async () => {
       const timestamp = at(-24 * hour);

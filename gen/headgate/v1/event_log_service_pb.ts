@@ -14,14 +14,14 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/event_log_service.proto.
  */
 export const file_headgate_v1_event_log_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNoZWFkZ2F0ZS92MS9ldmVudF9sb2dfc2VydmljZS5wcm90bxILaGVhZGdhdGUudjEitAEKEVJlYWRFdmVudHNSZXF1ZXN0EhIKCmV2ZW50X25hbWUYASABKAkSDgoGc291cmNlGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAUgASgNEhIKCnBhZ2VfdG9rZW4YBiABKAkiNAoLTG9nZ2VkRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSEwoLc3RvcmVkX2pzb24YAiABKAwifgoSUmVhZEV2ZW50c1Jlc3BvbnNlEigKBmV2ZW50cxgBIAMoCzIYLmhlYWRnYXRlLnYxLkxvZ2dlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsazJgCg9FdmVudExvZ1NlcnZpY2USTQoKUmVhZEV2ZW50cxIeLmhlYWRnYXRlLnYxLlJlYWRFdmVudHNSZXF1ZXN0Gh8uaGVhZGdhdGUudjEuUmVhZEV2ZW50c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_stream_walk]);
+  fileDesc("CiNoZWFkZ2F0ZS92MS9ldmVudF9sb2dfc2VydmljZS5wcm90bxILaGVhZGdhdGUudjEixgEKEVJlYWRFdmVudHNSZXF1ZXN0EhIKCmV2ZW50X25hbWUYASABKAkSDgoGc291cmNlGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAUgASgNEhIKCnBhZ2VfdG9rZW4YBiABKAkSEAoIYW55X25hbWUYByABKAgiNAoLTG9nZ2VkRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSEwoLc3RvcmVkX2pzb24YAiABKAwifgoSUmVhZEV2ZW50c1Jlc3BvbnNlEigKBmV2ZW50cxgBIAMoCzIYLmhlYWRnYXRlLnYxLkxvZ2dlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsazJgCg9FdmVudExvZ1NlcnZpY2USTQoKUmVhZEV2ZW50cxIeLmhlYWRnYXRlLnYxLlJlYWRFdmVudHNSZXF1ZXN0Gh8uaGVhZGdhdGUudjEuUmVhZEV2ZW50c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_stream_walk]);
 
 /**
  * @generated from message headgate.v1.ReadEventsRequest
  */
 export type ReadEventsRequest = Message<"headgate.v1.ReadEventsRequest"> & {
   /**
-   * Required.
+   * Required, except with any_name.
    *
    * @generated from field: string event_name = 1;
    */
@@ -55,6 +55,13 @@ export type ReadEventsRequest = Message<"headgate.v1.ReadEventsRequest"> & {
    * @generated from field: string page_token = 6;
    */
   pageToken: string;
+
+  /**
+   * Events of every name, for example to derive contracts from them. Leave event_name empty.
+   *
+   * @generated from field: bool any_name = 7;
+   */
+  anyName: boolean;
 };
 
 /**

@@ -18,14 +18,14 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/event_service.proto.
  */
 export const file_headgate_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZWFkZ2F0ZS92MS9ldmVudF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSKpAQoNTG9jYXRlUmVxdWVzdBIKCgJpZBgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNvdXJjZRgEIAEoCRISCgpldmVudF9uYW1lGAUgASgJEhIKCnBhZ2VfdG9rZW4YBiABKAkirgEKDkxvY2F0ZVJlc3BvbnNlEikKBmV2ZW50cxgBIAMoCzIZLmhlYWRnYXRlLnYxLkxvY2F0ZWRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJQoEd2FsaxgDIAEoCzIXLmhlYWRnYXRlLnYxLlN0cmVhbVdhbGsSMQoNc2VhcmNoZWRfZnJvbRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidgoMTG9jYXRlZEV2ZW50Ei0KBnN0b3JlZBgBIAEoCzIbLmhlYWRnYXRlLnYxLlN0b3JlZExvY2F0aW9uSAASLgoIcmVqZWN0ZWQYAiABKAsyGi5oZWFkZ2F0ZS52MS5SZWplY3RlZEV2ZW50SABCBwoFcGxhY2Ui9QMKDlN0b3JlZExvY2F0aW9uEhAKCHNlcXVlbmNlGAEgASgEEhAKCGV2ZW50X2lkGAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCRIWCg5jb3JyZWxhdGlvbl9pZBgEIAEoCRISCgpldmVudF9uYW1lGAUgASgJEg4KBnNvdXJjZRgGIAEoCRIMCgRkb29yGAcgASgJEhYKDnNjaGVtYV92ZXJzaW9uGAggASgNEhUKDXdhcm5pbmdfY29kZXMYCSADKAkSLwoLb2NjdXJyZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3NlbnRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlY2VpdmVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglzdG9yZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDGRlc3RpbmF0aW9ucxgOIAMoCzIcLmhlYWRnYXRlLnYxLkRlc3RpbmF0aW9uRmF0ZRINCgVyZWxheRgPIAEoCRIsCgh0YWtlbl9hdBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAirQUKD0Rlc3RpbmF0aW9uRmF0ZRITCgtkZXN0aW5hdGlvbhgBIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLmhlYWRnYXRlLnYxLkRlc3RpbmF0aW9uRmF0ZS5TdGF0ZRINCgVhaGVhZBgDIAEoBBIuCghhdHRlbXB0cxgEIAMoCzIcLmhlYWRnYXRlLnYxLkRlbGl2ZXJ5QXR0ZW1wdBIwCgxuZXh0X2F0dGVtcHQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2RlbGl2ZXJlZF9hZnRlchgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZGVsaXZlcmVkX2J5GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhc2tlZBgIIAEoCBIOCgZyZWFzb24YCSABKAkSFgoOZGVhZF9sZXR0ZXJfaWQYCiABKAkSLAoIZW5kZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlcGxheWVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpuZXh0X3Byb2JlGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKzAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABILCgdXQUlUSU5HEAESCwoHSU5fV09SSxACEgwKCFJFVFJZSU5HEAMSDQoJREVMSVZFUkVEEAQSDAoIRklMVEVSRUQQBRIICgRERUFEEAYSDQoJRElTQ0FSREVEEAcSCwoHTUlTU0lORxAIEgsKB1VOS05PV04QCRIQCgxCRUZPUkVfU1RBUlQQChIJCgVBU0lERRALMlEKDEV2ZW50U2VydmljZRJBCgZMb2NhdGUSGi5oZWFkZ2F0ZS52MS5Mb2NhdGVSZXF1ZXN0GhsuaGVhZGdhdGUudjEuTG9jYXRlUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
+  fileDesc("Ch9oZWFkZ2F0ZS92MS9ldmVudF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSK3AQoNTG9jYXRlUmVxdWVzdBIKCgJpZBgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNvdXJjZRgEIAEoCRISCgpldmVudF9uYW1lGAUgASgJEhIKCnBhZ2VfdG9rZW4YBiABKAkSDAoEdXNlchgHIAEoCSKuAQoOTG9jYXRlUmVzcG9uc2USKQoGZXZlbnRzGAEgAygLMhkuaGVhZGdhdGUudjEuTG9jYXRlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsaxIxCg1zZWFyY2hlZF9mcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ2CgxMb2NhdGVkRXZlbnQSLQoGc3RvcmVkGAEgASgLMhsuaGVhZGdhdGUudjEuU3RvcmVkTG9jYXRpb25IABIuCghyZWplY3RlZBgCIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnRIAEIHCgVwbGFjZSL1AwoOU3RvcmVkTG9jYXRpb24SEAoIc2VxdWVuY2UYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAMgASgJEhYKDmNvcnJlbGF0aW9uX2lkGAQgASgJEhIKCmV2ZW50X25hbWUYBSABKAkSDgoGc291cmNlGAYgASgJEgwKBGRvb3IYByABKAkSFgoOc2NoZW1hX3ZlcnNpb24YCCABKA0SFQoNd2FybmluZ19jb2RlcxgJIAMoCRIvCgtvY2N1cnJlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHc2VudF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVjZWl2ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXN0b3JlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoMZGVzdGluYXRpb25zGA4gAygLMhwuaGVhZGdhdGUudjEuRGVzdGluYXRpb25GYXRlEg0KBXJlbGF5GA8gASgJEiwKCHRha2VuX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJrCg5SZWRlbGl2ZXJ5Q29weRIKCgJpZBgBIAEoCRItCgljb3BpZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3dvcmsYAyABKAgSDQoFYWhlYWQYBCABKAQi3gUKD0Rlc3RpbmF0aW9uRmF0ZRITCgtkZXN0aW5hdGlvbhgBIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLmhlYWRnYXRlLnYxLkRlc3RpbmF0aW9uRmF0ZS5TdGF0ZRINCgVhaGVhZBgDIAEoBBIuCghhdHRlbXB0cxgEIAMoCzIcLmhlYWRnYXRlLnYxLkRlbGl2ZXJ5QXR0ZW1wdBIwCgxuZXh0X2F0dGVtcHQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2RlbGl2ZXJlZF9hZnRlchgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZGVsaXZlcmVkX2J5GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhc2tlZBgIIAEoCBIOCgZyZWFzb24YCSABKAkSFgoOZGVhZF9sZXR0ZXJfaWQYCiABKAkSLAoIZW5kZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlcGxheWVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpuZXh0X3Byb2JlGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgpyZWRlbGl2ZXJ5GA4gASgLMhsuaGVhZGdhdGUudjEuUmVkZWxpdmVyeUNvcHkiswEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASCwoHV0FJVElORxABEgsKB0lOX1dPUksQAhIMCghSRVRSWUlORxADEg0KCURFTElWRVJFRBAEEgwKCEZJTFRFUkVEEAUSCAoEREVBRBAGEg0KCURJU0NBUkRFRBAHEgsKB01JU1NJTkcQCBILCgdVTktOT1dOEAkSEAoMQkVGT1JFX1NUQVJUEAoSCQoFQVNJREUQCzJRCgxFdmVudFNlcnZpY2USQQoGTG9jYXRlEhouaGVhZGdhdGUudjEuTG9jYXRlUmVxdWVzdBobLmhlYWRnYXRlLnYxLkxvY2F0ZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
 
 /**
  * @generated from message headgate.v1.LocateRequest
  */
 export type LocateRequest = Message<"headgate.v1.LocateRequest"> & {
   /**
-   * An event_id, an idempotency_key or a correlation_id.
+   * An event_id, an idempotency_key or a correlation_id. Empty if user is set.
    *
    * @generated from field: string id = 1;
    */
@@ -64,6 +64,14 @@ export type LocateRequest = Message<"headgate.v1.LocateRequest"> & {
    * @generated from field: string page_token = 6;
    */
   pageToken: string;
+
+  /**
+   * The user_id or the anonymous_id of a person, instead of an id. What became of the events at
+   * destinations is then not looked up.
+   *
+   * @generated from field: string user = 7;
+   */
+  user: string;
 };
 
 /**
@@ -247,6 +255,46 @@ export const StoredLocationSchema: GenMessage<StoredLocation> = /*@__PURE__*/
   messageDesc(file_headgate_v1_event_service, 3);
 
 /**
+ * The copy of an event that waits in the lane of a redelivery.
+ *
+ * @generated from message headgate.v1.RedeliveryCopy
+ */
+export type RedeliveryCopy = Message<"headgate.v1.RedeliveryCopy"> & {
+  /**
+   * The id of the redelivery.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp copied_at = 2;
+   */
+  copiedAt?: Timestamp | undefined;
+
+  /**
+   * A worker has it, or had it and the log does not yet show that it is settled.
+   *
+   * @generated from field: bool in_work = 3;
+   */
+  inWork: boolean;
+
+  /**
+   * At most so many other copies come first.
+   *
+   * @generated from field: uint64 ahead = 4;
+   */
+  ahead: bigint;
+};
+
+/**
+ * Describes the message headgate.v1.RedeliveryCopy.
+ * Use `create(RedeliveryCopySchema)` to create a new message.
+ */
+export const RedeliveryCopySchema: GenMessage<RedeliveryCopy> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_event_service, 4);
+
+/**
  * What happened to an event at one destination, as far as it is known.
  *
  * @generated from message headgate.v1.DestinationFate
@@ -330,6 +378,14 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
    * @generated from field: google.protobuf.Timestamp next_probe = 13;
    */
   nextProbe?: Timestamp | undefined;
+
+  /**
+   * A copy that a redelivery has made of the event, and that is not settled. `state` is what came of the
+   * event before. Absent without such a copy.
+   *
+   * @generated from field: headgate.v1.RedeliveryCopy redelivery = 14;
+   */
+  redelivery?: RedeliveryCopy | undefined;
 };
 
 /**
@@ -337,7 +393,7 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
  * Use `create(DestinationFateSchema)` to create a new message.
  */
 export const DestinationFateSchema: GenMessage<DestinationFate> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_event_service, 4);
+  messageDesc(file_headgate_v1_event_service, 5);
 
 /**
  * The state of the event at this destination.
@@ -440,7 +496,7 @@ export type DestinationFate_State = (typeof DestinationFate_State)[keyof typeof 
  * Describes the enum headgate.v1.DestinationFate.State.
  */
 export const DestinationFate_StateSchema: GenEnum<DestinationFate_State> = /*@__PURE__*/
-  enumDesc(file_headgate_v1_event_service, 4, 0);
+  enumDesc(file_headgate_v1_event_service, 5, 0);
 
 /**
  * Finds one event and reports what happened to it at every destination. Served on the admin port.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/registered_event.proto.
  */
 export const file_headgate_v1_registered_event: GenFile = /*@__PURE__*/
-  fileDesc("CiJoZWFkZ2F0ZS92MS9yZWdpc3RlcmVkX2V2ZW50LnByb3RvEgtoZWFkZ2F0ZS52MSLdAQoPUmVnaXN0ZXJlZEV2ZW50EgwKBG5hbWUYASABKAkSDQoFb3duZXIYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSFQoNY29tcGF0aWJpbGl0eRgEIAEoCRIOCgZhY3RpdmUYBSABKA0SMAoIdmVyc2lvbnMYBiADKAsyHi5oZWFkZ2F0ZS52MS5SZWdpc3RlcmVkVmVyc2lvbhIxCg1sYXN0X2V2ZW50X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRtb2RlGAggASgJIl0KEVJlZ2lzdGVyZWRWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SDAoEaGFzaBgCIAEoCRISCgpkZXByZWNhdGVkGAMgASgIEhUKDXN1cGVyc2VkZWRfYnkYBCABKA0iRgoUQ29tcGF0aWJpbGl0eUZpbmRpbmcSDQoFcGxhY2UYASABKAkSDgoGYnJlYWtzGAIgAygJEg8KB21lc3NhZ2UYAyABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiJoZWFkZ2F0ZS92MS9yZWdpc3RlcmVkX2V2ZW50LnByb3RvEgtoZWFkZ2F0ZS52MSLdAQoPUmVnaXN0ZXJlZEV2ZW50EgwKBG5hbWUYASABKAkSDQoFb3duZXIYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSFQoNY29tcGF0aWJpbGl0eRgEIAEoCRIOCgZhY3RpdmUYBSABKA0SMAoIdmVyc2lvbnMYBiADKAsyHi5oZWFkZ2F0ZS52MS5SZWdpc3RlcmVkVmVyc2lvbhIxCg1sYXN0X2V2ZW50X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRtb2RlGAggASgJImEKDlVucGxhbm5lZEV2ZW50EgwKBG5hbWUYASABKAkSDgoGZXZlbnRzGAIgASgEEjEKDWxhc3RfZXZlbnRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIl0KEVJlZ2lzdGVyZWRWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SDAoEaGFzaBgCIAEoCRISCgpkZXByZWNhdGVkGAMgASgIEhUKDXN1cGVyc2VkZWRfYnkYBCABKA0iRgoUQ29tcGF0aWJpbGl0eUZpbmRpbmcSDQoFcGxhY2UYASABKAkSDgoGYnJlYWtzGAIgAygJEg8KB21lc3NhZ2UYAyABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * An event of the taxonomy with every version of its schema.
@@ -75,6 +75,37 @@ export const RegisteredEventSchema: GenMessage<RegisteredEvent> = /*@__PURE__*/
   messageDesc(file_headgate_v1_registered_event, 0);
 
 /**
+ * A name of stored events without a contract.
+ *
+ * @generated from message headgate.v1.UnplannedEvent
+ */
+export type UnplannedEvent = Message<"headgate.v1.UnplannedEvent"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How many of them the log holds.
+   *
+   * @generated from field: uint64 events = 2;
+   */
+  events: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp last_event_at = 3;
+   */
+  lastEventAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message headgate.v1.UnplannedEvent.
+ * Use `create(UnplannedEventSchema)` to create a new message.
+ */
+export const UnplannedEventSchema: GenMessage<UnplannedEvent> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_registered_event, 1);
+
+/**
  * @generated from message headgate.v1.RegisteredVersion
  */
 export type RegisteredVersion = Message<"headgate.v1.RegisteredVersion"> & {
@@ -108,7 +139,7 @@ export type RegisteredVersion = Message<"headgate.v1.RegisteredVersion"> & {
  * Use `create(RegisteredVersionSchema)` to create a new message.
  */
 export const RegisteredVersionSchema: GenMessage<RegisteredVersion> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_registered_event, 1);
+  messageDesc(file_headgate_v1_registered_event, 2);
 
 /**
  * One difference between two versions of a schema.
@@ -143,5 +174,5 @@ export type CompatibilityFinding = Message<"headgate.v1.CompatibilityFinding"> &
  * Use `create(CompatibilityFindingSchema)` to create a new message.
  */
 export const CompatibilityFindingSchema: GenMessage<CompatibilityFinding> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_registered_event, 2);
+  messageDesc(file_headgate_v1_registered_event, 3);
 

@@ -2,10 +2,13 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 
 import { AuditService } from '../../../gen/headgate/v1/audit_service_pb.ts';
+import { auditedActions } from '../../operators/audit/audited-rpcs.ts';
 import { connectAdmin, type AdminClient, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
+import { readKeyId } from '../keys/key-values.ts';
+import { checkDestination, type DestinationCheck } from '../known-destination.ts';
 import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
-import { readCount, readMoment } from '../terminal/option-values.ts';
+import { readCount, readMoment, readOneOf } from '../terminal/option-values.ts';
 import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 import { openOutput, type OutputOptions } from './output.ts';
 
@@ -16,6 +19,8 @@ interface AuditOptions extends AdminOptions, OutputOptions {
   readonly action?: string;
   readonly destination?: string;
   readonly event?: string;
+  readonly key?: string;
+  readonly redelivery?: string;
   readonly limit?: number;
 }
 
@@ -34,9 +39,15 @@ export function auditCommand({ env }: CommandContext): Command {
     )
     .option('--until <time>', 'before then', readMoment)
     .option('--operator <name>', 'only what this operator did')
-    .option('--action <rpc>', 'only this action, such as ReplayRejected or DiscardDeadLetter')
+    .option(
+      '--action <rpc>',
+      'only this action, such as ReplayRejected or DiscardDeadLetter',
+      readOneOf(auditedActions),
+    )
     .option('--destination <name>', 'only what named this destination')
     .option('--event <id>', 'only what named this event: any of its ids, or its number')
+    .option('--key <id>', 'only what made, rotated or revoked this write key', readKeyId)
+    .option('--redelivery <id>', 'only what started, paused, resumed or ended this redelivery')
     .option('--limit <count>', 'at most so many (default: 1,000 in a table, else all)', readCount)
     .addOption(new Option('--json', 'print one JSON document: a list').conflicts(['ndjson', 'out']))
     .option('--ndjson', 'print JSON, one entry per line; the default into a pipe or a file')
@@ -44,7 +55,9 @@ export function auditCommand({ env }: CommandContext): Command {
     .addOption(adminOption())
     .addOption(configOption())
     .addHelpText('after', help)
-    .action((options: AuditOptions) => audit(connectAdmin(AuditService, options, env), options));
+    .action((options: AuditOptions) =>
+      audit(connectAdmin(AuditService, options, env), checkDestination(options, env), options),
+    );
 }
 
 const help = `
@@ -57,6 +70,7 @@ Examples:
 
 async function audit(
   client: AdminClient<typeof AuditService>,
+  check: DestinationCheck,
   options: AuditOptions,
 ): Promise<void> {
   const output = await openOutput(options);
@@ -80,13 +94,16 @@ async function audit(
     await output.abandon();
     throw error;
   }
-  if (shown === 0) process.stderr.write('The audit log has no such entry.\n');
-  else if (isCut)
+  if (shown === 0) {
+    await check(options.destination ?? '');
+    process.stderr.write('The audit log has no such entry.\n');
+  } else if (isCut)
     process.stderr.write(`The first ${shown}; there are more: --limit, or --since.\n`);
 }
 
 async function* pages(client: AdminClient<typeof AuditService>, options: AuditOptions) {
   const { since, until, operator = '', action = '', destination = '', event = '' } = options;
+  const { key = '', redelivery = '' } = options;
   let pageToken = '';
   do {
     const page = await client.call((service) =>
@@ -95,6 +112,8 @@ async function* pages(client: AdminClient<typeof AuditService>, options: AuditOp
         action,
         destination,
         event,
+        key,
+        redelivery,
         pageSize,
         pageToken,
         since: timestampFromMs(since),

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { DeadLetterService } from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { connectAdmin, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
+import { checkDestination, type DestinationCheck } from '../known-destination.ts';
 import { addDiscardCommand } from './discard.ts';
 import type { DeadClient } from './filter.ts';
 import { addFixCommand } from './fix.ts';
@@ -19,10 +20,11 @@ export function deadCommand({ env }: CommandContext): Command {
     .addOption(configOption())
     .addHelpText('after', `\n${adminTokenHelp}`);
   const client = (): DeadClient => connectAdmin(DeadLetterService, dead.opts<AdminOptions>(), env);
-  addListCommand(dead, client);
+  const check: DestinationCheck = (name) => checkDestination(dead.opts<AdminOptions>(), env)(name);
+  addListCommand(dead, client, check);
   addShowCommand(dead, client);
   addFixCommand(dead, client, env);
-  addReplayCommand(dead, client);
+  addReplayCommand(dead, client, check);
   addDiscardCommand(dead, client);
   return dead;
 }

@@ -7,7 +7,7 @@ import type {
 } from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { createReasonCounts, type ReasonCount } from '../../dead-letters/reason-counts.ts';
 import type { AdminClient } from '../admin-client.ts';
-import { readMoment } from '../terminal/option-values.ts';
+import { readMoment, readUser } from '../terminal/option-values.ts';
 import { oneLine } from '../terminal/print.ts';
 
 /** The client of the admin port for dead letters. */
@@ -18,6 +18,7 @@ export interface Filter {
   readonly destination: string;
   readonly event: string;
   readonly reason: string;
+  readonly user: string;
   readonly since?: number;
   readonly until?: number;
 }
@@ -27,16 +28,18 @@ export function withFilter(command: Command): Command {
     .option('--destination <name>', 'only of this destination', '')
     .option('--event <name>', 'of this event alone', '')
     .option('--reason <text>', 'with this text in the reason; case does not matter', '')
+    .option('--user <id>', 'of this person: a user_id or an anonymous_id', readUser, '')
     .option('--since <time>', 'dead since: 2h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'dead before then', readMoment);
 }
 
 /** The filter as the service takes it. */
-export function filterRequest({ destination, event, reason, since, until }: Filter) {
+export function filterRequest({ destination, event, reason, user, since, until }: Filter) {
   return {
     destination,
     eventName: event,
     reason,
+    user,
     ...(since !== undefined && { since: timestampFromMs(since) }),
     ...(until !== undefined && { until: timestampFromMs(until) }),
   };

@@ -3,6 +3,7 @@ import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { Command } from 'commander';
 
 import { DeadLetterSchema, type DeadLetter } from '../../../gen/headgate/v1/dead_letter_pb.ts';
+import type { DestinationCheck } from '../known-destination.ts';
 import { readCountUpTo } from '../terminal/option-values.ts';
 import { oneLine } from '../terminal/print.ts';
 import { printTable } from '../terminal/table.ts';
@@ -26,7 +27,11 @@ const pageSize = 100;
 const limitMax = 10_000;
 
 /** `headgate dead list`: the dead letters, oldest first, and their reasons. */
-export function addListCommand(dead: Command, client: () => DeadClient): void {
+export function addListCommand(
+  dead: Command,
+  client: () => DeadClient,
+  check: DestinationCheck,
+): void {
   withFilter(dead.command('list'))
     .description('list dead letters, oldest first, and count the reasons')
     .option(
@@ -36,14 +41,19 @@ export function addListCommand(dead: Command, client: () => DeadClient): void {
       50,
     )
     .option('--json', 'print one JSON document')
-    .action((options: ListOptions) => list(client(), options));
+    .action((options: ListOptions) => list(client(), check, options));
 }
 
-async function list(client: DeadClient, options: ListOptions): Promise<void> {
+async function list(
+  client: DeadClient,
+  check: DestinationCheck,
+  options: ListOptions,
+): Promise<void> {
   const [deadLetters, { count, reasons }] = await Promise.all([
     readLetters(client, options),
     countAll(client, options),
   ]);
+  if (count === 0) await check(options.destination);
   if (options.json) {
     const letters = deadLetters.map((letter) => toJson(DeadLetterSchema, letter));
     process.stdout.write(`${JSON.stringify({ deadLetters: letters, total: count, reasons })}\n`);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 
+import type { DestinationCheck } from '../known-destination.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { readCountUpTo } from '../terminal/option-values.ts';
 import { print } from '../terminal/print.ts';
@@ -28,7 +29,11 @@ const pageSize = 100;
 const rateMax = 100_000;
 
 /** `headgate dead replay`: one by its id, or all that match a filter. */
-export function addReplayCommand(dead: Command, client: () => DeadClient): void {
+export function addReplayCommand(
+  dead: Command,
+  client: () => DeadClient,
+  check: DestinationCheck,
+): void {
   const replay = withFilter(dead.command('replay [id]'))
     .description('deliver the event to its destination again, with the same event_id')
     .option('--all', 'all that match the filters')
@@ -41,7 +46,7 @@ export function addReplayCommand(dead: Command, client: () => DeadClient): void 
       replay.error('error: name one dead letter, or say --all');
     }
     if (id !== undefined) await replayOne(client(), id, options);
-    else await replayAll(client(), options, replay);
+    else await replayAll(client(), check, options, replay);
   });
 }
 
@@ -57,10 +62,12 @@ async function replayOne(client: DeadClient, id: string, { json }: ReplayOptions
 
 async function replayAll(
   client: DeadClient,
+  check: DestinationCheck,
   options: ReplayOptions,
   command: Command,
 ): Promise<void> {
   const { count, reasons } = await countAll(client, options);
+  if (count === 0) await check(options.destination);
   if (options.dryRun) {
     if (options.json) print(JSON.stringify({ matched: count, reasons, dryRun: true }));
     else {

@@ -8,8 +8,10 @@ import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { folderBytes } from '../../jetstream/server/storage-budget.ts';
+import { observingText } from '../../observability/signals.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
-import { loadRegistry } from '../../validation/schema-registry.ts';
+import { loadContracts } from '../../validation/schema-registry.ts';
+import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
 import { adminPort } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { checkDestinations } from './check-destinations.ts';
@@ -22,6 +24,7 @@ import {
   checkFileLimit,
   nearestFolder,
 } from './check-host.ts';
+import { checkIntake } from './check-intake.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
 import { checkMissingDeliveries } from './check-missing-deliveries.ts';
@@ -87,9 +90,7 @@ async function examine(
   const storeBytes = embedded ? storedBytes(config) : 0;
 
   await check('settings', (findings) =>
-    findings.ok(
-      `sound; destinations: ${config.destinations.length}, write keys: ${config.keys.length}`,
-    ),
+    findings.ok(`sound; destinations: ${config.destinations.length}`),
   );
   await check('door', (findings) => checkEndpoint(findings, config));
   await check('data directory', (findings) => checkDataDirectory(findings, config.dataDir));
@@ -118,28 +119,52 @@ async function examine(
   } finally {
     await log?.close();
   }
-  await check('schemas', (findings) => checkSchemas(findings, config));
+  await check('schemas', (findings) => checkSchemas(findings, config, gate));
   await check('destinations', (findings) => checkDestinations(findings, config));
+  if (config.intake.nats.length > 0) {
+    await check('intake', (findings) => checkIntake(findings, config, log !== undefined));
+  }
   const running = gate;
   if (running !== undefined) {
     await check('deliveries', (findings) => checkDeliveries(findings, running));
-    if (config.auth === 'keys') await check('keys', (findings) => checkKeys(findings, running));
+  }
+  if (config.auth === 'keys') {
+    await check('keys', (findings) => checkKeys(findings, config.keys.length, running));
   }
   return all;
 }
 
-async function checkSchemas(findings: CheckFindings, config: Config): Promise<void> {
+async function checkSchemas(
+  findings: CheckFindings,
+  config: Config,
+  gate: RunningGate | undefined,
+): Promise<void> {
   if (config.schemasSource === 'registry') {
+    if (gate?.metrics.get('headgate_observe_mode') === 1) {
+      warnObserving(findings);
+      return;
+    }
     findings.skipped('they are in the registry: headgate schemas list shows their state');
     return;
   }
-  const registry = await loadRegistry(config.schemasDir);
+  const registry = await loadContracts(config);
+  if (isObserving(registry, registry.events)) {
+    warnObserving(findings);
+    return;
+  }
   // As in the gate: a schema that hashes requires a key.
   createLiveValidation(registry, {
     enforcement: config.enforcement,
     hashKey: config.pii.hashKey?.reveal(),
   });
   findings.ok(`${registry.events.length} events in ${config.schemasDir}, all sound`);
+}
+
+function warnObserving(findings: CheckFindings): void {
+  findings.warning(
+    observingText,
+    'Write contracts once you have seen your events: docs/contracts/observe.md.',
+  );
 }
 
 function storedBytes({ dataDir }: Config): number {

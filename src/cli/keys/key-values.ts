@@ -19,7 +19,7 @@ export function readSource(text: string): string {
 export function readGlobs(text: string): string[] {
   const globs = text.split(',').map((glob) => glob.trim());
   if (globs.every((glob) => eventGlobPattern.test(glob))) return globs;
-  throw new InvalidArgumentError('Write names with a-z, 0-9, _ and *, with commas between.');
+  throw new InvalidArgumentError('Write names, with * for any text, and with commas between.');
 }
 
 export function readSourceGlobs(text: string): string[] {

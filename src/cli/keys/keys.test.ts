@@ -35,7 +35,7 @@ describe('headgate keys new', () => {
     [['new']],
     [['new', '--source', 'Checkout']],
     [['new', '--source', 'a'.repeat(65)]],
-    [['new', '--source', 'a', '--events', 'order-*']],
+    [['new', '--source', 'a', '--events', 'order\n*']],
     [['new', '--source', 'a', '--events', '']],
   ])('refuses %j', (words) => {
     expect(() => run(...words)).toThrow(/^error: .*--(source|events)/);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { constants, DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 
 import { StartError } from '../../errors.ts';
+import { isReadingStatement } from './reading-statement.ts';
 
 /** A value of SQLite. Integers are bigints, because a double is not exact beyond 2^53. */
 export type Value = SQLOutputValue;
@@ -32,13 +33,20 @@ export function openWarehouseReader(path: string): WarehouseReader {
     const opened = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
     // VACUUM INTO and ATTACH would write other files, which a read-only connection does not
     // prevent.
-    opened.setAuthorizer((action) =>
-      readingActions.has(action) ? constants.SQLITE_OK : constants.SQLITE_DENY,
-    );
+    if (canAuthorize) {
+      opened.setAuthorizer((action) =>
+        readingActions.has(action) ? constants.SQLITE_OK : constants.SQLITE_DENY,
+      );
+    }
     return opened;
   });
   return {
     query: (sql) => {
+      if (!canAuthorize && !isReadingStatement(sql)) {
+        const text =
+          'Node 22 cannot ask SQLite what this statement does, and it does not begin as one that reads';
+        throw new StartError(`The warehouse is open for reading only: ${text}.`);
+      }
       const statement = guarded(path, () => database.prepare(sql));
       refuseSecond(sql, statement);
       statement.setReadBigInts(true);
@@ -49,6 +57,9 @@ export function openWarehouseReader(path: string): WarehouseReader {
     [Symbol.dispose]: () => database.close(),
   };
 }
+
+/** Not so in Node 22. */
+const canAuthorize = typeof DatabaseSync.prototype.setAuthorizer === 'function';
 
 const readingActions = new Set<number>([
   constants.SQLITE_SELECT,

@@ -79,6 +79,7 @@ test('a version that breaks producers is described, and refused', async () => {
 
 test.each([
   ['forward', undefined],
+  ['backward', 1],
   ['none', undefined],
   ['compatible', 1],
 ])('the mode %s: exit code %s', async (mode, exitCode) => {
@@ -141,4 +142,57 @@ test('a folder outside of git is reported', async () => {
   await expect(
     schemasCheckCommand({ env: {} }).parseAsync(options, { from: 'user' }),
   ).rejects.toThrow(/git knows no commit main/);
+});
+
+const withActive = (taxonomy: string, version: number): string =>
+  taxonomy.replace('active: 1', `active: ${version}`);
+const wide = closed({ total: { type: ['number', 'null'] }, tax: { type: 'number' } });
+
+test.each([
+  // mode, the last version, active, exit code
+  ['compatible', first, 2, undefined],
+  ['compatible', wide, 2, 1],
+  ['backward', wide, 2, undefined],
+  ['forward', wide, 2, 1],
+  ['none', wide, 2, undefined],
+  // It is not active yet, and may still be changed.
+  ['compatible', wide, 1, 1],
+] as const)('without git, %s: each version is held against the one before', async (...row) => {
+  const [mode, second, active, exitCode] = row;
+  const { write, check } = repository();
+  write('taxonomy.yaml', withActive(orderTaxonomy(`, compatibility: ${mode}`), active));
+  write('order_completed/2.json', second);
+  const text = await check();
+  expect(process.exitCode).toBe(exitCode);
+  expect(text.includes('does not allow')).toBe(exitCode === 1);
+  const line = `  order_completed: version 2 after version 1 is not allowed (compatibility: ${mode})`;
+  expect(text.split('\n').includes(line)).toBe(exitCode === 1);
+});
+
+test('without git, a version that is older than the active one is only reported', async () => {
+  const { write, check } = repository();
+  write('taxonomy.yaml', withActive(orderTaxonomy(''), 3));
+  write('order_completed/2.json', wide);
+  write('order_completed/3.json', wide);
+  const text = await check();
+  expect(text).toContain(
+    'version 2 after version 1 is not allowed (compatibility: compatible), and',
+  );
+  expect(text).not.toContain('version 3');
+  expect(process.exitCode).toBeUndefined();
+  const { compatible, steps } = JSON.parse(await check('--json'));
+  expect(compatible).toBe(true);
+  expect(steps).toMatchObject([
+    { version: 2, allowed: false, past: true },
+    { version: 3, allowed: true, past: false },
+  ]);
+});
+
+test('without git, a version that another one supersedes is not compared', async () => {
+  const { write, check } = repository();
+  write('taxonomy.yaml', withActive(orderTaxonomy(', supersedes: { 3: [2] }'), 3));
+  write('order_completed/2.json', closed({ total: { type: 'string' } }));
+  write('order_completed/3.json', first);
+  expect(await check()).not.toContain('not allow');
+  expect(process.exitCode).toBeUndefined();
 });

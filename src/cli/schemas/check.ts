@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 
 import { Command } from 'commander';
 
@@ -6,19 +7,24 @@ import { StartError } from '../../errors.ts';
 import { modeText } from '../../validation/modes.ts';
 import {
   registryChanges,
+  versionSteps,
   type EventChange,
+  type VersionStep,
 } from '../../validation/compatibility/registry-changes.ts';
 import { formatFault } from '../../validation/registry-fault.ts';
 import { readRegistry, type RegistryReading } from '../../validation/schema-registry.ts';
+import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
 import { versionList } from '../../validation/taxonomy/version-state.ts';
 import type { CommandContext } from '../command-context.ts';
 import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
 import { configOption, schemasOption } from '../shared-options.ts';
+import { checkReport } from './check-report.ts';
 import { withSchemasAt } from './git-schemas.ts';
 
 interface CheckOptions extends SchemasOptions {
   readonly against?: string;
   readonly json?: true;
+  readonly report?: string;
 }
 
 /** `headgate schemas check`: checks whether a gate would start with a folder of schemas. */
@@ -27,28 +33,41 @@ export function schemasCheckCommand({ env }: CommandContext): Command {
     .description('check the taxonomy and every schema, as the gate does when it starts')
     .addOption(schemasOption())
     .addOption(configOption())
-    .option('--against <ref>', 'show whom the changes since this commit, branch or tag would break')
+    .option(
+      '--against <ref>',
+      'show whom the changes since this commit, branch or tag would break; without it, each version ' +
+        'is compared with the one before',
+    )
     .option('--json', 'print JSON for programs')
+    .option('--report <file>', 'write the findings as Markdown, for a comment on a pull request')
     .addHelpText(
       'after',
       `
 Exit code: 0 when the gate would start with it, and every change is one that its event's
-\`compatibility\` allows; 1 when not.
+\`compatibility\` allows; 1 when not. Without --against, versions older than the active one cannot be
+changed any more, and are only reported.
 
 Examples:
   $ headgate schemas check --schemas ./schemas
   $ headgate schemas check --against origin/main`,
     )
-    .action(async ({ against, json, ...options }: CheckOptions) => {
+    .action(async ({ against, json, report, ...options }: CheckOptions) => {
       const schemas = schemasFolder(options, env);
       const reading = await readRegistry(schemas);
       const sound = reading.faults.length === 0;
       const changes =
         against === undefined || !sound ? undefined : await changesSince(schemas, against, reading);
-      const text = json === true ? jsonOf(reading, changes) : textOf(schemas, reading);
+      const steps = against === undefined && sound ? versionSteps(reading.registry) : undefined;
+      const text = json === true ? jsonOf(reading, changes, steps) : textOf(schemas, reading);
       console.log(text);
       if (json !== true && changes !== undefined) console.log(changesText(against!, changes));
-      const allowed = changes?.every((change) => change.allowed) ?? true;
+      if (json !== true && steps !== undefined) printRefusedSteps(steps);
+      if (report !== undefined) {
+        const { faults, registry } = reading;
+        const events = registry.events.length;
+        await writeFile(report, checkReport({ events, faults, changes, against, steps }));
+      }
+      const allowed = changes?.every((change) => change.allowed) ?? areAllowed(steps ?? []);
       if (!sound || !allowed) process.exitCode = 1;
     });
 }
@@ -64,17 +83,43 @@ async function changesSince(
   return registryChanges(before.registry, reading.registry);
 }
 
-function jsonOf({ registry, faults }: RegistryReading, changes?: readonly EventChange[]): string {
+function areAllowed(steps: readonly VersionStep[]): boolean {
+  return steps.every(({ allowed, past }) => allowed || past);
+}
+
+/** Prints nothing if every version is one that the `compatibility` of its event allows. */
+function printRefusedSteps(steps: readonly VersionStep[]): void {
+  const refused = steps.filter(({ allowed }) => !allowed);
+  if (refused.length === 0) return;
+  console.log('Versions that the compatibility of their event does not allow:');
+  for (const step of refused) {
+    const [head, ...findings] = changeLines(step);
+    console.log(step.past ? `${head}, and is older than the active one` : head);
+    for (const finding of findings) console.log(finding);
+  }
+}
+
+function jsonOf(
+  { registry, faults }: RegistryReading,
+  changes?: readonly EventChange[],
+  steps?: readonly VersionStep[],
+): string {
   const events = registry.events.map(({ versions, superseded, ...entry }) => ({
     ...entry,
     supersededBy: Object.fromEntries(superseded),
     versions: versions.map(({ version }) => version),
   }));
-  const { verbs, unplanned } = registry;
+  const { naming, verbs, unplanned, aliases } = registry;
   const sound = faults.length === 0;
   const compared =
-    changes === undefined ? {} : { compatible: changes.every(({ allowed }) => allowed), changes };
-  return JSON.stringify({ sound, verbs, unplanned, events, faults, ...compared }, null, 2);
+    changes === undefined
+      ? steps && { compatible: areAllowed(steps), steps }
+      : { compatible: changes.every(({ allowed }) => allowed), changes };
+  return JSON.stringify(
+    { sound, naming, verbs, unplanned, aliases, events, faults, ...compared },
+    null,
+    2,
+  );
 }
 
 function textOf(directory: string, { registry, faults }: RegistryReading): string {
@@ -82,6 +127,9 @@ function textOf(directory: string, { registry, faults }: RegistryReading): strin
     const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
     const lines = faults.map((fault) => `  ${formatFault(fault)}`);
     return [`${count} in ${directory}:`, ...lines].join('\n');
+  }
+  if (isObserving(registry, registry.events)) {
+    return `No events in ${directory}: observe mode, in which events of any name are stored.`;
   }
   const width = Math.max(...registry.events.map(({ name }) => name.length));
   const lines = registry.events.map((event) => {

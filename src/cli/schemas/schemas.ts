@@ -5,6 +5,8 @@ import { schemasActivateCommand } from './activate.ts';
 import { schemasCheckCommand } from './check.ts';
 import { schemasDeprecateCommand } from './deprecate.ts';
 import { schemasDocsCommand } from './docs.ts';
+import { schemasImportCommand } from './import.ts';
+import { schemasInferCommand } from './infer/infer.ts';
 import { schemasListCommand } from './list.ts';
 import { schemasPushCommand } from './push.ts';
 import { schemasTryCommand } from './try.ts';
@@ -14,6 +16,8 @@ export function schemasCommand(context: CommandContext): Command {
   return new Command('schemas')
     .description('the contracts of the events')
     .addCommand(schemasCheckCommand(context))
+    .addCommand(schemasInferCommand(context))
+    .addCommand(schemasImportCommand(context))
     .addCommand(schemasTryCommand(context))
     .addCommand(schemasPushCommand(context))
     .addCommand(schemasListCommand(context))

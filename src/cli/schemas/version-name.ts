@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
+import { canonicalName, nameProblem } from '../../event/name/event-name.ts';
+
 /** An event, and perhaps one of its versions. */
 export interface Named {
   readonly eventName: string;
@@ -8,11 +10,12 @@ export interface Named {
 
 /** Reads `order_completed@3`, or `order_completed`. */
 export function readNamed(text: string): Named {
-  const found = /^([a-z][a-z0-9_]{0,127})(?:@([1-9]\d{0,3}))?$/.exec(text);
-  if (found === null)
+  const found = /^(.{1,512}?)(?:@([1-9]\d{0,3}))?$/u.exec(text);
+  if (found === null || nameProblem(found[1]!) !== undefined)
     throw new InvalidArgumentError('Name an event and a version: order_completed@3.');
-  const [, eventName, version] = found;
-  return { eventName: eventName!, version: version === undefined ? undefined : Number(version) };
+  const [, name, version] = found;
+  const eventName = canonicalName(name!);
+  return { eventName, version: version === undefined ? undefined : Number(version) };
 }
 
 /** Reads `order_completed@3`. */

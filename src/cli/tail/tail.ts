@@ -7,13 +7,14 @@ import { TailService, type TailResponse } from '../../../gen/headgate/v1/tail_se
 import { StartError } from '../../errors.ts';
 import { connectAdmin } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { readCount } from '../terminal/option-values.ts';
+import { readCount, readUser } from '../terminal/option-values.ts';
 import { tailJson, tailLine } from './lines.ts';
 import { adminOption, adminTokenHelp, configOption } from '../shared-options.ts';
 
 interface TailOptions {
   readonly event?: string;
   readonly source?: string;
+  readonly user?: string;
   readonly verdict?: 'accepted' | 'rejected';
   readonly count?: number;
   readonly admin?: string;
@@ -26,6 +27,7 @@ export function tailCommand({ env }: CommandContext): Command {
     .description('follow events as they arrive, accepted and rejected')
     .option('--event <name>', 'only of this name; a glob: order_*')
     .option('--source <name>', 'only of this source; a glob: shop-*')
+    .option('--user <id>', 'only of this person: a user_id or an anonymous_id', readUser)
     .addOption(
       new Option('--verdict <verdict>', 'of this verdict').choices(['accepted', 'rejected']),
     )
@@ -65,6 +67,7 @@ async function tail(env: CommandContext['env'], options: TailOptions): Promise<v
       const request = {
         eventName: options.event ?? '',
         source: options.source ?? '',
+        user: options.user ?? '',
         status: statuses[options.verdict ?? 'both'],
       };
       // Without a timeout, because it runs until it is ended.

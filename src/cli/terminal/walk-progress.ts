@@ -2,10 +2,15 @@ import { Presets, SingleBar } from 'cli-progress';
 
 import type { StreamWalk } from '../../../gen/headgate/v1/stream_walk_pb.ts';
 
+/** What is walked, and how far: sequences of a stream, or bytes of a file. */
+export type WalkedRange = Pick<StreamWalk, 'from' | 'upTo' | 'reached'>;
+
 /** The progress that a person sees while a stream is read page by page. */
 export interface WalkProgressBar {
   /** After each page. `tally` is a few words: `1,200 accepted, 3 rejected`. */
-  reached(walk: StreamWalk | undefined, tally: string): void;
+  reached(walk: WalkedRange | undefined, tally: string): void;
+  /** Removes the bar until the next page, so that lines can be printed. */
+  pause(): void;
   stop(): void;
 }
 
@@ -13,7 +18,7 @@ const drawingsPerSecond = 5;
 
 /** Draws a bar on a terminal only, so that logs contain no bars. */
 export function createWalkProgressBar(stream: NodeJS.WriteStream): WalkProgressBar {
-  if (!stream.isTTY) return { reached: () => {}, stop: () => {} };
+  if (!stream.isTTY) return { reached: () => {}, pause: () => {}, stop: () => {} };
   const bar = new SingleBar(
     {
       stream,
@@ -25,6 +30,10 @@ export function createWalkProgressBar(stream: NodeJS.WriteStream): WalkProgressB
     Presets.shades_classic,
   );
   let started = false;
+  const stop = (): void => {
+    if (started) bar.stop();
+    started = false;
+  };
   return {
     reached: (walk, tally) => {
       if (walk === undefined) return;
@@ -34,8 +43,7 @@ export function createWalkProgressBar(stream: NodeJS.WriteStream): WalkProgressB
       else bar.update(done, { tally });
       started = true;
     },
-    stop: () => {
-      if (started) bar.stop();
-    },
+    pause: stop,
+    stop,
   };
 }

@@ -104,6 +104,16 @@ function fateRows(fate: DestinationFate, received: number, nowMs: number): Row[]
     ]);
   }
   rows.push(stateRow(fate, received, nowMs));
+  if (fate.redelivery !== undefined) {
+    const { id, copiedAt, inWork, ahead } = fate.redelivery;
+    const where = inWork ? 'a worker has it' : `at most ${ahead.toLocaleString('en')} ahead of it`;
+    rows.push([
+      destination,
+      time(copiedAt),
+      since(msOf(copiedAt), received),
+      `waits to be sent again by redelivery ${id}: ${where}; headgate redeliver follow ${id}`,
+    ]);
+  }
   return rows;
 }
 

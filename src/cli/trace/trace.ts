@@ -11,7 +11,8 @@ import { timeOfUuid } from '../../locate/search.ts';
 import { connectAdmin, type AdminClient } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { print } from '../terminal/print.ts';
-import { readMoment } from '../terminal/option-values.ts';
+import { readMoment, readUser } from '../terminal/option-values.ts';
+import { tracePerson } from './person.ts';
 import { traceText } from './report.ts';
 import { createWalkProgressBar, type WalkProgressBar } from '../terminal/walk-progress.ts';
 import { adminOption, configOption } from '../shared-options.ts';
@@ -21,6 +22,7 @@ interface TraceOptions {
   readonly until?: number;
   readonly source?: string;
   readonly event?: string;
+  readonly user?: string;
   readonly all?: true;
   readonly admin?: string;
   readonly json?: true;
@@ -32,7 +34,8 @@ export function traceCommand({ env }: CommandContext): Command {
     .description(
       'say where an event is: when it came, its verdict, and what became of it everywhere',
     )
-    .argument('<id>', 'an event_id, an idempotency_key or a correlation_id')
+    .argument('[id]', 'an event_id, an idempotency_key or a correlation_id')
+    .option('--user <id>', 'list the events of a person: a user_id or an anonymous_id', readUser)
     .option('--since <time>', 'arrived since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'it came before this time', readMoment)
     .option('--source <name>', 'only of this source')
@@ -42,7 +45,14 @@ export function traceCommand({ env }: CommandContext): Command {
     .addOption(configOption())
     .option('--json', 'print JSON')
     .addHelpText('after', help)
-    .action((id: string, options: TraceOptions) => trace(id, options, env));
+    .action((id: string | undefined, options: TraceOptions, command: Command) => {
+      const { user } = options;
+      if ((id === undefined) === (user === undefined)) {
+        command.error('error: give an id, or a person with --user');
+      }
+      if (user === undefined) return trace(id!, options, env);
+      return tracePerson(connectAdmin(EventService, options, env), user, options);
+    });
 }
 
 const help = `
@@ -50,11 +60,15 @@ An id that is a UUID of version 7 says when it was made, and is found at once. O
 from a day ago on, or from --since: --source and --event make that faster. Rejected events are found
 too. Only reads: deliveries are not affected.
 
+With --user, every event of the person is listed, accepted or rejected, without what became of it:
+trace one of the ids for that. A day is searched, or from --since on.
+
 Exit code: 0 when it was found, 1 when it was not.
 
 Examples:
   $ headgate trace 0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11
-  $ headgate trace 1d28405d-9185-5e83-b767-44d17a84e516 --since 7d --event order_completed`;
+  $ headgate trace 1d28405d-9185-5e83-b767-44d17a84e516 --since 7d --event order_completed
+  $ headgate trace --user u-4711 --since 7d`;
 
 async function trace(id: string, options: TraceOptions, env: CommandContext['env']): Promise<void> {
   const client = connectAdmin(EventService, options, env);

@@ -11,6 +11,8 @@ import type { TrackEnd } from './summary.ts';
 export interface RunTrackOptions {
   readonly makesKeys: boolean;
   readonly validateOnly: boolean;
+  /** The events are imported: their times come from records. */
+  readonly historical: boolean;
   readonly retryForMs: number;
   readonly inFlightMax: number;
   readonly rejectedFile: string | undefined;
@@ -30,7 +32,7 @@ export async function runTrack(
   source: TrackSource,
   options: RunTrackOptions,
 ): Promise<{ ledger: Ledger; end: TrackEnd }> {
-  const { validateOnly, isSingle } = options;
+  const { validateOnly, historical, isSingle } = options;
   const startedAt = performance.now();
   const ledger = createLedger(options.rejectedFile);
   const progress = createProgress(process.stderr, !isSingle, ledger, source.bytes);
@@ -55,6 +57,7 @@ export async function runTrack(
       ledger,
       retryForMs: options.retryForMs,
       validateOnly,
+      historical,
       stopped: controller.signal,
       stop,
       onTrouble,

@@ -41,6 +41,7 @@ async function send(names: readonly string[], gate: Gate, retryForMs = 2_000) {
       ledger,
       retryForMs,
       validateOnly: false,
+      historical: false,
       stopped: controller.signal,
       stop: (sentence) => {
         stops.push(sentence);

@@ -19,6 +19,7 @@ export interface SendingRun {
   /** How long a batch is tried again without any of its events getting through. */
   readonly retryForMs: number;
   readonly validateOnly: boolean;
+  readonly historical: boolean;
   /** If aborted, no batch is retried. */
   readonly stopped: AbortSignal;
   /** Ends the run: the gate refuses all events, or cannot be reached. */
@@ -76,13 +77,14 @@ type Answer =
     };
 
 async function call(sending: SendingRun, events: readonly LineEvent[]): Promise<Answer> {
-  const { client, validateOnly } = sending;
+  const { client, validateOnly, historical } = sending;
   let results: EventResult[];
   try {
     const request = {
       events: events.map(({ message }) => message),
       sentAt: timestampNow(),
       validateOnly,
+      historical,
     };
     ({ results } = await client.service.batchTrack(request));
   } catch (error) {

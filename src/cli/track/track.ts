@@ -16,6 +16,7 @@ interface TrackOptions extends EventFlags {
   readonly protocol: TrackProtocol;
   readonly makeKeys?: true;
   readonly validateOnly?: true;
+  readonly historical?: true;
   readonly inFlight: number;
   readonly retryFor: number;
   readonly rejected?: string;
@@ -50,6 +51,7 @@ export function trackCommand({ env }: CommandContext): Command {
     .optionsGroup('How:')
     .option('--make-keys', 'derive a missing key from the number and content of the line')
     .option('--validate-only', 'validate everything and store nothing')
+    .option('--historical', 'an import: occurred_at may be any time in the past')
     .addOption(
       new Option('--retry-for <time>', 'how long to try again when nothing gets through')
         .argParser(readTime)
@@ -92,6 +94,7 @@ async function send(
   const { ledger, end } = await runTrack(client, source, {
     makesKeys: options.makeKeys ?? false,
     validateOnly: options.validateOnly ?? false,
+    historical: options.historical ?? false,
     retryForMs: options.retryFor,
     inFlightMax: options.inFlight,
     rejectedFile: options.rejected,

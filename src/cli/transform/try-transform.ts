@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs';
 import type { DestinationConfig } from '../../config/config.ts';
 import { readConfig } from '../../config/read-config.ts';
 import { compileFieldRules } from '../../delivery/receive/field-rules.ts';
+import type { PreviewedRequest, RequestPreview } from '../../destinations/destination.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
+import { decodeStoredEvent } from '../../event/stored-event.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { readMatching, sequenceSince } from '../../jetstream/read/read.ts';
-import { subjects } from '../../jetstream/topology.ts';
+import { anyName, subjects } from '../../jetstream/topology.ts';
 import { readableForm } from '../../transform/event-form.ts';
 import { openTransform } from '../../transform/open-transform.ts';
 import type { Transformer } from '../../transform/transformer.ts';
@@ -48,33 +50,49 @@ export async function tryTransform(context: CommandContext, flags: TryFlags): Pr
     );
   }
   const log = await openRunningLog({ ...config, destinations });
+  const { name, type, settings } = destination;
   let transformer: Transformer | undefined;
+  let preview: RequestPreview | undefined;
   try {
     transformer = await openTransform(destination);
-    if (transformer === undefined) {
-      const setting = `destinations.${destination.name}.transform`;
-      throw new StartError(`${setting} is not set: there is nothing to try.`);
+    preview = await destinationTypes.find((one) => one.type === type)!.preview?.(name, settings);
+    if (transformer === undefined && preview === undefined) {
+      throw new StartError(`destinations.${name}.transform is not set: there is nothing to try.`);
     }
-    await tryEach(log, destination, transformer, flags);
+    await tryEach(log, destination, { transformer, preview }, flags);
   } finally {
     await transformer?.close();
+    await preview?.close();
     await log.close();
   }
+}
+
+/** At least one of the two. */
+interface Tried {
+  /** Undefined if no transform is set: each event stays as it is. */
+  readonly transformer: Transformer | undefined;
+  /** Undefined for a destination that says itself what it sends. */
+  readonly preview: RequestPreview | undefined;
 }
 
 async function tryEach(
   log: Log,
   destination: DestinationConfig,
-  transformer: Transformer,
+  { transformer, preview }: Tried,
   flags: TryFlags,
 ): Promise<void> {
   const counts = { changed: 0, unchanged: 0, filtered: 0, failed: 0 };
+  let withoutRequest = 0;
   let batch: Uint8Array[] = [];
   const flush = async (): Promise<void> => {
-    const results = await transformer.run(batch);
+    const results =
+      (await transformer?.run(batch)) ?? batch.map((): TransformResult => ({ kind: 'unchanged' }));
     for (const [index, result] of results.entries()) {
+      const payload = batch[index]!;
+      const request = await requestOf(preview, payload, result);
       counts[result.kind] += 1;
-      print(flags.json ? jsonLine(batch[index]!, result) : shown(batch[index]!, result));
+      if (request !== undefined && 'fault' in request) withoutRequest += 1;
+      print(flags.json ? jsonLine(payload, result, request) : shown(payload, result, request));
     }
     batch = [];
   };
@@ -88,7 +106,22 @@ async function tryEach(
   process.stderr.write(
     `${all} events: ${changed} changed, ${unchanged} unchanged, ${filtered} filtered, ${failed} failed\n`,
   );
-  if (failed > 0) process.exitCode = 1;
+  if (withoutRequest > 0) {
+    process.stderr.write(`${withoutRequest} make no request, and would become dead letters\n`);
+  }
+  if (failed + withoutRequest > 0) process.exitCode = 1;
+}
+
+/** The request of what the transform has made. Undefined if nothing is sent. */
+async function requestOf(
+  preview: RequestPreview | undefined,
+  payload: Uint8Array,
+  result: TransformResult,
+): Promise<PreviewedRequest | undefined> {
+  if (result.kind === 'filtered' || result.kind === 'failed') return undefined;
+  const sent = result.kind === 'changed' ? result.payload : payload;
+  const event = () => decodeStoredEvent(sent);
+  return preview?.of({ sequence: 0, attempt: 1, payload: sent, event });
 }
 
 /** The events as the transform gets them: those that the destination wants, after `fields`. */
@@ -102,7 +135,7 @@ async function* readEvents(
   const from = await sequenceSince(log, 'EVENTS', since ?? Date.now() - sinceDefaultMs);
   if (from === undefined) return;
   let count = 0;
-  for await (const message of readMatching(log, 'EVENTS', subjects.eventsOf('*', '*'), from)) {
+  for await (const message of readMatching(log, 'EVENTS', subjects.eventsOf('*', anyName), from)) {
     if (!isWanted(message.subject)) continue;
     yield map === undefined ? message.payload : map(message.payload);
     count += 1;
@@ -121,27 +154,47 @@ function formOf(payload: Uint8Array): JsonObject {
   }
 }
 
-function jsonLine(payload: Uint8Array, result: TransformResult): string {
+function jsonLine(
+  payload: Uint8Array,
+  result: TransformResult,
+  request: PreviewedRequest | undefined,
+): string {
   const before = formOf(payload);
   return JSON.stringify({
     result: result.kind,
     before,
     ...(result.kind === 'changed' ? { after: formOf(result.payload) } : {}),
     ...(result.kind === 'failed' ? { reason: result.reason } : {}),
+    ...(request !== undefined && { request }),
   });
 }
 
-/** A line for the event, and one for each value that is another one. */
-function shown(payload: Uint8Array, result: TransformResult): string {
+/** A line for the event, one for each value that is another one, and those of its request. */
+function shown(
+  payload: Uint8Array,
+  result: TransformResult,
+  request: PreviewedRequest | undefined,
+): string {
   const before = formOf(payload);
   const name = oneLine(`${String(before['event_name'])} ${String(before['event_id'])}`);
   if (result.kind === 'failed') return `${name}: failed: ${oneLine(result.reason)}`;
-  if (result.kind !== 'changed') return `${name}: ${result.kind}`;
+  const lines = [`${name}: ${result.kind}`, ...changesOf(before, result), ...linesOf(request)];
+  return lines.map((line, index) => (index === 0 ? line : `  ${oneLine(line)}`)).join('\n');
+}
+
+function linesOf(request: PreviewedRequest | undefined): string[] {
+  if (request === undefined) return [];
+  if ('fault' in request) return [`no request: ${request.fault}`];
+  return [`> ${request.method} ${request.url}`, ...request.body.split('\n').filter(Boolean)];
+}
+
+function changesOf(before: JsonObject, result: TransformResult): string[] {
+  if (result.kind !== 'changed') return [];
   const [from, to] = [leavesOf(before), leavesOf(formOf(result.payload))];
-  const lines = [`${name}: changed`];
+  const lines: string[] = [];
   for (const [path, value] of from) if (to.get(path) !== value) lines.push(`- ${path} ${value}`);
   for (const [path, value] of to) if (from.get(path) !== value) lines.push(`+ ${path} ${value}`);
-  return lines.map((line, index) => (index === 0 ? line : `  ${oneLine(line)}`)).join('\n');
+  return lines;
 }
 
 /** Each value by its JSON Pointer. */

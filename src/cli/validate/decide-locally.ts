@@ -28,7 +28,7 @@ export async function openValidate(
   { enforcement, eventBytesMax }: LocalRules,
 ): Promise<ValidateLocally> {
   const registry = await loadRegistry(schemasDir);
-  const { validate } = createValidation(registry, { hashKey, enforcement });
+  const { validate, nameSent } = createValidation(registry, { hashKey, enforcement });
   const producer = { source: defaultSource, maySend: () => true, isCanary: false };
   // A gate gives each request without a correlation id a new one, which counts towards the size.
   const correlationId = randomUUID();
@@ -38,6 +38,7 @@ export async function openValidate(
       {
         producer,
         validate,
+        nameSent,
         eventBytesMax,
         timestampMs,
         clock: requestClock(timeText(timestampMs), timestampMs, sentAt, historical),

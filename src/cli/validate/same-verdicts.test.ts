@@ -75,9 +75,10 @@ beforeAll(async () => {
   validateLocally = await openValidate(folder, { enforcement: 'on', eventBytesMax: 256 * 1024 });
   const hashKey = 'another key, whose hashes are as long';
   const registry = await loadRegistry(folder);
-  const { validate, redactRejected } = createValidation(registry, { hashKey });
+  const { validate, nameSent, redactRejected } = createValidation(registry, { hashKey });
   accept = createAcceptEvents({
     validate,
+    nameSent,
     redactRejected,
     arrivalHeaders: () => '',
     store: ({ payload }, callback) => {

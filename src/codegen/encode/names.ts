@@ -1,4 +1,5 @@
 import { StartError } from '../../errors.ts';
+import { tokenOfName } from '../../event/name/name-token.ts';
 import { Code } from './code.ts';
 import { shown } from './source-text.ts';
 
@@ -13,6 +14,21 @@ export function pascalCase(name: string): string {
 export function camelCase(name: string): string {
   const pascal = pascalCase(name);
   return pascal === '' ? '' : pascal[0]!.toLowerCase() + pascal.slice(1);
+}
+
+const plainName = /^[a-z][a-z0-9_]*$/;
+
+/**
+ * The words of an event's name in lower snake case, for names in code: `Order Completed` is
+ * `order_completed`, and a name of lower snake case is itself. Several names may have the same words,
+ * which a NameTable finds.
+ */
+export function wordsOfEvent(name: string): string {
+  if (plainName.test(name)) return name;
+  const ascii = name.normalize('NFKD').replaceAll(/\p{M}+/gu, '');
+  const spaced = ascii.replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2');
+  const words = wordsOf(spaced).join('_').toLowerCase() || tokenOfName(name).replaceAll('=', '');
+  return /^[a-z]/.test(words) && plainName.test(words) ? words : `event_${words}`;
 }
 
 function wordsOf(name: string): string[] {

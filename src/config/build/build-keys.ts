@@ -76,7 +76,7 @@ export function validateGlobs(globs: readonly string[], from: string, faults: st
   for (const [index, glob] of globs.entries()) {
     if (!eventGlobPattern.test(glob)) {
       faults.push(
-        `${from}: item ${index + 1} is not a glob on event names: write a-z, 0-9, _ and *`,
+        `${from}: item ${index + 1} is not a glob on event names: write a name of at most 256 characters, with * for any text`,
       );
     }
   }

@@ -1,5 +1,6 @@
 import { StartError } from '../../errors.ts';
 import { buildDestinations } from './build-destinations.ts';
+import { buildIntake } from './build-intake.ts';
 import { buildKeys } from './build-keys.ts';
 import { type StatedLimits, validateSourceLimits } from './build-source-limits.ts';
 import { buildOperators, validateOwnTokens } from './build-operators.ts';
@@ -23,18 +24,22 @@ export function build(raw: RawConfig): Config {
   const operators = buildOperators(raw.operators, faults);
   const destinations = buildDestinations(raw.destinations, values.data_dir ?? '', faults);
   const webhooks = buildWebhooks(raw.webhooks, faults, stated);
+  const intake = buildIntake(raw.intake, faults, stated);
   validateSourceLimits(stated, values['limits.request_bytes_max'], faults);
   validateOwnTokens(values, operators, faults);
   const entries = { operators: raw.operators.length };
   if (!raw.fileBroken) validateRules(table, values, entries, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   const limits = limitsBySource(stated);
+  const schemasDirNamed = raw.values.has('schemas_dir');
   const assembled = assemble(values, withLimits(keys, limits));
   return deepFreeze({
     ...assembled,
+    schemasDirNamed,
     operators,
     destinations,
     webhooks: withLimits(webhooks, limits),
+    intake: { nats: withLimits(intake, limits) },
   });
 }
 
@@ -57,7 +62,7 @@ export function describeFaults(faults: readonly string[]): string {
 function assemble(
   values: SettingValues,
   keys: readonly WriteKey[],
-): Omit<Config, 'operators' | 'destinations' | 'webhooks'> {
+): Omit<Config, 'operators' | 'destinations' | 'webhooks' | 'intake' | 'schemasDirNamed'> {
   const { 'nats.url': url } = values;
   return {
     listen: values.listen,

@@ -5,6 +5,7 @@ import {
   loadConfigurationFile,
 } from './configuration-file.ts';
 import { gatherDestinations, type RawDestination } from './gather-destinations.ts';
+import { gatherIntake, type RawNatsIntake } from './gather-intake.ts';
 import { gatherKeys, type RawKey } from './gather-keys.ts';
 import { gatherOperators, type RawOperator } from './gather-operators.ts';
 import { gatherWebhooks, type RawWebhook } from './gather-webhooks.ts';
@@ -21,6 +22,7 @@ export interface RawConfig {
   readonly operators: readonly RawOperator[];
   readonly destinations: readonly RawDestination[];
   readonly webhooks: readonly RawWebhook[];
+  readonly intake: readonly RawNatsIntake[];
   /** True if the file could not be read: rules between settings are then not validated. */
   readonly fileBroken: boolean;
   readonly faults: readonly string[];
@@ -63,11 +65,13 @@ export function gather(sources: ConfigSources): RawConfig {
   tree.delete('destinations');
   const webhooksNode = tree.get('webhooks');
   tree.delete('webhooks');
+  const intakeNode = tree.get('intake');
+  tree.delete('intake');
   const operatorsNode = tree.get('operators');
   tree.delete('operators');
 
   const context = { file: file.name, env, faults };
-  const sections = ['keys', 'operators', 'destinations', 'webhooks'];
+  const sections = ['keys', 'operators', 'destinations', 'webhooks', 'intake'];
   const values = collectLeaves(tree, settings, { ...context, under: '', sections });
   const known = new Set([configFileVariable, ...clientVariables]);
   for (const path of Object.keys(settings)) {
@@ -86,9 +90,10 @@ export function gather(sources: ConfigSources): RawConfig {
         known,
       });
   const webhooks = gatherWebhooks(webhooksNode, context);
+  const intake = gatherIntake(intakeNode, { ...context, known });
   findUnknownVariables(env, known, file, destinations, faults);
   const fileBroken = file.broken;
-  return { values, keys, operators, destinations, webhooks, fileBroken, faults };
+  return { values, keys, operators, destinations, webhooks, intake, fileBroken, faults };
 }
 
 function findUnknownVariables(
@@ -100,7 +105,7 @@ function findUnknownVariables(
 ): void {
   const unread = destinations.filter(({ settings }) => settings === undefined);
   const skipped = file.broken
-    ? ['HEADGATE_DESTINATIONS_']
+    ? ['HEADGATE_DESTINATIONS_', 'HEADGATE_INTAKE_NATS_']
     : unread.map(({ name }) => `${environmentName(`destinations.${name}`)}_`);
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('HEADGATE_') || known.has(name) || file.asksFor.has(name)) continue;

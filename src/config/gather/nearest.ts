@@ -25,3 +25,22 @@ export function editDistance(a: string, b: string): number {
   }
   return previous[b.length] ?? 0;
 }
+
+/**
+ * The candidates that `word` may stand for, at most `count`, the likeliest first: those that it is a
+ * part of in any case, then those with few edits.
+ */
+export function likely(word: string, candidates: readonly string[], count: number): string[] {
+  const wanted = word.toLowerCase();
+  const distanceMax = Math.max(2, Math.floor(wanted.length / 3));
+  return candidates
+    .map((candidate) => {
+      const known = candidate.toLowerCase();
+      const isPart = wanted !== '' && known.includes(wanted);
+      return { candidate, distance: isPart ? 0 : editDistance(wanted, known) };
+    })
+    .filter(({ distance }) => distance <= distanceMax)
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, count)
+    .map(({ candidate }) => candidate);
+}

@@ -1,3 +1,4 @@
+import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
 
 /** Rows in ClickHouse: clickhouse.ts. */
@@ -36,7 +37,11 @@ export const clickhouseType: DestinationType = {
     },
   },
   async create(name, settings) {
-    const { createClickhouseDestination } = await import('./clickhouse.ts');
+    const { createClickhouseDestination } = await loadWithClient(
+      'clickhouse',
+      '@clickhouse/client',
+      () => import('./clickhouse.ts'),
+    );
     return createClickhouseDestination(name, settings);
   },
 };

@@ -106,6 +106,10 @@ export const httpApiType: DestinationType = {
     },
     ...httpSettings,
   },
+  async preview(name, settings) {
+    const { previewHttpApi } = await import('./http-api.ts');
+    return previewHttpApi(name, settings);
+  },
   async create(name, settings) {
     const { createHttpApiDestination } = await import('./http-api.ts');
     return createHttpApiDestination(name, settings);

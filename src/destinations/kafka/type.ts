@@ -1,4 +1,5 @@
 import { formatSetting } from '../cloudevents/format.ts';
+import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
 
 /** A topic of Apache Kafka: kafka.ts. */
@@ -30,7 +31,11 @@ export const kafkaType: DestinationType = {
     },
   },
   async create(name, settings) {
-    const { createKafkaDestination } = await import('./kafka.ts');
+    const { createKafkaDestination } = await loadWithClient(
+      'kafka',
+      '@platformatic/kafka',
+      () => import('./kafka.ts'),
+    );
     return createKafkaDestination(name, settings);
   },
 };

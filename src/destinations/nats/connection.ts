@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
-
 import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
-import { credsAuthenticator, type Authenticator, type NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 
-import type { NatsLogin, NatsSettings } from './settings.ts';
+import { serverOptions } from './server.ts';
+import type { NatsSettings } from './settings.ts';
 
 const connectTimeoutMs = 5_000;
 const pingIntervalMs = 10_000;
@@ -26,10 +25,8 @@ export async function connectToStream(
   settings: NatsSettings,
 ): Promise<StreamConnection> {
   const connection = await connect({
-    servers: [...settings.servers],
+    ...serverOptions(settings),
     name: `headgate ${name}`,
-    ...loginOf(settings.login),
-    ...(settings.tls === undefined ? {} : { tls: settings.tls }),
     reconnect: false,
     timeout: Math.min(connectTimeoutMs, settings.timeoutMs),
     pingInterval: pingIntervalMs,
@@ -43,20 +40,6 @@ export async function connectToStream(
       connection.close().catch(() => undefined);
     },
   };
-}
-
-function loginOf(login: NatsLogin): {
-  user?: string;
-  pass?: string;
-  token?: string;
-  authenticator?: Authenticator;
-} {
-  if (login.kind === 'user') return { user: login.user, pass: login.password };
-  if (login.kind === 'token') return { token: login.token };
-  if (login.kind === 'creds') {
-    return { authenticator: credsAuthenticator(readFileSync(login.file)) };
-  }
-  return {};
 }
 
 /**

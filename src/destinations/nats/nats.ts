@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs';
-
 import { headers, type MsgHdrs } from '@nats-io/nats-core';
 
-import { StartError } from '../../errors.ts';
 import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
@@ -21,6 +18,7 @@ import { readEvent } from '../readable-event.ts';
 import { whenAborted } from '../when-aborted.ts';
 import { connectToStream, type StreamConnection } from './connection.ts';
 import { describe, faultOf, otherAnswer, readFailure, type Published } from './failure.ts';
+import { checkServerFiles } from './server.ts';
 import { readNatsSettings, type NatsSettings } from './settings.ts';
 
 /** Bounds what waits for confirmations. A larger message goes alone. */
@@ -38,7 +36,11 @@ const overheadBytes = 256;
  */
 export function createNatsDestination(name: string, settings: DestinationSettings): Destination {
   const nats = readNatsSettings(name, settings);
-  checkFiles(name, nats);
+  // Later, a file that cannot be read is a fault of the destination.
+  checkServerFiles(`destinations.${name}`, {
+    creds_file: nats.login.kind === 'creds' ? nats.login.file : undefined,
+    tls_ca: nats.tls?.caFile,
+  });
   let current: StreamConnection | undefined;
   let connecting: Promise<StreamConnection> | undefined;
   const connect = (): Promise<StreamConnection> => {
@@ -95,25 +97,6 @@ export function createNatsDestination(name: string, settings: DestinationSetting
       },
     ),
   };
-}
-
-/** A file that cannot be read stops the start; later, it is a fault of the destination. */
-function checkFiles(name: string, { login, tls }: NatsSettings): void {
-  const files = {
-    creds_file: login.kind === 'creds' ? login.file : undefined,
-    tls_ca: tls?.caFile,
-  };
-  for (const [setting, file] of Object.entries(files)) {
-    if (file === undefined) continue;
-    try {
-      readFileSync(file);
-    } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      throw new StartError(`destinations.${name}.${setting}: ${file} cannot be read (${code})`, {
-        cause,
-      });
-    }
-  }
 }
 
 interface Message {

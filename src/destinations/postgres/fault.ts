@@ -21,7 +21,7 @@ export function faultOf(error: unknown): PostgresFault {
   const code = codeOf(error);
   const said = `PostgreSQL ${code}: ${withoutData(error)}`;
   if (code === undefined || !sqlState.test(code)) {
-    const reason = `no answer from PostgreSQL: ${code ?? withoutData(error)}`;
+    const reason = `no answer from PostgreSQL: ${code ?? withoutData(error)}${adviceFor(error)}`;
     return { ofEvent: false, outcome: { kind: 'retry', fault: 'destination', reason } };
   }
   if (code.startsWith('22') || code === '54000' || code === '23502') {
@@ -30,6 +30,12 @@ export function faultOf(error: unknown): PostgresFault {
   const ofEvent = code.startsWith('23');
   const fault = ofEvent ? 'event' : 'destination';
   return { ofEvent, outcome: { kind: 'retry', fault, reason: said, status: code } };
+}
+
+/** pg has no code for a server without TLS, only this text. Never advised for a broken certificate. */
+function adviceFor(error: unknown): string {
+  if (!withoutData(error).includes('does not support SSL')) return '';
+  return '. Turn TLS on at the server, or, only where the network is trusted, set `tls: false`';
 }
 
 /** The table, or a column of it, was removed or never created. */

@@ -1,3 +1,4 @@
+import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
 
 /** Rows in PostgreSQL: postgres.ts. */
@@ -46,7 +47,11 @@ export const postgresType: DestinationType = {
     },
   },
   async create(name, settings) {
-    const { createPostgresDestination } = await import('./postgres.ts');
+    const { createPostgresDestination } = await loadWithClient(
+      'postgres',
+      'pg',
+      () => import('./postgres.ts'),
+    );
     return createPostgresDestination(name, settings);
   },
 };

@@ -27,6 +27,7 @@ import {
 /** The gate knows neither the log nor the schemas: these functions come from other stages. */
 export interface AcceptOptions extends StoreOptions, RejectOptions {
   readonly validate: ValidateEvent;
+  readonly nameSent: DecisionRules['nameSent'];
   /** What the log keeps beside each event of a request. Called once a request. */
   readonly arrivalHeaders: (arrival: Arrival) => string;
   readonly admission: Admission;
@@ -102,7 +103,7 @@ function createPendingBatch(
   const { correlationId, traceparent, producer } = arrival;
   const { events, sentAt, context, historical = false } = batch;
   const timestampMs = Date.now();
-  const { validate, eventBytesMax } = options;
+  const { validate, nameSent, eventBytesMax } = options;
   const verdicts: Verdict[] = [];
   verdicts.length = events.length;
   return {
@@ -113,6 +114,7 @@ function createPendingBatch(
     sentAt,
     producer,
     validate,
+    nameSent,
     eventBytesMax,
     timestampMs,
     clock: requestClock(timeText(timestampMs), timestampMs, sentAt, historical),

@@ -44,7 +44,9 @@ export function createLimitedAccept({ limiter, signals }: LimitedOptions, accept
     const ask = { events: events.length, bytes, isWhole: sendsAll === true };
     const take = sendsOnce === true ? waits.take : limiter.take;
     take(limited, ask, (taken) => {
-      if (taken.limit === undefined) accept(batch, arrival, onVerdicts, onError);
+      const ended = endedKey(arrival);
+      if (ended !== undefined) onError(ended);
+      else if (taken.limit === undefined) accept(batch, arrival, onVerdicts, onError);
       else if (taken.events === 0) onError(limitReached(signals, limited, taken));
       else {
         const rest = limitedVerdicts(signals, limited, batch, taken);
@@ -53,6 +55,17 @@ export function createLimitedAccept({ limiter, signals }: LimitedOptions, accept
       }
     });
   };
+}
+
+/** Why the key of a request is refused by now: it may have waited for its limit for seconds. */
+function endedKey({ producer, checkKey }: Arrival): unknown {
+  if (producer.isEnded !== true) return undefined;
+  try {
+    checkKey?.();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** The verdicts on the events beyond what was taken. */

@@ -16,7 +16,10 @@ export interface Arrival {
   /** Empty when the request had none. */
   readonly traceparent: string;
   readonly tracestate: string;
-  /** The protocol: `rest`, `connect`, `grpc`, `grpc_web`, `webhook`, or a vendor's: `segment`. */
+  /**
+   * The protocol: `rest`, `connect`, `grpc`, `grpc_web`, `webhook`, or a vendor's: `segment`. `nats`: a
+   * stream of the operator.
+   */
   readonly door: string;
   /** The call: `Track` has one event. */
   readonly rpc: string;
@@ -26,10 +29,20 @@ export interface Arrival {
   readonly messageBytes?: number;
   /** Set if another gate took the events before. */
   readonly relayed?: Relayed;
+  /**
+   * The same for every delivery of the same message, so that a rejected event of it is kept once.
+   * Undefined: the sender decides what it sends again.
+   */
+  readonly deliveryId?: string;
+  /** Throws why the key of the request is no longer valid: for what waited after it was checked. */
+  readonly checkKey?: () => void;
   /** See `EndpointCall`. */
   readonly sendsAll?: true;
   readonly sendsOnce?: true;
 }
+
+/** The `door` of messages that were taken from a stream of NATS. */
+export const natsDoor = 'nats';
 
 /** These answer a rejected event of `Track` with an error. */
 const protocolsWithErrors = new Set(['rest', 'connect', 'grpc', 'grpc_web', 'cloudevents']);

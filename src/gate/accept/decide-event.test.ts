@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { requestClock } from '../../event/time/event-time.ts';
 import { decodeStoredEvent, encodeRequestPart } from '../../event/stored-event.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
@@ -17,6 +18,7 @@ const invalid = {
 function rulesWith(changes: Partial<DecisionRules> = {}): DecisionRules {
   return {
     producer: { source: 'shop', maySend: () => true, isCanary: false },
+    nameSent: (event) => event,
     validate: () => valid,
     eventBytesMax: 1000,
     timestampMs: Date.UTC(2026, 2, 1),
@@ -86,6 +88,20 @@ describe('decideEvent', () => {
     for (const changes of [{ colour: 1 }, { event_name: '' }]) {
       expect(decideEvent(rules, eventOf(changes), 0).verdict.error?.code).toBe('schema_violation');
     }
+  });
+
+  test('of an event that was sent under an alias, the write key needs its own name', () => {
+    const nameSent = (event: IncomingEvent) => ({ ...event, eventName: 'order_refunded' });
+    const keyOf = (allowed: string) => ({
+      source: 'shop',
+      maySend: (name: string) => name === allowed,
+      isCanary: false,
+    });
+    const codeFor = (allowed: string) =>
+      decideEvent(rulesWith({ producer: keyOf(allowed), nameSent }), eventOf({}), 0).verdict.error
+        ?.code;
+    expect(codeFor('order_completed')).toBe('event_not_allowed');
+    expect(codeFor('order_refunded')).toBeUndefined();
   });
 
   test('a heartbeat has no contract', () => {

@@ -11,13 +11,15 @@ export type ValidateEvent = (event: IncomingEvent) => {
   readonly error: EventError | undefined;
   readonly warnings: readonly EventWarning[];
   readonly schemaVersion: number;
-  /** What to store, where that differs from what was sent. */
+  /** What to store, where that differs from what was sent: its name too, where it has an alias. */
   readonly event: IncomingEvent | undefined;
 };
 
 /** What decides about an event. It is the same for all events of a request. */
 export interface DecisionRules {
   readonly producer: Producer;
+  /** The event under its own name, where it was sent under an alias of it. */
+  readonly nameSent: (event: IncomingEvent) => IncomingEvent;
   readonly validate: ValidateEvent;
   /** The limit for the event as it is stored, in bytes of UTF-8. */
   readonly eventBytesMax: number;
@@ -39,6 +41,8 @@ export interface Decision {
   readonly verdict: Verdict;
   /** As sent, with the batch's context; changed where the schema says so. */
   readonly event: IncomingEvent;
+  /** Its name: of an event that was sent under an alias, not the alias. */
+  readonly eventName: string;
   /** The JSON to store, from `encodeStoredEvent`. Not to be used for a rejected event. */
   readonly payload: string;
 }
@@ -85,7 +89,8 @@ export function decideEvent(
     verdict.status = 'rejected';
     verdict.warnings = noWarnings;
   }
-  return { verdict, event, payload };
+  const { eventName } = verdict.error === undefined ? event : rules.nameSent(event);
+  return { verdict, event, eventName, payload };
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -101,11 +106,14 @@ export function eventIdFor(source: string, idempotencyKey: string): string {
 }
 
 function validationOf(
-  { producer, validate }: DecisionRules,
+  { producer, nameSent, validate }: DecisionRules,
   event: IncomingEvent,
 ): ReturnType<ValidateEvent> {
   const { fault, eventName } = event;
-  if (fault === undefined && eventName !== '' && !producer.maySend(eventName)) return notAllowed;
+  if (fault === undefined && eventName !== '') {
+    // Of an event that was sent under an alias, its own name counts.
+    if (!producer.maySend(nameSent(event).eventName)) return notAllowed;
+  }
   return producer.isCanary ? validHeartbeat : validate(event);
 }
 

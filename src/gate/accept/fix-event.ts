@@ -60,8 +60,13 @@ export function createEventFixer({ validate, eventBytesMax }: FixOptions) {
     const eventTime = isSameTime ? readEventTime(former) : undefined;
     const rules = { ...requestOf(former), eventTime, validate, eventBytesMax };
     const fixed = { ...sent, vendorCall: former.vendorCall };
-    const { verdict, payload } = decideEvent(rules, fixed, 0, former.eventId);
+    const { verdict, event, payload } = decideEvent(rules, fixed, 0, former.eventId);
     if (verdict.error !== undefined) refuseEvent(verdict.error);
+    if (event.eventName !== former.eventName) {
+      refuse(
+        `${former.eventName} is now an alias of ${event.eventName}: discard this one and send a new event.`,
+      );
+    }
     return payload;
   };
   return {
@@ -84,6 +89,8 @@ function requestOf(former: StoredEvent): Omit<DecisionRules, 'validate' | 'event
   const timestampMs = Date.parse(timestamp);
   return {
     producer: { source, maySend: () => true, isCanary: false },
+    // It is under its own name already.
+    nameSent: (event) => event,
     timestampMs,
     clock: requestClock(timestamp, timestampMs, sentAt, isHistorical(former)),
     requestPart: encodeRequestPart({ correlationId, traceparent, sentAt, historical }),

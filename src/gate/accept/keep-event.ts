@@ -1,6 +1,7 @@
 import { messageIdOf } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
+import type { OwnClock } from '../../event/time/event-time.ts';
 import type { VendorCall } from '../../event/vendor-call.ts';
 import type { EventError, Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
@@ -58,12 +59,11 @@ export type Finish<Request> = (request: Request, eventName: string, verdict: Ver
  */
 export function storeEvent<Request extends StoringRequest>(
   request: Request,
-  { event, verdict, payload }: Decision,
+  { eventName, verdict, payload }: Decision,
   finish: Finish<Request>,
 ): void {
   const { options, arrival, arrivalHeaders } = request;
   const { source } = arrival.producer;
-  const { eventName } = event;
   const messageId = messageIdOf(source, verdict.idempotencyKey);
   options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
     if (ack === undefined) {
@@ -102,6 +102,8 @@ export interface EventToReject {
   readonly sentAt: string;
   readonly historical: boolean;
   readonly vendorCall: VendorCall | undefined;
+  /** What its protocol said about its time, which its own bytes do not say. */
+  readonly clock: OwnClock | undefined;
   readonly redacted: boolean;
   /** Its sender got no error, so that the kept copy is the event: only a person may give it up. */
   readonly quarantined: boolean;
@@ -132,11 +134,11 @@ export interface RejectingRequest {
  */
 export function keepRejected<Request extends RejectingRequest>(
   request: Request,
-  { event, verdict }: Decision,
+  { event, eventName, verdict }: Decision,
   finish: Finish<Request>,
 ): void {
   const { options, batchContext, sentAt, historical } = request;
-  const { eventName, idempotencyKey } = event;
+  const { idempotencyKey } = event;
   const redacted = options.redactRejected(event);
   const arrival =
     redacted?.keepsForm === false
@@ -144,7 +146,7 @@ export function keepRejected<Request extends RejectingRequest>(
       : request.arrival;
   const rejected: EventToReject = {
     source: arrival.producer.source,
-    eventName,
+    eventName: event.eventName,
     idempotencyKey,
     // The time of an event depends on when it was first received, also when it is replayed.
     receivedAtMs: arrival.relayed?.takenAtMs ?? verdict.timestampMs,
@@ -154,6 +156,7 @@ export function keepRejected<Request extends RejectingRequest>(
     sentAt,
     historical,
     vendorCall: event.vendorCall,
+    clock: event.clock,
     original: redacted?.bytes ?? event.original(),
     redacted: redacted !== undefined,
     quarantined: verdict.error!.code === 'quarantined' || !showsRefusal(arrival),

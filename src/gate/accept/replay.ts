@@ -4,7 +4,7 @@ import { compileEventGlobs } from '../../event/glob.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import { encodeRequestPart } from '../../event/stored-event.ts';
-import { requestClock } from '../../event/time/event-time.ts';
+import { eventTimeOf, requestClock, type OwnClock } from '../../event/time/event-time.ts';
 import type { VendorCall } from '../../event/vendor-call.ts';
 import type { Verdict } from '../../event/verdict.ts';
 import type { Signals } from '../../observability/signals.ts';
@@ -30,10 +30,14 @@ export interface KeptEvent extends Original {
   readonly historical: boolean;
   /** Undefined if no vendor's SDK sent it, or an earlier version kept it. */
   readonly vendorCall: VendorCall | undefined;
+  /** What its protocol said about its time. Undefined: nothing, or an earlier version kept it. */
+  readonly clock: OwnClock | undefined;
 }
 
 /** The endpoint for events that were rejected. */
 export interface ReplayEndpoint {
+  /** The name that the event is stored under. */
+  nameOf(event: IncomingEvent): string;
   /** As POST /v1/track takes it, as far as it can be read; as it was sent where it can not. */
   textOf(kept: KeptEvent): string;
   /**
@@ -55,7 +59,7 @@ const admissionWaitMs = 10_000;
 
 interface ReplayOptions extends Pick<
   AcceptOptions,
-  'validate' | 'arrivalHeaders' | 'store' | 'readStored'
+  'validate' | 'nameSent' | 'arrivalHeaders' | 'store' | 'readStored'
 > {
   /** The write keys in force now: they change while the gate runs. */
   readonly keys: () => readonly WriteKey[];
@@ -73,13 +77,13 @@ export function openReplayEndpoint(
   options: ReplayOptions,
 ): ReplayEndpoint {
   const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
-  const { validate } = options;
+  const { validate, nameSent } = options;
   const { eventBytesMax } = config.limits;
   const maySend = createMaySend(config.auth, options.keys);
 
   const decide = (event: IncomingEvent, kept: KeptEvent, arrival: Arrival): Decision => {
     const { producer } = arrival;
-    const rules = { producer, validate, eventBytesMax, timestampMs: Date.now() };
+    const rules = { producer, validate, nameSent, eventBytesMax, timestampMs: Date.now() };
     const { request, event: replayed } = asReceived(event, kept);
     return decideEvent({ ...rules, ...request }, replayed, 0);
   };
@@ -95,6 +99,7 @@ export function openReplayEndpoint(
     });
 
   return {
+    nameOf: (event) => nameSent(event).eventName,
     textOf: eventText,
     read: (kept, edits, replacement) => {
       if (edits.length === 0 && replacement === '') return decodeOriginal(kept);
@@ -121,7 +126,7 @@ export function openReplayEndpoint(
           decision.verdict.error === undefined
             ? await storeDecided(decision, arrival, startedAt)
             : decision.verdict;
-        signals.eventValidated(source, event.eventName, verdict);
+        signals.eventValidated(source, decision.eventName, verdict);
         return verdict;
       } finally {
         admission.leave(1);
@@ -135,16 +140,18 @@ export function openReplayEndpoint(
 function asReceived(event: IncomingEvent, kept: KeptEvent) {
   const { correlationId, traceparent, batchContext, sentAt, receivedAtMs, historical } = kept;
   const receivedAt = new Date(receivedAtMs).toISOString();
+  const clock = requestClock(receivedAt, receivedAtMs, sentAt, historical);
+  // Computed before the event gets the time of its first try as its own, which needs no correction.
+  const eventTime = eventTimeOf(event.occurredAt, clock, kept.clock);
   const request = {
-    clock: requestClock(receivedAt, receivedAtMs, sentAt, historical),
-    // What we say ourselves needs no correction.
-    eventTime: event.occurredAt === '' ? receivedAt : undefined,
+    clock,
+    eventTime,
     requestPart: encodeRequestPart({ correlationId, traceparent, sentAt, historical }),
     batchContext,
   };
   // An event that was given another name is not the call that was sent.
   const vendorCall = kept.isSame(event) ? kept.vendorCall : undefined;
-  const occurredAt = event.occurredAt || receivedAt;
+  const occurredAt = event.occurredAt || eventTime;
   return { request, event: { ...event, occurredAt, vendorCall } };
 }
 

@@ -128,6 +128,30 @@ describe('bytes a day', () => {
     expect(open(bytes(1_000)).take(10, { bytes: 2_000, isWhole: true }).events).toBe(0);
   });
 
+  test('what is used beyond the day, by other gates or by a limit that was lowered, gives nothing', () => {
+    const { allowance, take } = open({ ...rate(10, 10), bytesPerDay: 1_000 });
+    take(4, { bytes: 800 });
+    allowance.othersBytes = 700;
+    for (const isWhole of [false, true]) {
+      expect(take(10, { bytes: 100, isWhole })).toMatchObject({
+        events: 0,
+        limit: 'bytes_per_day',
+      });
+    }
+    expect(take(1, { bytes: 1 }).events).toBe(0);
+    expect(allowance).toMatchObject({ takenEvents: 4, takenBytes: 800 });
+    expect(allowance.eventsLeft()).toBe(6);
+  });
+
+  test('a request beyond both limits gets the delay after which it can be sent', () => {
+    const limits = { ...rate(10, 10), bytesPerDay: 1_000 };
+    const whole = open(limits);
+    whole.take(10, { bytes: 500 });
+    const midnight = { events: 0, limit: 'bytes_per_day', waitMs: dayMs - 3_600_000 };
+    expect(whole.take(10, { bytes: 600, isWhole: true })).toEqual(midnight);
+    expect(open(limits).take(20, { bytes: 2_000 })).toEqual({ ...midnight, events: 10 });
+  });
+
   test('what other gates took counts', () => {
     const { allowance, take } = open(bytes(1_000));
     allowance.othersBytes = 400;

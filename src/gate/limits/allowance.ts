@@ -34,7 +34,7 @@ export interface Clocks {
   readonly unixMs: () => number;
 }
 
-const dayMs = 86_400_000;
+export const dayMs = 86_400_000;
 
 /**
  * Debts to other gates are forgiven beyond the burst and what is allowed in this time. Gates that did
@@ -95,8 +95,11 @@ export class Allowance {
     let granted = this.eventsNow(ask);
     let limit: SourceLimitName | undefined = granted < events ? 'events_per_second' : undefined;
     if (this.limits.bytesPerDay !== undefined && bytes > this.bytesLeft()) {
-      const fitting = isWhole ? 0 : Math.floor((this.bytesLeft() * events) / bytes);
-      if (fitting < granted) {
+      // Less than nothing is left where other gates took some at the same time, or the limit was lowered.
+      const left = Math.max(0, this.bytesLeft());
+      const fitting = isWhole ? 0 : Math.floor((left * events) / bytes);
+      // As many: after the delay for events, the rest would find no bytes.
+      if (fitting <= granted) {
         granted = fitting;
         limit = 'bytes_per_day';
       }

@@ -1,5 +1,5 @@
 import type { SourceLimits } from '../../config/write-key.ts';
-import { Allowance, type Clocks } from './allowance.ts';
+import { Allowance, dayMs, type Clocks } from './allowance.ts';
 
 /** What one gate took of a source, as it says to the others. */
 export interface SourceTaken {
@@ -69,7 +69,8 @@ export function createAllowances(clocks: Clocks = systemClocks): Allowances {
     },
     taken: (gate) => {
       const sources: Record<string, SourceTaken> = {};
-      let day = 0;
+      // Also before its first event: a report of an earlier day would be forgotten by those who hear it.
+      let day = Math.floor(clocks.unixMs() / dayMs);
       for (const [source, allowance] of bySource) {
         allowance.startDay();
         ({ day } = allowance);

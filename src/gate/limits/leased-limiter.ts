@@ -17,6 +17,8 @@ interface Held {
   limits: SourceLimits;
   ahead: Ahead | undefined;
   isAsking: boolean;
+  /** Those of the question that is on its way. */
+  askedLimits: SourceLimits;
   waiting: { readonly ask: LimitAsk; readonly decide: (taken: Taken) => void }[];
   waitingEvents: number;
   /** What the first process had left, at most, when it last answered; undefined: unknown. */
@@ -42,8 +44,9 @@ export function createLeasedLimiter(send: (report: LeaseReport) => void): Leased
       held = newHeld(limits);
       bySource.set(source, held);
     } else if (held.limits !== limits) {
-      // Other limits: what was left by the earlier ones says nothing.
-      Object.assign(held, { limits, left: undefined, bytesFrom: 0 });
+      // Other limits: what was left by the earlier ones says nothing, and what is held may have no end.
+      send(unasked(source, held.ahead));
+      Object.assign(held, { limits, ahead: undefined, left: undefined, bytesFrom: 0 });
     }
     return held;
   };
@@ -51,6 +54,7 @@ export function createLeasedLimiter(send: (report: LeaseReport) => void): Leased
     if (held.waiting.length === 0) return;
     held.isAsking = true;
     const { limits, ahead } = held;
+    held.askedLimits = limits;
     held.ahead = undefined;
     const asks = held.waiting.map(({ ask }) => ask);
     send({ kind: 'limit asked', source, limits, held: ahead, asks });
@@ -59,7 +63,8 @@ export function createLeasedLimiter(send: (report: LeaseReport) => void): Leased
     const now = performance.now();
     const decided = held.waiting.splice(0, answer.taken.length);
     held.isAsking = false;
-    held.ahead = answer.ahead;
+    if (held.askedLimits === held.limits) held.ahead = answer.ahead;
+    else send(unasked(answer.source, answer.ahead));
     const refused = answer.taken.find(({ limit }) => limit !== undefined);
     held.left = refused === undefined ? undefined : { events: answer.eventsLeft, at: now };
     // Without a refusal, other processes may hold bytes that the first process can recall.
@@ -104,11 +109,17 @@ export function createLeasedLimiter(send: (report: LeaseReport) => void): Leased
   };
 }
 
+/** Gives back without a recall: no round has the number 0. */
+function unasked(source: string, held: Ahead | undefined): LeaseReport {
+  return { kind: 'limit returned', source, round: 0, held };
+}
+
 function newHeld(limits: SourceLimits): Held {
   return {
     limits,
     ahead: undefined,
     isAsking: false,
+    askedLimits: limits,
     waiting: [],
     waitingEvents: 0,
     left: undefined,

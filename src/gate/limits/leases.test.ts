@@ -24,7 +24,7 @@ const messageMs = 2;
 
 /** The first process, and others. `stopped`: numbers of processes that read no messages. */
 function open(processes: number, limits: Partial<SourceLimits>) {
-  const producer: LimitedSource = {
+  let producer: LimitedSource = {
     source: 'shop',
     limits: { eventsPerSecond: undefined, burst: undefined, bytesPerDay: undefined, ...limits },
   };
@@ -65,6 +65,9 @@ function open(processes: number, limits: Partial<SourceLimits>) {
     /** Sends without waiting; the count is of all that were taken. */
     send: (number: number, events: number, count: (taken: Taken) => void): void =>
       limiters[number]!.take(producer, ask(events), count),
+    useLimits: (next: Partial<SourceLimits>): void => {
+      producer = { ...producer, limits: { ...producer.limits, ...next } };
+    },
     refusal: (number: number) => limiters[number]!.refusal(producer, undefined),
   };
 }
@@ -127,6 +130,22 @@ describe('several processes', () => {
     expect(refused.waitMs).toBeLessThanOrEqual(12 * 3_600_000);
     expect(refused.waitMs).toBeGreaterThan(12 * 3_600_000 - 60_000);
   });
+
+  test.each(['held', 'on its way'])(
+    'a rate that is set later applies to what is %s',
+    async (what) => {
+      const { take, send, useLimits } = open(2, { bytesPerDay: 1_000_000_000 });
+      await take(0, 1, { bytes: 100 });
+      if (what === 'on its way') send(0, 1_000_000, () => {});
+      useLimits({ eventsPerSecond: 10, burst: 10 });
+      let taken = 0;
+      for (let request = 0; request < 50; request += 1) {
+        taken += (await take(0, 1, { bytes: 100 })).events;
+      }
+      expect(taken).toBeGreaterThanOrEqual(10);
+      expect(taken).toBeLessThanOrEqual(11);
+    },
+  );
 
   test('one that does not answer a recall holds the others up for a moment only', async () => {
     const { take, stopped } = open(2, { eventsPerSecond: 1_000, burst: 100 });

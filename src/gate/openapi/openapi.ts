@@ -27,6 +27,14 @@ export const openApiPath = '/openapi.json';
 
 const ndjson = 'application/x-ndjson';
 
+/** For NDJSON, whose lines have no place for it beside them. */
+const historicalParameter = {
+  name: 'historical',
+  in: 'query',
+  required: false,
+  schema: { type: 'boolean' },
+} as const;
+
 function ownOperations(): readonly Operation[] {
   const refusals = problems(ownBatchCodes);
   const batchAnswers = (stored: string, status: 200 | 202): Answers => ({
@@ -56,6 +64,7 @@ function ownOperations(): readonly Operation[] {
       id: 'batch',
       tag: 'events',
       summary: 'Takes events; a verdict for each.',
+      parameters: [historicalParameter],
       request: batchBody,
       answers: {
         ...batchAnswers('All stored, now or before.', 202),

@@ -8,11 +8,8 @@ import {
   type Answers,
 } from './answers.ts';
 import { jsonObject, refTo, type Schema } from './messages.ts';
-import {
-  batchedType,
-  cloudEventsPath,
-  structuredType,
-} from '../cloudevents/cloudevents-endpoint.ts';
+import { cloudEventsPath } from '../cloudevents/cloudevents-endpoint.ts';
+import { batchedType, structuredType } from '../cloudevents/decode-cloudevent.ts';
 import {
   segmentBatchBytesMax,
   segmentCalls,

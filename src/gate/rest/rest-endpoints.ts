@@ -1,3 +1,4 @@
+import { ServiceError } from '../../errors.ts';
 import {
   decodeBatchJson,
   decodeNdjson,
@@ -32,12 +33,15 @@ export const restTrackEndpoint: Endpoint = {
 
 /** `POST /v1/batch`: `{"events": [...]}` or NDJSON. A result for every event, in order. */
 export const restBatchEndpoint: Endpoint = {
-  begin: (exchange) => checkContentType(exchange, [json, ndjson]),
+  begin: beginBatch,
   unpack: unpackBody,
-  decode: (call, message, batchEventsMax) =>
-    call.codec === 'ndjson'
-      ? decodeNdjson(message, batchEventsMax)
-      : decodeBatchJson(message, 'rest', batchEventsMax),
+  decode: (call, message, batchEventsMax) => {
+    const batch =
+      call.codec === 'ndjson'
+        ? decodeNdjson(message, batchEventsMax)
+        : decodeBatchJson(message, 'rest', batchEventsMax);
+    return call.historical === true ? { ...batch, historical: true } : batch;
+  },
   answer: (exchange, _call, verdicts) => {
     const counts = countVerdicts(verdicts);
     const headers: Record<string, string> = { 'content-type': json };
@@ -53,7 +57,7 @@ export const restBatchEndpoint: Endpoint = {
  * sound, 207 mixed, 422 none; a result for every event.
  */
 export const restValidateEndpoint: Endpoint = {
-  begin: (exchange) => checkContentType(exchange, [json, ndjson]),
+  begin: beginBatch,
   unpack: unpackBody,
   decode: (call, message, batchEventsMax) => ({
     ...decodeAnyRest(call, message, batchEventsMax),
@@ -76,15 +80,34 @@ export const selectRestTrack = (): SelectedEndpoint => track;
 export const selectRestBatch = selectByCodec(restBatchEndpoint);
 export const selectRestValidate = selectByCodec(restValidateEndpoint);
 
-/** JSON, or one event a line. */
+/** JSON, or one event a line; with `?historical=true`, an import. */
 function selectByCodec(endpoint: Endpoint): (exchange: Exchange) => SelectedEndpoint {
   const call: EndpointCall = { ...trackCall, rpc: 'BatchTrack' };
-  const asJson: SelectedEndpoint = { endpoint, call };
-  const asLines: SelectedEndpoint = {
-    endpoint,
-    call: { ...call, codec: 'ndjson', contentType: ndjson },
+  const bothOf = (both: EndpointCall): readonly [SelectedEndpoint, SelectedEndpoint] => [
+    { endpoint, call: both },
+    { endpoint, call: { ...both, historical: true } },
+  ];
+  const asJson = bothOf(call);
+  const asLines = bothOf({ ...call, codec: 'ndjson', contentType: ndjson });
+  return (exchange) => {
+    const both = mediaTypeOf(exchange) === ndjson ? asLines : asJson;
+    return saysHistorical(exchange) === 'true' ? both[1] : both[0];
   };
-  return (exchange) => (mediaTypeOf(exchange) === ndjson ? asLines : asJson);
+}
+
+/** Throws a ServiceError `malformed_request` for a value of `historical` that is neither true nor false. */
+function beginBatch(exchange: Exchange): undefined {
+  checkContentType(exchange, [json, ndjson]);
+  const said = saysHistorical(exchange);
+  if (said === undefined || said === 'true' || said === 'false') return undefined;
+  throw new ServiceError('malformed_request', '"historical" in the query must be true or false.');
+}
+
+/** Lines have no place for it beside them. Undefined if the query does not have it. */
+function saysHistorical({ call: { url } }: Exchange): string | undefined {
+  const at = url.indexOf('?');
+  if (at === -1) return undefined;
+  return new URLSearchParams(url.slice(at + 1)).get('historical') ?? undefined;
 }
 
 /** Of the two forms of JSON the batch is the one that has `events`. */

@@ -1,6 +1,7 @@
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { messageIdHeader, type Log } from '../log.ts';
 import type { PulledMessage } from './pull.ts';
+import { eventNameOf } from '../../event/delivery-attempt.ts';
 import { subjects } from '../topology.ts';
 
 /** A copy of an event that waits in RETRY for its next attempt. */
@@ -58,7 +59,7 @@ export async function storeDelayedCopy(log: Log, event: DelayedCopy): Promise<vo
     const value = message.header(name);
     if (value !== '') headers[name] = value;
   }
-  const eventName = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+  const eventName = eventNameOf(message.subject);
   await log.store('RETRY', subjects.retry(destination, eventName), headers, message.payload);
 }
 

@@ -7,7 +7,13 @@ import { deleteBefore } from '../integrity/ledger.ts';
 import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
 import { findDeletable, type DeletableOptions, keptMinOf } from './retention/deletable.ts';
-import { consumedStreams, earlierStream, subjects, type ConsumedStream } from '../topology.ts';
+import {
+  anyName,
+  consumedStreams,
+  earlierStream,
+  subjects,
+  type ConsumedStream,
+} from '../topology.ts';
 import { cleanAside } from './aside/clean-aside.ts';
 import { createAgesByStream, type StreamAges } from './retention/stream-ages.ts';
 
@@ -143,7 +149,7 @@ async function clean(
 /** Deletes old discarded dead letters, because DEAD has a size limit and no consumer reads them. */
 async function cleanDiscarded({ log, retentionMs, now }: JanitorOptions): Promise<number> {
   const beforeMs = (now?.() ?? steadyTimeMs()) - Math.max(discardedKeptMs, retentionMs);
-  const subject = subjects.discarded('*', '*');
+  const subject = subjects.discarded('*', anyName);
   let keepFrom = 0;
   for await (const { sequence, storedAtMs } of readMatching(log, 'DEAD', subject)) {
     if (storedAtMs >= beforeMs) break;

@@ -40,7 +40,8 @@ export interface PullSettings {
   readonly onTrouble: (text: string) => void;
 }
 
-export interface RunPullOptions extends PullSettings {
+export interface RunPullOptions extends Omit<PullSettings, 'onMessage'> {
+  readonly onMessage: (message: Pulled) => void;
   readonly part: StreamPart;
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
@@ -54,7 +55,7 @@ type ConnectionStatus = AsyncIterable<{ readonly type: string }> & { stop(): voi
 type SizedMsg = Msg & { size(): number };
 
 /** How long a request stays open. A pull notices after this time that a leader has changed. */
-const expiresMs = 5_000;
+export const expiresMs = 5_000;
 /** The server sends one when it has sent nothing else; a request with two missed ones is lost. */
 const heartbeatMs = 2_000;
 const missedMax = 2;

@@ -1,4 +1,4 @@
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
 
 import type { StreamPart } from '../events/stream-parts.ts';
 
@@ -57,6 +57,11 @@ export class Pulled implements PulledMessage {
 
   header(name: string): string {
     return this.#message.headers?.get(name) ?? '';
+  }
+
+  /** Undefined if it has none. They are parsed at the first look. */
+  get headers(): MsgHdrs | undefined {
+    return this.#message.headers;
   }
 
   ack(): void {

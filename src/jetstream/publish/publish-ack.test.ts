@@ -40,6 +40,17 @@ describe('readAck', () => {
       '{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"stream":"E","seq":3}',
       'conflict',
     ],
+    [
+      '{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}',
+      'in_process',
+    ],
+    ['{"error":{"code":503,"err_code":10163},"stream":"E","seq":0}', 'conflict'],
+    ['{"error":{"code":400,"err_code":10097},"stream":"E","seq":0}', 'too_large'],
+    ['{"error":{"code":400,"err_code":10002}}', 'store_full'],
+    ['{"error":{"code":503,"err_code":10008}}', 'away'],
+    ['{"error":{"code":503,"err_code":10039}}', 'away'],
+    ['{"error":{"code":503,"err_code":10076}}', 'away'],
+    ['{"error":{"code":400,"err_code":10109,"description":"sealed"}}', 'rejected'],
     ['{"error":{"code":500,"err_code":10054},"stream":"E","seq":7}', 'too_large'],
   ])('reads %s as %s', (text, code) => {
     expect(read(text)).toBe(code);

@@ -13,6 +13,8 @@ export type PublishErrorCode =
   | 'conflict'
   | 'no_stream'
   | 'timeout'
+  | 'in_process'
+  | 'away'
   | 'disconnected'
   | 'permission'
   | 'not_synced'
@@ -28,6 +30,8 @@ const publicTexts: Readonly<Record<PublishErrorCode, string>> = {
   conflict: 'another process changed the entry at the same time',
   no_stream: 'the log has no stream for the message',
   timeout: 'the log did not answer in time',
+  in_process: 'the log is still storing the same message of another request',
+  away: 'the log is not available for now',
   disconnected: 'the gate is not connected to the log',
   permission: 'NATS does not permit this gate to publish',
   not_synced: 'the disk could not be synced',
@@ -53,12 +57,27 @@ export class PublishError extends Error {
  * By JetStream's error codes: https://github.com/nats-io/nats-server/blob/main/server/errors.json
  */
 const codeByNatsCode: Readonly<Record<number, PublishErrorCode>> = {
+  // Of the account, of the server, of its memory, of its disk.
+  10002: 'store_full',
   10023: 'store_full',
+  10028: 'store_full',
   10047: 'store_full',
   10077: 'stream_full',
   10054: 'too_large',
+  // Of the headers.
+  10097: 'too_large',
   10071: 'conflict',
   10164: 'conflict',
+  // Another message on the subject waits for its quorum, so that its end is not known.
+  10163: 'conflict',
+  // A copy under the same message id waits for its quorum.
+  10158: 'in_process',
+  // Not started, no leader, or JetStream is off since its disk failed.
+  10007: 'away',
+  10008: 'away',
+  10009: 'away',
+  10039: 'away',
+  10076: 'away',
   10060: 'no_stream',
   10167: 'timeout',
 };

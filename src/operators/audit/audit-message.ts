@@ -16,10 +16,15 @@ export function auditMessage(record: AuditRecord): AuditEntry {
     time: timestampFromMs(timeMs),
     ...(endedMs !== undefined && { endedAt: timestampFromMs(endedMs) }),
     kind: kind === 'act' ? Kind.ACT : Kind.VIEW,
-    events: events.map(({ rejected = 0, ...ids }) => ({ ...ids, rejected: BigInt(rejected) })),
+    events: events.map(({ rejected = 0, ...ids }) => ({ ...ids, rejected: numberOf(rejected) })),
     eventCount: BigInt(eventCount),
     counts: Object.fromEntries(
       Object.entries(counts).map(([name, count]) => [name, BigInt(count)]),
     ),
   });
+}
+
+/** A caller may have asked for a number that no event has; one entry that cannot be sent would hide its page. */
+function numberOf(rejected: number): bigint {
+  return Number.isSafeInteger(rejected) && rejected > 0 ? BigInt(rejected) : 0n;
 }

@@ -11,12 +11,14 @@ const filterCharactersMax = 128;
 /** `headgate.v1.AuditService`, for the admin port. */
 export function createAuditService(records: AuditRecords): ServiceImpl<typeof AuditService> {
   return {
-    listAudit: async ({ operator, action, destination, event, pageSize, pageToken, ...range }) => {
-      for (const [name, text] of Object.entries({ operator, action, destination, event })) {
+    listAudit: async ({ pageSize, pageToken, since, until, ...texts }) => {
+      const { operator, action, destination, event, key, redelivery } = texts;
+      const named = { operator, action, destination, event, key, redelivery };
+      for (const [name, text] of Object.entries(named)) {
         if (text.length <= filterCharactersMax) continue;
         refuse(`${name} has ${text.length} characters; at most ${filterCharactersMax} are kept.`);
       }
-      const filter = { operator, action, destination, event, ...readBounds(range) };
+      const filter = { ...named, ...readBounds({ since, until }) };
       const page = await records.page(filter, readPageSize(pageSize), pageToken);
       return { ...page, entries: page.items.map(auditMessage) };
     },

@@ -1,12 +1,14 @@
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
-import { timestampDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { durationMs, timestampDate, type Duration, type Timestamp } from '@bufbuild/protobuf/wkt';
 
 import type { AuditedIds, AuditedKind } from '../../audit/audit-part.ts';
+
+export type RecordedTarget = Readonly<Record<string, string | number | bigint>>;
 
 /** What of a request is recorded. Texts are cut, and events beyond a hundred counted only. */
 export interface RecordedRequest {
   /** What it names, and its filters. Empty ones are left out. Never a payload, nor a secret. */
-  readonly target?: Readonly<Record<string, string | number | bigint>>;
+  readonly target?: RecordedTarget;
   readonly events?: readonly AuditedIds[];
   readonly dryRun?: boolean;
   readonly why?: string;
@@ -14,6 +16,8 @@ export interface RecordedRequest {
 
 /** What of an answer is recorded. */
 export interface RecordedAnswer {
+  /** What it made, and what else only the answer names. Empty ones are left out. Never a secret. */
+  readonly target?: RecordedTarget;
   readonly counts?: Readonly<Record<string, number>>;
   /** Only events that the request does not name. */
   readonly events?: readonly AuditedIds[];
@@ -75,8 +79,13 @@ export function timeRange({
   };
 }
 
+/** A duration of a request; an absent one is empty. */
+export function durationText(duration: Duration | undefined): string {
+  return duration === undefined ? '' : `${durationMs(duration) / 1000}s`;
+}
+
 /** A time that a caller sent may be outside of what a date can be. */
-function timeText(time: Timestamp): string {
+export function timeText(time: Timestamp): string {
   const date = timestampDate(time);
   return Number.isNaN(date.getTime()) ? `${time.seconds}s` : date.toISOString();
 }

@@ -19,9 +19,9 @@ import { RedeliveryService } from '../../../gen/headgate/v1/redelivery_service_p
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../../gen/headgate/v1/tail_service_pb.ts';
 import type { AuditedIds } from '../../audit/audit-part.ts';
-import { keyIdPattern } from '../../config/write-key.ts';
 import { rejectedIds } from './event-ids.ts';
 import { recorded, timeRange, type AuditedRpc, type RecordedRequest } from './audited-rpc.ts';
+import { keyActs, shownKeyId } from './key-acts.ts';
 
 /*
  * Every RPC of the operators' port is in one of two tables: recorded as an act or as a view of events,
@@ -32,7 +32,6 @@ const deadLetters = DeadLetterService.method;
 const rejected = RejectedService.method;
 const schemas = SchemaRegistryService.method;
 const redeliveries = RedeliveryService.method;
-const keys = KeyService.method;
 
 /** RPCs that neither change anything nor show events: counts, names, contracts, states. */
 const harmless: readonly DescMethod[] = [
@@ -43,13 +42,18 @@ const harmless: readonly DescMethod[] = [
   DestinationService.method.listDestinations,
   redeliveries.countRedelivery,
   redeliveries.listRedeliveries,
-  keys.listKeys,
+  KeyService.method.listKeys,
 ];
 
 const views: readonly AuditedRpc[] = [
   recorded('view', TailService.method.tail, {
-    request: ({ eventName, source, status }) => ({
-      target: { event_name: eventName, source, status: statusNames[status] ?? '' },
+    request: ({ eventName, source, user, status }) => ({
+      target: {
+        event_name: eventName,
+        source,
+        status: statusNames[status] ?? '',
+        ...ofPerson(user),
+      },
     }),
     answer: ({ what }) => (what.case === 'event' ? { counts: { shown: 1 } } : {}),
   }),
@@ -60,26 +64,37 @@ const views: readonly AuditedRpc[] = [
     answer: (answer) => ({ counts: { shown: answer.rejected.length } }),
   }),
   recorded('view', rejected.getRejected, {
-    request: ({ sequence }) => ({ events: [{ rejected: Number(sequence) }] }),
+    request: ({ sequence }) => ({ events: [numberOf(sequence)] }),
     lookUp: ({ sequence }, lookups) => lookups.rejected(Number(sequence)),
     answer: () => ({ counts: { shown: 1 } }),
   }),
   recorded('view', EventLogService.method.readEvents, {
-    request: ({ eventName, source, ...range }) => ({
-      target: { event_name: eventName, source, ...timeRange(range) },
+    request: ({ eventName, anyName, source, ...range }) => ({
+      target: {
+        event_name: eventName,
+        source,
+        ...(anyName && { any_name: 'true' }),
+        ...timeRange(range),
+      },
     }),
     answer: ({ events }) => ({ counts: { shown: events.length } }),
   }),
   recorded('view', EventService.method.locate, {
-    request: ({ id, source, eventName, ...range }) => ({
-      target: { event_name: eventName, source, ...timeRange(range) },
-      events: [{ searched: id }],
+    request: ({ id, user, source, eventName, ...range }) => ({
+      target: { event_name: eventName, source, ...timeRange(range), ...ofPerson(user) },
+      events: id === '' ? [] : [{ searched: id }],
     }),
     answer: ({ events }) => ({ counts: { shown: events.length } }),
   }),
   recorded('view', deadLetters.listDeadLetters, {
-    request: ({ destination, eventName, reason, ...range }) => ({
-      target: { destination, event_name: eventName, reason, ...timeRange(range) },
+    request: ({ destination, eventName, reason, user, ...range }) => ({
+      target: {
+        destination,
+        event_name: eventName,
+        reason,
+        ...timeRange(range),
+        ...ofPerson(user),
+      },
     }),
     answer: (answer) => ({ counts: { shown: answer.deadLetters.length } }),
   }),
@@ -89,8 +104,15 @@ const views: readonly AuditedRpc[] = [
     answer: () => ({ counts: { shown: 1 } }),
   }),
   recorded('view', AuditService.method.listAudit, {
-    request: ({ operator, action, destination, event, ...range }) => ({
-      target: { operator, action, destination, ...timeRange(range) },
+    request: ({ operator, action, destination, event, key, redelivery, ...range }) => ({
+      target: {
+        operator,
+        action,
+        destination,
+        key: key && shownKeyId(key),
+        redelivery,
+        ...timeRange(range),
+      },
       events: event === '' ? [] : [{ searched: event }],
     }),
     answer: ({ entries }) => ({ counts: { shown: entries.length } }),
@@ -98,18 +120,7 @@ const views: readonly AuditedRpc[] = [
 ];
 
 const acts: readonly AuditedRpc[] = [
-  recorded('act', keys.createKey, {
-    request: ({ source, events }) => ({ target: { source, event_names: events.join(' ') } }),
-    answer: () => ({ counts: { created: 1 } }),
-  }),
-  recorded('act', keys.rotateKey, {
-    request: ({ id }) => ({ target: { key: shownKeyId(id) } }),
-    answer: () => ({ counts: { created: 1 } }),
-  }),
-  recorded('act', keys.revokeKey, {
-    request: ({ id }) => ({ target: { key: shownKeyId(id) } }),
-    answer: () => ({ counts: { revoked: 1 } }),
-  }),
+  ...keyActs,
   recorded('act', rejected.replayRejected, {
     request: ({ sequence, filter, dryRun, edits, replacementJson }) => ({
       target: {
@@ -156,8 +167,14 @@ const acts: readonly AuditedRpc[] = [
     answer: () => ({ counts: { replayed: 1 } }),
   }),
   recorded('act', deadLetters.replayDeadLetters, {
-    request: ({ destination, eventName, reason, ...range }) => ({
-      target: { destination, event_name: eventName, reason, ...timeRange(range) },
+    request: ({ destination, eventName, reason, user, ...range }) => ({
+      target: {
+        destination,
+        event_name: eventName,
+        reason,
+        ...timeRange(range),
+        ...ofPerson(user),
+      },
     }),
     answer: ({ results }) => ({ counts: countReplays(results) }),
   }),
@@ -177,13 +194,15 @@ const acts: readonly AuditedRpc[] = [
         event_name: selection?.eventName ?? '',
         source: selection?.source ?? '',
         ...timeRange({ since: selection?.since, until: selection?.until }),
-        // Who the person is must not outlive the redelivery.
-        ...(selection?.user && { of_a_person: 'true' }),
+        ...ofPerson(selection?.user ?? ''),
         ...(selection?.missing && { missing: 'true' }),
         ...(rate > 0 && { rate }),
       },
     }),
-    answer: () => ({ counts: { started: 1 } }),
+    answer: ({ redelivery }) => ({
+      target: { redelivery: redelivery?.id ?? '' },
+      counts: { started: 1 },
+    }),
   }),
   recorded('act', redeliveries.pauseRedelivery, {
     request: ({ id }) => ({ target: { redelivery: id } }),
@@ -244,20 +263,32 @@ export function rpcName({ parent, name }: DescMethod): string {
 
 function filterOf(filter: RejectedFilter | undefined): Record<string, string> {
   if (filter === undefined) return {};
-  const { source, eventName, code, withReplayed, withDiscarded } = filter;
+  const { source, eventName, code, user, withReplayed, withDiscarded } = filter;
   return {
     source,
     event_name: eventName,
     code,
     ...timeRange(filter),
+    ...ofPerson(user),
     ...(withReplayed && { with_replayed: 'true' }),
     ...(withDiscarded && { with_discarded: 'true' }),
   };
 }
 
+/** Who a person is must not outlive the events. */
+function ofPerson(user: string): Record<string, string> {
+  return user === '' ? {} : { of_a_person: 'true' };
+}
+
 /** 0 stands for a filter. */
 function numbersOf(sequences: readonly bigint[]): AuditedIds[] {
-  return sequences.filter((one) => one !== 0n).map((one) => ({ rejected: Number(one) }));
+  return sequences.filter((one) => one !== 0n).map(numberOf);
+}
+
+/** A number that no stream reaches is kept as it was typed: as a double it would be another one. */
+function numberOf(sequence: bigint): AuditedIds {
+  const rejected = Number(sequence);
+  return Number.isSafeInteger(rejected) ? { rejected } : { searched: String(sequence) };
 }
 
 /** The id of a dead letter begins with its destination. */
@@ -289,9 +320,4 @@ function countNames(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;
-}
-
-/** What is no id may be the key itself. */
-function shownKeyId(id: string): string {
-  return keyIdPattern.test(id) ? id : 'not an id';
 }

@@ -12,7 +12,7 @@ import {
 } from '../../audit/audit-part.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { operatorOf } from '../access/operator.ts';
-import type { AuditedRpc, EventLookups, RecordedAnswer } from './audited-rpc.ts';
+import type { AuditedRpc, EventLookups, RecordedAnswer, RecordedTarget } from './audited-rpc.ts';
 import { createPageLinks, type LinkedEntry } from './page-links.ts';
 
 export type OperatorsRequest = UnaryRequest | StreamRequest;
@@ -82,19 +82,24 @@ export function createRecorder(options: RecorderOptions): OpenCall {
       try {
         if (hasBegun) await audit.end(action, { part: 'outcome', id, first: first!, ...result });
         else {
-          first = await audit.begin(action, { part: 'whole', ...result, ...opening });
+          first = await audit.begin(action, {
+            part: 'whole',
+            ...result,
+            ...opening,
+            target: { ...opening.target, ...result.target },
+          });
           signals.auditWritten(action);
         }
       } catch (error) {
         // What is done is done: its entry says that the outcome is unknown.
-        signals.auditFailed(action, correlationId, error);
+        signals.auditFailed(action, correlationId, error, operator);
         if (!hasBegun && outcome === 'ok') throw error;
       }
     };
     return {
       begin: () =>
         begin().catch((error: unknown) => {
-          signals.auditFailed(action, correlationId, error);
+          signals.auditFailed(action, correlationId, error, operator);
           throw error;
         }),
       end,
@@ -125,9 +130,8 @@ async function aboutOf(
   // An event that does not exist, or cannot be read, has no other ids.
   const more = await rpc.lookUp(message, lookups)?.catch(() => ({}));
   const [named, ...others] = events;
-  const texts = Object.entries(target).map(([name, value]) => [name, cutText(String(value))]);
   return {
-    target: Object.fromEntries(texts.filter(([, text]) => text !== '')) as Record<string, string>,
+    target: boundedTarget(target),
     events: boundedEvents(named === undefined ? [] : [{ ...named, ...more }, ...others]),
     eventCount: events.length,
     dryRun,
@@ -135,15 +139,27 @@ async function aboutOf(
   };
 }
 
+function boundedTarget(target: RecordedTarget): Record<string, string> {
+  const texts = Object.entries(target).map(([name, value]) => [name, cutText(String(value))]);
+  return Object.fromEntries(texts.filter(([, text]) => text !== '')) as Record<string, string>;
+}
+
 /** Longer reasons are refused: request-fields.ts. */
 const whyCharactersMax = 2_000;
 
 function resultOf(
   outcome: string,
-  { counts = {}, events = [] }: RecordedAnswer,
+  { target = {}, counts = {}, events = [] }: RecordedAnswer,
   about: AuditedRequest,
   more: boolean,
 ): AuditedResult {
   const found = about.eventCount > 0 ? [] : events;
-  return { outcome, counts, events: boundedEvents(found), eventCount: found.length, more };
+  return {
+    outcome,
+    target: boundedTarget(target),
+    counts,
+    events: boundedEvents(found),
+    eventCount: found.length,
+    more,
+  };
 }

@@ -9,7 +9,7 @@ import type {
 import type { DeadLetterQueue, OpenedDeadLetter } from '../../dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../dead-letters/walk-dead-letters.ts';
 import { recordFound } from '../audit/found-events.ts';
-import { readBounds, readPageSize, readWhy, refuse } from '../request-fields.ts';
+import { readBounds, readPageSize, readUser, readWhy, refuse } from '../request-fields.ts';
 import { deadLetterMessage } from './dead-letter-message.ts';
 import { replayPage } from './replay-page.ts';
 
@@ -67,13 +67,13 @@ export function createDeadLetterService(
 function filterOf(
   request: ListDeadLettersRequest | CountDeadLettersRequest | ReplayDeadLettersRequest,
 ): DeadLetterFilter {
-  const { destination, eventName, reason } = request;
+  const { destination, eventName, reason, user } = request;
   if (reason.length > reasonCharactersMax) {
     refuse(
       `reason has ${reason.length} characters; at most ${reasonCharactersMax} are searched for.`,
     );
   }
-  return { destination, eventName, reason, ...readBounds(request) };
+  return { destination, eventName, reason, user: readUser(user), ...readBounds(request) };
 }
 
 function openedMessage({ deadLetter, eventJson, revision }: OpenedDeadLetter) {

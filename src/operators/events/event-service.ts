@@ -3,6 +3,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 
 import type { EventService, StoredLocation } from '../../../gen/headgate/v1/event_service_pb.ts';
 import type { EventFilter } from '../../event/event-filter.ts';
+import { canonicalName, nameProblem } from '../../event/name/event-name.ts';
 import type { Log } from '../../jetstream/log.ts';
 import type { StoredMessage } from '../../jetstream/read/read.ts';
 import {
@@ -11,14 +12,14 @@ import {
   type LocatedEvent,
 } from '../../locate/destination-fate.ts';
 import { searchFrom, searchPage } from '../../locate/search.ts';
-import { createRejectedEvents } from '../../quarantine/rejected-events.ts';
-import { createReplayMarks } from '../../quarantine/replay-marks.ts';
+import type { RejectedEvents } from '../../quarantine/rejected-events.ts';
 import { rejectedMessage } from '../rejected/rejected-message.ts';
-import { readBounds, refuse } from '../request-fields.ts';
+import { readBounds, readUser, refuse } from '../request-fields.ts';
 import { fateMessage, locationMessage } from './location-message.ts';
 
 export interface EventServiceOptions {
   readonly log: Log;
+  readonly rejected: RejectedEvents;
   /** The destinations of the configuration. */
   readonly destinations: readonly (EventFilter & { readonly name: string })[];
   /** Undefined if this process delivers to no destination. */
@@ -37,22 +38,32 @@ const dayMs = 86_400_000;
 
 /** `headgate.v1.EventService`, for the admin port. It writes nothing and creates no consumer. */
 export function createEventService(options: EventServiceOptions): ServiceImpl<typeof EventService> {
-  const { log } = options;
-  const rejected = createRejectedEvents(log, createReplayMarks(log));
+  const { log, rejected } = options;
   return {
-    locate: async ({ id, since, until, source, eventName, pageToken }) => {
-      if (!idPattern.test(id)) {
+    locate: async ({ id, since, until, source, eventName: sentName, pageToken, user }) => {
+      if (user === '' ? !idPattern.test(id) : id !== '') {
         refuse(
-          'id is missing or invalid: give an event_id, an idempotency_key or a correlation_id.',
+          'id is missing or invalid: give an event_id, an idempotency_key or a correlation_id, or a user alone.',
         );
       }
       if (!namePattern.test(source)) refuse('source is not a name.');
-      if (!namePattern.test(eventName)) refuse('event_name is not a name.');
+      const eventName = canonicalName(sentName);
+      if (eventName !== '' && nameProblem(eventName) !== undefined) {
+        refuse('event_name is not a name.');
+      }
       const bounds = readBounds({ since, until });
       const sinceMs = since === undefined ? searchFrom(id, Date.now(), dayMs) : bounds.sinceMs;
-      const search = { id, source, eventName, sinceMs, untilMs: bounds.untilMs };
-      const page = await searchPage(log, search, pageToken);
-      const stored = await locateStored(page.stored, options);
+      const search = {
+        id,
+        user: readUser(user),
+        source,
+        eventName,
+        sinceMs,
+        untilMs: bounds.untilMs,
+      };
+      const page = await searchPage(log, search, pageToken, rejected.isOfPerson);
+      const stored =
+        user === '' ? await locateStored(page.stored, options) : page.stored.map(locationMessage);
       const found = await Promise.all(page.rejected.map((sequence) => rejected.get(sequence)));
       return {
         events: [

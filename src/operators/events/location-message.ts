@@ -82,6 +82,11 @@ export function fateMessage(destination: string, fate: DeliveryFate): Destinatio
   }
   if (related.replayed !== undefined)
     message.replayedAt = timestampFromMs(related.replayed.storedAtMs);
+  if (fate.laneCopy !== undefined) {
+    const { redelivery, storedAtMs, isInWork, ahead } = fate.laneCopy;
+    const copiedAt = timestampFromMs(storedAtMs);
+    message.redelivery = { id: redelivery, copiedAt, inWork: isInWork, ahead: BigInt(ahead) };
+  }
   if (kind === 'dead' || kind === 'discarded') addEnd(message, kind, related);
   const waits = (['waiting', 'aside', 'in work', 'retrying'] as const).some((one) => one === kind);
   if (waits && worker !== undefined && worker.kind !== 'running') {

@@ -14,7 +14,7 @@ import type { DiscardEvents } from '../../quarantine/discard.ts';
 import type { Replay } from '../../quarantine/replay.ts';
 import { rejectedIds } from '../audit/event-ids.ts';
 import { recordFound } from '../audit/found-events.ts';
-import { readBounds, readPageSize, readWhy, refuse } from '../request-fields.ts';
+import { readBounds, readPageSize, readUser, readWhy, refuse } from '../request-fields.ts';
 import { countMessage, rejectedMessage, replayMessage } from './rejected-message.ts';
 
 export interface RejectedServiceOptions {
@@ -35,7 +35,11 @@ export function createRejectedService(
 ): ServiceImpl<typeof RejectedService> {
   const { rejected, replay, discard, textOf } = options;
   const find = async (sequence: bigint): Promise<Found> => {
-    const found = await rejected.get(Number(sequence));
+    if (sequence === 0n)
+      refuse('sequence is missing: give the number of a rejected event, from 1.');
+    // No log gets as far, and NATS cannot read such a number.
+    const isReadable = sequence <= BigInt(Number.MAX_SAFE_INTEGER);
+    const found = isReadable ? await rejected.get(Number(sequence)) : undefined;
     if (found !== undefined) return found;
     throw new ServiceError('rejected_not_found', `There is no rejected event ${sequence}.`);
   };
@@ -98,5 +102,6 @@ export function createRejectedService(
 function filterOf(message: RejectedFilterMessage | undefined): RejectedFilter {
   const filter = message ?? create(RejectedFilterSchema);
   const { source, eventName, code, withReplayed, withDiscarded } = filter;
-  return { source, eventName, code, withReplayed, withDiscarded, ...readBounds(filter) };
+  const user = readUser(filter.user);
+  return { source, eventName, code, user, withReplayed, withDiscarded, ...readBounds(filter) };
 }

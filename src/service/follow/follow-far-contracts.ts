@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { Config, RelayConfig } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import {
   openFarContracts,
   type FarContractsClient,
@@ -12,7 +12,6 @@ import type { LiveValidation } from '../../validation/live-validation.ts';
 
 export interface FollowFarContractsOptions {
   readonly config: Config;
-  readonly relay: RelayConfig;
   readonly validation: LiveValidation;
   readonly signals: Pick<
     Signals,
@@ -25,14 +24,16 @@ const firstWaitMs = 2_000;
 const fileName = 'contracts.json';
 
 /**
- * Follows the contracts of the gate that a relay forwards to. Those of the disk are in force at once; a
+ * Follows the contracts of the gate that a relay forwards to; of any other gate, nothing. Those of the disk are in force at once; a
  * copy of each change is kept there, so that a relay validates by the last known ones while the other gate
  * is away. Returns the function that stops it.
  */
 export async function followFarContracts(
   options: FollowFarContractsOptions,
 ): Promise<() => Promise<void>> {
-  const { config, relay, signals } = options;
+  const { config, signals } = options;
+  const { relay } = config;
+  if (relay === undefined) return async () => {};
   const { name, settings } = config.destinations.find((one) => one.name === relay.destination)!;
   const client = openFarContracts(name, settings);
   const follower = createFollower(options, client, path.join(config.dataDir, fileName));

@@ -20,51 +20,81 @@ test.each(compatibilityCases)('$change', ({ before, after, breaks, says }) => {
   );
 });
 
+const rules: JsonObject[] = [
+  {},
+  { type: 'string' },
+  { type: 'string', maxLength: 1 },
+  { enum: ['a', 1] },
+  { const: 'a' },
+  { type: ['string', 'null'] },
+  { type: 'number', minimum: 1 },
+  { type: 'integer' },
+  { type: 'number', exclusiveMinimum: 1 },
+  { type: 'number', multipleOf: 0.5 },
+  { type: 'array', items: { type: 'string' } },
+  { type: 'array', minItems: 1 },
+  { anyOf: [{ type: 'string' }, { type: 'null' }] },
+  { allOf: [{ type: 'string' }] },
+  { type: 'object', required: ['x'], properties: { x: { type: 'integer' } } },
+];
+const values: JsonValue[] = [null, 0, 1, 1.5, 2, '', 'a', 'abc', [], ['a'], [1], {}, { x: 1 }];
+const names = ['a', 'b'];
+const schemas = fc.record({
+  properties: fc.dictionary(fc.constantFrom(...names), fc.constantFrom(...rules)),
+  required: fc.subarray(names),
+});
+const events: JsonObject[] = values.flatMap((a) => [
+  { a },
+  { b: a },
+  ...values.map((b) => ({ a, b })),
+]);
+const compiled = (
+  { properties, required }: { properties: JsonObject; required: string[] },
+  additionalProperties = false,
+) => {
+  const listed = required.filter((name) => Object.hasOwn(properties, name));
+  const schema = { type: 'object', additionalProperties, properties, required: listed };
+  return { schema, takes: compileSchema(schema).findingsIn };
+};
+
+type Compiled = ReturnType<typeof compiled>;
+
+/** The events that `before` takes and `after` does not. */
+function nowRefused(before: Compiled, after: Compiled): JsonObject[] {
+  const valid = [{}, ...events].filter((event) => before.takes(event) === undefined);
+  return valid.filter((event) => after.takes(event) !== undefined);
+}
+
 test('a change that breaks no producer keeps every event of the old schema valid', () => {
-  const rules: JsonObject[] = [
-    {},
-    { type: 'string' },
-    { type: 'string', maxLength: 1 },
-    { enum: ['a', 1] },
-    { const: 'a' },
-    { type: ['string', 'null'] },
-    { type: 'number', minimum: 1 },
-    { type: 'integer' },
-    { type: 'number', exclusiveMinimum: 1 },
-    { type: 'number', multipleOf: 0.5 },
-    { type: 'array', items: { type: 'string' } },
-    { type: 'array', minItems: 1 },
-    { anyOf: [{ type: 'string' }, { type: 'null' }] },
-    { allOf: [{ type: 'string' }] },
-    { type: 'object', required: ['x'], properties: { x: { type: 'integer' } } },
-  ];
-  const values: JsonValue[] = [null, 0, 1, 1.5, 2, '', 'a', 'abc', [], ['a'], [1], {}, { x: 1 }];
-  const names = ['a', 'b'];
-  const schemas = fc.record({
-    properties: fc.dictionary(fc.constantFrom(...names), fc.constantFrom(...rules)),
-    required: fc.subarray(names),
-  });
-  const events: JsonObject[] = values.flatMap((a) => [
-    { a },
-    { b: a },
-    ...values.map((b) => ({ a, b })),
-  ]);
-  const compiled = ({ properties, required }: { properties: JsonObject; required: string[] }) => {
-    const listed = required.filter((name) => Object.hasOwn(properties, name));
-    const schema = { type: 'object', additionalProperties: false, properties, required: listed };
-    return { schema, takes: compileSchema(schema).findingsIn };
-  };
   fc.assert(
     fc.property(schemas, schemas, (left, right) => {
       const before = compiled({ ...left, properties: { ...left.properties } });
       const after = compiled({ ...right, properties: { ...right.properties } });
       const found = findings(before.schema, after.schema);
       if (found.some(({ breaks }) => breaks.includes('producers'))) return;
-      const valid = [{}, ...events].filter((event) => before.takes(event) === undefined);
-      expect(valid.filter((event) => after.takes(event) !== undefined)).toEqual([]);
+      expect(nowRefused(before, after)).toEqual([]);
     }),
     { numRuns: 150 },
   );
+});
+
+test('backward: whoever knows the new version can read every event of the old one', () => {
+  const count = { allowed: 0, refused: 0 };
+  fc.assert(
+    fc.property(schemas, schemas, fc.boolean(), (left, right, isOpen) => {
+      const before = compiled({ ...left, properties: { ...left.properties } }, isOpen);
+      const after = compiled({ ...right, properties: { ...right.properties } }, isOpen);
+      const found = findings(before.schema, after.schema);
+      const isFine = found.every((finding) => isAllowed('backward', finding));
+      count[isFine ? 'allowed' : 'refused'] += 1;
+      // In an open object a property that is newly listed is taken for a new one.
+      const isNew = (name: string): boolean => isOpen && !Object.hasOwn(left.properties, name);
+      const broken = isFine ? nowRefused(before, after) : [];
+      expect(broken.filter((event) => !Object.keys(event).some(isNew))).toEqual([]);
+    }),
+    { numRuns: 300 },
+  );
+  expect([count.allowed > 20, count.refused > 20]).toEqual([true, true]);
 });
 
 describe('compatibility modes', () => {
@@ -76,6 +106,9 @@ describe('compatibility modes', () => {
     ['forward', ['producers'], true],
     ['forward', ['consumers'], false],
     ['forward', ['producers', 'consumers'], false],
+    ['backward', ['consumers'], true],
+    ['backward', ['producers'], false],
+    ['backward', ['producers', 'consumers'], false],
     ['none', ['producers', 'consumers'], true],
   ] as const)('%s with a change that breaks %j: allowed is %s', (mode, breaks, allowed) => {
     expect(isAllowed(mode, finding([...breaks]))).toBe(allowed);

@@ -6,9 +6,11 @@ import type { JsonObject } from '../../event/json/json.ts';
  * What a new version of an event may change.
  *
  * `compatible`: nothing that breaks producers or consumers; `forward`: nothing that breaks
- * consumers, but producers may have to change what they send; `none`: anything.
+ * consumers, but producers may have to change what they send; `backward`: nothing that breaks
+ * producers, so that everything that was valid stays valid, in the log too, but consumers must know
+ * the new version first; `none`: anything.
  */
-export const compatibilityModes = ['compatible', 'forward', 'none'] as const;
+export const compatibilityModes = ['compatible', 'forward', 'backward', 'none'] as const;
 export type CompatibilityMode = (typeof compatibilityModes)[number];
 
 /** The parties that a change can break. */
@@ -50,9 +52,15 @@ function sentence(change: SchemaChange, before: number, after: number): string {
   return effects.length === 0 ? `${said}: nothing breaks` : `${said}: ${effects.join(', ')}`;
 }
 
+/** Whom a new version must not break. */
+const protectedBy: Readonly<Record<CompatibilityMode, readonly Concerned[]>> = {
+  compatible: concerned,
+  forward: ['consumers'],
+  backward: ['producers'],
+  none: [],
+};
+
 /** Whether an event with this compatibility mode allows the change. */
 export function isAllowed(mode: CompatibilityMode, finding: CompatibilityFinding): boolean {
-  if (mode === 'none') return true;
-  const forbidden = mode === 'compatible' ? concerned : ['consumers'];
-  return !finding.breaks.some((who) => forbidden.includes(who));
+  return !finding.breaks.some((who) => protectedBy[mode].includes(who));
 }

@@ -80,6 +80,22 @@ function differenceText(
   return 'has changed since: restore it, and write the next number';
 }
 
+/** One version of an event against the one before it. */
+export interface VersionStep extends EventChange {
+  /** Its version is older than the active one: it is in use, and cannot be changed any more. */
+  readonly past: boolean;
+}
+
+/** Each version from the second on, against the one before it, as if it were just written. */
+export function versionSteps({ events }: SchemaRegistry): VersionStep[] {
+  return events.flatMap((event) =>
+    event.versions.slice(1).map(({ version }) => ({
+      ...versionChange(event, version),
+      past: version < event.active,
+    })),
+  );
+}
+
 /**
  * Compares a version with the version before it that still validates. A superseded version is
  * broken, so its fix is not compared with it.

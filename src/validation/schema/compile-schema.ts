@@ -190,7 +190,8 @@ function boundedFormat(check: TextCheck): TextCheck {
   return (text) => text.length > formatSubjectMax || check(text);
 }
 
-function textCheckOf(name: (typeof textFormats)[number]): TextCheck {
+/** Whether a text has a format, as the gate checks it; `text` must not be longer than formatSubjectMax. */
+export function textCheckOf(name: (typeof textFormats)[number]): TextCheck {
   const format = addFormats.default.get(name);
   const check = typeof format === 'object' && 'validate' in format ? format.validate : format;
   if (check instanceof RegExp) return (text) => check.test(text);

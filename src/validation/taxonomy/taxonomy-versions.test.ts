@@ -55,7 +55,7 @@ test.each([
   [', deprecated: [0]', 'deprecated is not a list of versions'],
   [', deprecated: [1]', 'deprecated names 1, which is active'],
   [', deprecated: [4]', 'names version 4, beyond the last, 3.json'],
-  [', compatibility: full', 'compatibility is not one of compatible, forward, none'],
+  [', compatibility: full', 'compatibility is not one of compatible, forward, backward, none'],
 ])('%s is refused', async (lines, problem) => {
   const { faults } = await readRegistry(folder(lines));
   expect(faults.map((fault) => fault.problem).join('\n')).toContain(problem);

@@ -1,10 +1,19 @@
 import { LineCounter, parseDocument } from 'yaml';
 
-import { eventNameLengthMax, isEventName, isSnakeCase } from '../event-name.ts';
+import { isSnakeCase } from '../event-name.ts';
 import { compatibilityModes, type CompatibilityMode } from '../compatibility/compatibility.ts';
 import { readMode, unplannedModes, type EventMode, type UnplannedMode } from '../modes.ts';
 import { nearestName } from '../nearest-name.ts';
 import type { ReportFault } from '../registry-fault.ts';
+import {
+  checkAliases,
+  checkEntryName,
+  namings,
+  noAliases,
+  readAliases,
+  type Aliases,
+  type Naming,
+} from './naming.ts';
 import { readDeprecated, readSupersedes, type Superseded } from './taxonomy-versions.ts';
 
 /** One planned event, as `taxonomy.yaml` defines it. */
@@ -12,7 +21,7 @@ export interface TaxonomyEntry {
   readonly name: string;
   readonly owner: string;
   readonly description: string;
-  /** The version that validates events without a version. */
+  /** The version that validates events without a version; 0 if it has no schema. */
   readonly active: number;
   readonly mode: EventMode;
   /** What a new version may change. */
@@ -25,8 +34,12 @@ export interface TaxonomyEntry {
 
 /** The settings of `taxonomy.yaml` for all events. */
 export interface TaxonomyHeader {
+  /** The form of events' names. */
+  readonly naming: Naming;
+  /** Empty under `naming: any`, if it has none. */
   readonly verbs: readonly string[];
   readonly unplanned: UnplannedMode;
+  readonly aliases: Aliases;
 }
 
 /** The content of `taxonomy.yaml`. */
@@ -38,7 +51,7 @@ export interface Taxonomy extends TaxonomyHeader {
 export const eventsMax = 2000;
 const verbsMax = 200;
 
-const topKeys = ['verbs', 'unplanned', 'events'];
+const topKeys = ['naming', 'verbs', 'unplanned', 'aliases', 'events'];
 const entryKeys = [
   'owner',
   'description',
@@ -54,22 +67,61 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** Reads `taxonomy.yaml`. Reports every fault, and returns the valid rest. */
 export function readTaxonomy(text: string, report: ReportFault): Taxonomy {
   const root = parseYaml(text, report);
-  if (root === undefined) return { verbs: [], unplanned: 'reject', entries: [] };
+  if (root === undefined) return { ...noHeader, entries: [] };
   return readTaxonomyFields(root, report);
 }
 
 /** Reads the parsed YAML of `taxonomy.yaml`. */
 export function readTaxonomyFields(root: Fields, report: ReportFault): Taxonomy {
+  if (isObserved(root)) return { ...readHeader(observedFields(root), report), entries: [] };
   const header = readHeader(root, report);
-  return { ...header, entries: readEntries(root['events'], header.verbs, report) };
+  const entries = readEntries(root['events'], header, report);
+  if (entries.length > 0) checkAliases(header.aliases, entries, report);
+  return { ...header, entries };
+}
+
+/** The header of a taxonomy that cannot be read. */
+export const noHeader: TaxonomyHeader = {
+  naming: 'noun_verb',
+  verbs: [],
+  unplanned: 'reject',
+  aliases: noAliases,
+};
+
+/** `events: {}` without a word on unplanned events: observe mode (docs/contracts/observe.md). */
+export function isObserved({ events, unplanned }: Fields): boolean {
+  return unplanned === undefined && isFields(events) && Object.keys(events).length === 0;
+}
+
+/** What such a taxonomy says when it is written out. */
+export function observedFields({ events: _none, ...header }: Fields): Fields {
+  return { naming: 'any', ...header, unplanned: 'warn' };
+}
+
+/** The header of observe mode: events of any name are stored, and marked. */
+export const observedHeader: TaxonomyHeader = { ...noHeader, naming: 'any', unplanned: 'warn' };
+
+/**
+ * Whether nothing has a contract yet. A taxonomy without events that says what is done with unplanned
+ * ones is refused, so that nothing else has this form.
+ */
+export function isObserving(
+  header: Pick<TaxonomyHeader, 'unplanned'>,
+  events: readonly unknown[],
+): boolean {
+  return events.length === 0 && header.unplanned === 'warn';
 }
 
 /** Reads the keys beside `events`. */
 export function readHeader(root: Fields, report: ReportFault): TaxonomyHeader {
   refuseUnknownKeys(root, topKeys, '', report);
+  const naming = readChoice(root['naming'], namings, 'naming', report);
+  const isWithoutVerbs = naming === 'any' && root['verbs'] === undefined;
   return {
-    verbs: readVerbs(root['verbs'], report),
+    naming,
+    verbs: isWithoutVerbs ? [] : readVerbs(root['verbs'], report),
     unplanned: readChoice(root['unplanned'], unplannedModes, 'unplanned', report),
+    aliases: readAliases(root['aliases'], report),
   };
 }
 
@@ -118,7 +170,7 @@ function readVerbs(value: unknown, report: ReportFault): string[] {
 
 function readEntries(
   value: unknown,
-  verbs: readonly string[],
+  header: Pick<TaxonomyHeader, 'naming' | 'verbs'>,
   report: ReportFault,
 ): TaxonomyEntry[] {
   if (!isFields(value) || Object.keys(value).length === 0) {
@@ -130,36 +182,33 @@ function readEntries(
     report(`events has ${names.length} entries, more than ${eventsMax}`, 'Leave some out.');
     return [];
   }
-  return names.map((name) => readEntry(name, value[name], verbs, report));
+  return names.map((name) => readEntry(name, value[name], header, report));
 }
 
 /** Reads one entry. If `verbs` is empty, the verb of its name is not checked. */
 export function readEntry(
   name: string,
   value: unknown,
-  verbs: readonly string[],
+  { naming, verbs }: Pick<TaxonomyHeader, 'naming' | 'verbs'>,
   report: ReportFault,
 ): TaxonomyEntry {
   const place = `events.${name}`;
-  if (!isSnakeCase(name)) {
-    const form = `lower snake case of at most ${eventNameLengthMax} characters`;
-    report(`${place} is not named in ${form}`, 'Name it, for example, order_completed.');
-  } else if (verbs.length > 0 && !isEventName(name, verbs)) {
-    report(`${place} is not a noun and one of the verbs`, 'Fix it, or add its verb to verbs.');
-  }
+  checkEntryName(name, naming, verbs, report);
   if (!isFields(value)) {
     report(`${place} is not a mapping`, 'Write { owner: ..., description: ..., active: 1 }.');
     return { name, ...emptyEntry };
   }
   refuseUnknownKeys(value, entryKeys, `${place}.`, report);
-  const active = readActive(value['active'], `${place}.active`, report);
+  const mode = readMode(value['mode'], `${place}.mode`, report);
+  const isWithoutSchema = mode === 'off' && value['active'] === undefined;
+  const active = isWithoutSchema ? 0 : readActive(value['active'], `${place}.active`, report);
   const superseded = readSupersedes(value['supersedes'], active, `${place}.supersedes`, report);
   return {
     name,
     owner: readText(value['owner'], `${place}.owner`, 'the team to ask about it', report),
     description: readText(value['description'], `${place}.description`, 'when it is sent', report),
     active,
-    mode: readMode(value['mode'], `${place}.mode`, report),
+    mode,
     compatibility: readChoice(
       value['compatibility'],
       compatibilityModes,

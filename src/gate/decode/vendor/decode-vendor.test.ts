@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { ServiceError } from '../../../errors.ts';
-import { batchedType, selectCloudEvents } from '../../cloudevents/cloudevents-endpoint.ts';
+import { selectCloudEvents } from '../../cloudevents/cloudevents-endpoint.ts';
+import { batchedType } from '../../cloudevents/decode-cloudevent.ts';
 import type { Exchange } from '../../exchange.ts';
 import { mixpanelEndpoints } from '../../vendors/mixpanel-endpoint.ts';
 import { posthogEndpoints } from '../../vendors/posthog-endpoint.ts';

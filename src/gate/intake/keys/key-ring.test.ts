@@ -104,7 +104,21 @@ test('says of a producer whose body is still on its way that its key has ended',
     change(ofLog('d', { expiresAtMs: now + 1_000 })),
     change({ ...ofLog('b'), revokedAtMs: now }),
   ]);
-  expect(held.map(({ isEnded }) => isEnded)).toEqual([true, true, true, false]);
+  // Of a changed one too: it has another producer now, which learns of its end in the place of this one.
+  expect(held.map(({ isEnded }) => isEnded)).toEqual([true, true, true, true]);
+  const unchanged = ring.find('d')!.producer;
+  ring.follow([change(ofLog('d', { expiresAtMs: now + 1_000 }))]);
+  expect(unchanged.isEnded).toBe(false);
+});
+
+test('the same of a key that was changed before: in the log, and in the file', () => {
+  const ring = createKeyRing([ofFile('a')], [ofLog('b')]);
+  const held = ['a', 'b'].map((key) => ring.find(key)!.producer);
+  ring.useFileKeys([ofFile('a', { events: ['order_*'] })]);
+  ring.useFileKeys([]);
+  ring.follow([change(ofLog('b', { expiresAtMs: now + 1_000 }))]);
+  ring.follow([change(ofLog('b', { expiresAtMs: now + 1_000, revokedAtMs: now }))]);
+  expect(held.map(({ isEnded }) => isEnded)).toEqual([true, true]);
 });
 
 describe('the limits of a source', () => {

@@ -63,7 +63,7 @@ export function createKeyRing(
 
   const useFileKeys: KeyRing['useFileKeys'] = (keys, nextWebhooks = []) => {
     const next = heldByHash(keys, ofFile);
-    for (const [hash, held] of ofFile) if (!next.has(hash)) held.producer.isEnded = true;
+    for (const [hash, held] of ofFile) if (next.get(hash) !== held) held.producer.isEnded = true;
     ofFile = next;
     webhooks = nextWebhooks;
     limits.compute();
@@ -74,7 +74,8 @@ export function createKeyRing(
       const before = ofLog.get(hashes.get(id) ?? '');
       const next = key && heldKey(key, key.revokedAtMs);
       const isRevoked = next === undefined || next.endsAtMs === -Infinity;
-      if (before !== undefined) before.producer.isEnded = isRevoked;
+      // A changed key has a new producer. Requests that hold the old one would not see the key end later.
+      if (before !== undefined) before.producer.isEnded = isRevoked || before.made !== next.made;
       if (key === undefined || next === undefined) {
         ofLog.delete(hashes.get(id) ?? '');
         hashes.delete(id);

@@ -11,6 +11,6 @@ export interface Producer {
   readonly isCanary: boolean;
   /** Of its source, with all of its keys. Undefined: none. They may change while a request waits. */
   readonly limits?: SourceLimits | undefined;
-  /** True once its key is revoked or gone. Undefined where it has no key. */
+  /** True once its key is revoked, gone or changed: ask for it again. Undefined where it has no key. */
   readonly isEnded?: boolean;
 }

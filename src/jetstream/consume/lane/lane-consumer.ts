@@ -3,7 +3,7 @@ import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { clientsOf } from '../../clients.ts';
 import { otherStream } from '../../events/stream-parts.ts';
 import type { Log } from '../../log.ts';
-import { subjects } from '../../topology.ts';
+import { anyName, subjects } from '../../topology.ts';
 import { consumerOf, readPartPosition, type ConsumerPosition } from '../consumer-position.ts';
 import { ensureConsumer } from '../ensure-consumer.ts';
 
@@ -36,7 +36,7 @@ export async function ensureLaneConsumer(
     // Never given up by the log: no advisory names this consumer's destination.
     max_deliver: -1,
     max_ack_pending: options.ackPendingMax,
-    filter_subject: subjects.redelivery(destination, '*'),
+    filter_subject: subjects.redelivery(destination, anyName),
   });
 }
 

@@ -3,7 +3,7 @@ import { clientsOf } from '../../clients.ts';
 import { messageIdHeader, type Log } from '../../log.ts';
 import type { PublishAck } from '../../publish/publish-ack.ts';
 import type { StoredMessage } from '../../read/read.ts';
-import { subjects } from '../../topology.ts';
+import { anyName, subjects } from '../../topology.ts';
 import { keptHeaders, originHeader } from '../delayed-copies.ts';
 
 /**
@@ -49,6 +49,6 @@ export async function deleteLaneCopies(
   // To NATS, everything before 1 is everything.
   if (before !== undefined && before <= 1) return;
   const { streams } = clientsOf(log).manager;
-  const filter = subjects.redelivery(destination, '*');
+  const filter = subjects.redelivery(destination, anyName);
   await streams.purge('REPLAY', { filter, ...(before !== undefined && { seq: before }) });
 }

@@ -1,0 +1,3 @@
+module example.com/headgatemock
+
+go 1.21

@@ -1,0 +1,1 @@
+from headgate_mock import headgate_gate, headgate_mock  # noqa: F401

@@ -1,0 +1,14 @@
+import { rmSync } from 'node:fs';
+
+import { writeBundle } from './bundle.ts';
+import { writePublicTypes } from './public-types.ts';
+import { writeLicences } from './third-party-licences.ts';
+
+/**
+ * `npm run build`: writes dist/, which the package and the image are made of: the programs, the
+ * modules that others import, their types, and the licences of the packages that are part of it.
+ */
+rmSync('dist', { recursive: true, force: true });
+const { packages } = await writeBundle('dist');
+writePublicTypes('dist/types');
+writeLicences('dist/third-party-licences.txt', packages);

@@ -1,0 +1,94 @@
+import type { ContractPlan, EventOutcome } from '../../../inference/plan-contracts.ts';
+import type { Doubt } from '../../../inference/schema-of-sketch.ts';
+import { oneLine, print } from '../../terminal/print.ts';
+import { printTable } from '../../terminal/table.ts';
+
+/** What was read besides the events of the plan. */
+export interface ReadingFacts {
+  /** Where the contracts are written, for people. */
+  readonly folder: string;
+  readonly events: number;
+  readonly unreadable: number;
+  /** Names that no taxonomy can have, with counts. */
+  readonly unnamed: ReadonlyMap<string, number>;
+  readonly isFull: boolean;
+}
+
+/** On a terminal. The file has them all. */
+const linesShownMax = 60;
+const linesOfEventMax = 5;
+const headings = ['event', 'events', 'rejected', 'contract', 'to check'];
+
+/** Prints a table of the events, and what a person should look at. */
+export function printReport(plan: ContractPlan, facts: ReadingFacts): void {
+  printTable(headings, plan.events.map(rowOf), process.stdout, ['events', 'rejected', 'to check']);
+  const lines = plan.events.map(({ name, changes, doubts }) => [
+    ...changes.map((change) => `  ${placeText(name, change)}`),
+    ...doubts.map((doubt) => `  ? ${placeText(name, doubt)}`),
+  ]);
+  const shown = lines.flatMap((each) => each.slice(0, linesOfEventMax)).slice(0, linesShownMax);
+  if (shown.length > 0) print('');
+  for (const line of shown) print(oneLine(line));
+  const more = lines.flat().length - shown.length;
+  if (more > 0) print(`  ${more} more: --report FILE writes them all`);
+  for (const line of factLines(facts)) print(oneLine(line));
+}
+
+function rowOf({ name, counts, done, file, doubts }: EventOutcome): string[] {
+  const all = counts.stored + counts.rejected + counts.file;
+  const contract = file === undefined ? done : `${done}: ${file}`;
+  return [name, String(all), String(counts.rejected), contract, String(doubts.length)];
+}
+
+function placeText(name: string, { path, text }: Doubt): string {
+  return path === '' ? `${name}: ${text}` : `${name} ${path}: ${text}`;
+}
+
+function factLines({ unreadable, unnamed, isFull }: ReadingFacts): string[] {
+  const lines: string[] = [];
+  if (unreadable > 0) lines.push(`${unreadable} lines or rejected requests are not events.`);
+  for (const [name, count] of unnamed) {
+    lines.push(`${count} events are named ${JSON.stringify(name)}, which no taxonomy can have.`);
+  }
+  if (isFull) lines.push('There were too many different properties: not all are described.');
+  return lines;
+}
+
+/** The report as a page for a review. */
+export function markdownReport(plan: ContractPlan, facts: ReadingFacts): string {
+  const table = [
+    `| ${headings.join(' | ')} |`,
+    '|---|--:|--:|---|--:|',
+    ...plan.events.map((event) => `| ${rowOf(event).map(cellText).join(' | ')} |`),
+  ];
+  const sections = plan.events
+    .filter(({ changes, doubts }) => changes.length + doubts.length > 0)
+    .flatMap(({ name, changes, doubts }) => [
+      '',
+      `## ${cellText(name)}`,
+      '',
+      ...changes.map((change) => `- ${doubtText(change)}`),
+      ...doubts.map((doubt) => `- [ ] ${doubtText(doubt)}`),
+    ]);
+  const notes = factLines(facts).map((line) => `- ${cellText(line)}`);
+  const head = `${facts.events.toLocaleString('en')} events were read.`;
+  return [
+    '# Contracts from what came',
+    '',
+    head,
+    '',
+    ...table,
+    ...(notes.length > 0 ? ['', ...notes] : []),
+    ...sections,
+    '',
+  ].join('\n');
+}
+
+function doubtText({ path, text }: Doubt): string {
+  return path === '' ? cellText(text) : `\`${path.replaceAll('`', "'")}\`: ${cellText(text)}`;
+}
+
+/** Text of producers, which must not become markup. */
+function cellText(text: string): string {
+  return oneLine(text).replaceAll(/[|<>\\*_[\]`]/g, '\\$&');
+}
