@@ -35,6 +35,11 @@ const commands: Readonly<
   Record<string, { readonly args: string; readonly settings: Readonly<Record<string, string>> }>
 > = {
   serve: { args: '', settings: { listen: '0.0.0.0:99999', schemas_dir: missing } },
+  // Any file that can be read: its key is not used before the settings are right.
+  relay: {
+    args: `--to https://gate.example --key ${import.meta.filename}`,
+    settings: { listen: '0.0.0.0:99999' },
+  },
   track: {
     args: `--event a --user u --idempotency-key ${key} --retry-for 0s`,
     settings: { listen: nowhere },

@@ -10,7 +10,7 @@ import { prepareRuntime } from '../../service/runtime.ts';
 import type { Service } from '../../service/service.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readSource } from '../keys/key-values.ts';
-import { runService } from '../run-service.ts';
+import { runService } from '../serve.ts';
 import { configOption } from '../shared-options.ts';
 import { keyVariable, readRelayConfig, toVariable } from './relay-config.ts';
 

@@ -5,8 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { hashWriteKey } from '../src/config/write-key.ts';
-import { freePort, startGate, type Gate } from './processes.ts';
+import { hashWriteKey } from '../../src/config/write-key.ts';
+import { freePort, startGate, type Gate } from '../processes.ts';
 
 /*
  * npm run bench:relay [-- --events 300000] [--floor 50000]
