@@ -9,6 +9,7 @@ import type { CommandContext } from './command-context.ts';
 import { deadCommand } from './dead/dead.ts';
 import { destinationsCommand } from './destinations.ts';
 import { doctorCommand } from './doctor/doctor.ts';
+import { initCommand } from './init/init.ts';
 import { keysCommand } from './keys/keys.ts';
 import { mockCommand } from './mock.ts';
 import { operatorsCommand } from './operators.ts';
@@ -32,6 +33,7 @@ const exitUsage = 2;
 /** Every command, in the order in which `headgate --help` lists them. */
 function commands(context: CommandContext): readonly Command[] {
   return [
+    initCommand(),
     serveCommand(context),
     relayCommand(context),
     trackCommand(context),

@@ -18,6 +18,7 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-settings-'));
   writeFileSync(path.join(folder, 'events.ndjson'), '{}\n');
+  writeFileSync(path.join(folder, 'plan.json'), '{"rules":[]}');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => void vi.restoreAllMocks());
@@ -40,6 +41,7 @@ const commands: Readonly<
     args: `--to https://gate.example --key ${import.meta.filename}`,
     settings: { listen: '0.0.0.0:99999' },
   },
+  init: { args: '--dir FOLDER/init', settings: {} },
   track: {
     args: `--event a --user u --idempotency-key ${key} --retry-for 0s`,
     settings: { listen: nowhere },
@@ -47,6 +49,8 @@ const commands: Readonly<
   query: { args: 'select', settings: { data_dir: missing } },
   tail: { args: '', settings: admin },
   'schemas check': { args: '', settings: schemas },
+  'schemas infer': { args: '--update --dry-run', settings: admin },
+  'schemas import': { args: '--from segment FOLDER/plan.json --dry-run', settings: schemas },
   'schemas try': { args: 'order_completed@1', settings: schemas },
   'schemas push': { args: '', settings: schemas },
   'schemas list': { args: '', settings: admin },

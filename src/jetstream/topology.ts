@@ -85,6 +85,8 @@ export const subjects = {
     `headgate.events.*.${source}.${tokenOf(eventName)}`,
   /** What earlier releases publish to: their subjects have no partition. */
   eventWithoutPartition: 'headgate.events.*.*',
+  /** What NATS makes of these: source and name stay. */
+  eventFromEarlier: 'headgate.events.0.{{wildcard(1)}}.{{wildcard(2)}}',
   /** The stream of earlier releases takes nothing under this subject, but answers a known id. */
   earlierIds: 'headgate.earlier',
   /** How earlier releases kept rejected events; also the beginning of what is kept now. */

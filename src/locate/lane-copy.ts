@@ -2,7 +2,7 @@ import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import { originHeader } from '../jetstream/consume/delayed-copies.ts';
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
 import { readMatching } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { anyName, subjects } from '../jetstream/topology.ts';
 
 /** The copy of an event that a redelivery has stored for a destination, and that is not settled. */
 export interface LaneCopy {
@@ -35,7 +35,7 @@ async function readCopies(log: Log, destination: string): Promise<ReadonlyMap<nu
   if (lane === undefined) return copies;
   const { settledUpTo, deliveredUpTo, inWork } = lane;
   let ahead = inWork;
-  const subject = subjects.redelivery(destination, '*');
+  const subject = subjects.redelivery(destination, anyName);
   for await (const message of readMatching(log, 'REPLAY', subject, settledUpTo + 1)) {
     const isInWork = message.sequence <= deliveredUpTo;
     // What was delivered out of order may be settled, which the log does not say of single copies.

@@ -15,17 +15,23 @@ export interface CliAnswer {
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** The repository by default. */
+  readonly cwd?: string;
   /** Written to standard input, which is then closed. Else it is empty. */
   readonly input?: string | Buffer;
 }
 
 /** Starts the real command line in a process of its own, without our own HEADGATE_* variables, as an operator. */
-export function spawnCli(args: readonly string[], env: CliOptions['env'] = {}): ChildProcess {
+export function spawnCli(
+  args: readonly string[],
+  env: CliOptions['env'] = {},
+  cwd: string = root,
+): ChildProcess {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('HEADGATE_') || name === 'HEADGATE_NATS_SERVER_BIN',
   );
   return spawn(process.execPath, [entry, ...args], {
-    cwd: root,
+    cwd,
     env: { ...Object.fromEntries(inherited), HEADGATE_ADMIN_TOKEN: adminToken, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -36,7 +42,7 @@ export async function runCli(
   args: readonly string[],
   options: CliOptions = {},
 ): Promise<CliAnswer> {
-  const child = spawnCli(args, options.env);
+  const child = spawnCli(args, options.env, options.cwd);
   const answer = collect(child);
   // A command that does not read it closes the pipe.
   child.stdin!.on('error', () => {});

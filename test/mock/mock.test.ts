@@ -169,6 +169,10 @@ describe('the pages of the mock', () => {
   });
 });
 
+it('does not start without contracts: every test would pass', async () => {
+  await expect(startMock({ schemasDir: '/nowhere/schemas' })).rejects.toThrow('/nowhere/schemas');
+});
+
 describe('headgate mock', () => {
   it('prints its address, serves, and ends at a signal', async () => {
     const child = spawnCli(['mock', '--listen', '127.0.0.1:0']);

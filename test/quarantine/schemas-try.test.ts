@@ -120,7 +120,7 @@ describe('headgate schemas try', () => {
     const faults: [string[], number, RegExp][] = [
       [['order_completed@9'], 1, /has no version 9, only 1, 2/],
       [['order_paid@1'], 1, /has no event order_paid/],
-      [['Order'], 2, /Name an event and a version/],
+      [['Order\n'], 2, /Name an event and a version/],
       [['order_completed@1', '--file', unsafe], 1, /not both/],
       [['order_completed', '--file', unsafe], 1, /is no schema to try/],
       [['order_completed', '--file', path.join(folder, 'none.json')], 1, /no such file/],

@@ -3,7 +3,7 @@ import { formatFault, type RegistryFault } from '../../validation/registry-fault
 import { oneLine } from '../terminal/print.ts';
 
 /** What `schemas check` found. */
-export interface CheckFindings {
+export interface ReportedSchemas {
   readonly events: number;
   readonly faults: readonly RegistryFault[];
   /** With --against: the changes since. */
@@ -17,7 +17,7 @@ export interface CheckFindings {
 const characterMax = 60_000;
 
 /** The findings as Markdown, for the comment on a pull request. */
-export function checkReport(findings: CheckFindings): string {
+export function checkReport(findings: ReportedSchemas): string {
   const lines = [`## Event schemas: ${verdictOf(findings)}`, '', ...bodyOf(findings), ''];
   const kept: string[] = [];
   let length = 0;
@@ -32,7 +32,7 @@ export function checkReport(findings: CheckFindings): string {
   return kept.join('\n');
 }
 
-function verdictOf({ faults, changes, steps }: CheckFindings): string {
+function verdictOf({ faults, changes, steps }: ReportedSchemas): string {
   if (faults.length > 0) return `${faults.length} to fix`;
   const refused = [
     ...(changes ?? []).filter(({ allowed }) => !allowed),
@@ -41,7 +41,7 @@ function verdictOf({ faults, changes, steps }: CheckFindings): string {
   return refused === 0 ? 'nothing breaks its contract' : `${refused} not allowed`;
 }
 
-function bodyOf({ events, faults, changes, against, steps }: CheckFindings): string[] {
+function bodyOf({ events, faults, changes, against, steps }: ReportedSchemas): string[] {
   if (faults.length > 0) {
     const list = faults.map((fault) => `- ${plain(formatFault(fault))}`);
     return ['A gate would not start with them:', '', ...list];

@@ -20,7 +20,7 @@ import { schemasFolder } from '../command-settings.ts';
 import { configOption } from '../shared-options.ts';
 import { oneLine, print } from '../terminal/print.ts';
 import { taxonomyName } from './infer/read-events.ts';
-import { writeContracts } from './write-contracts.ts';
+import { writeContracts } from './infer/write-contracts.ts';
 
 interface ImportOptions {
   readonly from: PlanSystem;

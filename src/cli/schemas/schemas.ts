@@ -9,7 +9,7 @@ import { schemasImportCommand } from './import.ts';
 import { schemasInferCommand } from './infer/infer.ts';
 import { schemasListCommand } from './list.ts';
 import { schemasPushCommand } from './push.ts';
-import { schemasTryCommand } from './try.ts';
+import { schemasTryCommand } from './try/try.ts';
 
 /** `headgate schemas`: the contracts of the events. */
 export function schemasCommand(context: CommandContext): Command {

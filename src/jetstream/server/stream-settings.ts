@@ -245,12 +245,11 @@ function eventSubjects(
 ): Pick<StreamSettings, 'subjects' | 'subject_transform'> {
   const own = subjects.event('*', anyName, 0);
   if (!hasEarlier) return { subjects: [own] };
-  const parts = ['{{wildcard(1)}}', '{{wildcard(2)}}'] as const;
   return {
     subjects: [own, subjects.eventWithoutPartition],
     subject_transform: {
       src: subjects.eventWithoutPartition,
-      dest: subjects.event(...parts, 0),
+      dest: subjects.eventFromEarlier,
     },
   };
 }

@@ -13,7 +13,9 @@ import { createLogger } from '../../observability/logger.ts';
 import { contractsOf } from '../../validation/contracts-form.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
 import { loadContracts } from '../../validation/schema-registry.ts';
-import { observe } from '../observe.ts';
+import { createMetrics } from '../../observability/metrics.ts';
+import { createSignals } from '../../observability/signals.ts';
+import { defaultSource } from '../../gate/intake/authenticate.ts';
 
 export type { BadEvent, GoodEvent, MockGate, MockOptions } from '../../mock/mock-gate.ts';
 
@@ -34,7 +36,16 @@ export async function startMock(options: MockOptions = {}): Promise<MockGate> {
     hashKey,
   });
   const logger = createLogger('error', { write: (line) => process.stderr.write(line) });
-  const { signals } = observe(config, registry, logger);
+  const signals = createSignals(
+    createMetrics({
+      sources: [defaultSource],
+      eventNames: registry.events.map(({ name }) => name),
+      destinations: [],
+      webhooks: [],
+      auditedActions: [],
+    }),
+    logger,
+  );
   const testIds = createTestIds();
   const log = createMockLog(testIds.of);
   const gate = await openGate(config, signals, {
@@ -73,6 +84,7 @@ function mockConfig(options: MockOptions): Config {
   const { eventBytesMax = config.limits.eventBytesMax } = options;
   const limits = { ...config.limits, eventBytesMax };
   // The mock has no metrics page, so what it counts has one label.
-  const schemasDirNamed = config.schemasDirNamed || options.schemasDir !== undefined;
+  // Without contracts, every event would be accepted, and a test could not fail.
+  const schemasDirNamed = true;
   return { ...config, schemasDir, schemasDirNamed, enforcement, listen, limits, destinations: [] };
 }

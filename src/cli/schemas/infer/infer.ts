@@ -23,7 +23,7 @@ import { readCount, readMoment } from '../../terminal/option-values.ts';
 import { print } from '../../terminal/print.ts';
 import { createWalkProgressBar } from '../../terminal/walk-progress.ts';
 import { openSource } from '../../track/source.ts';
-import { writeContracts } from '../write-contracts.ts';
+import { writeContracts } from './write-contracts.ts';
 import { taxonomyName } from './read-events.ts';
 import { markdownReport, printReport, type ReadingFacts } from './report.ts';
 import { walkFile } from './walk-file.ts';

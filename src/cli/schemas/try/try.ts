@@ -1,23 +1,23 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Command } from 'commander';
 
-import { EventLogService } from '../../../gen/headgate/v1/event_log_service_pb.ts';
-import { RejectedService } from '../../../gen/headgate/v1/rejected_service_pb.ts';
-import { ServiceError, StartError } from '../../errors.ts';
-import type { IncomingEvent } from '../../event/incoming-event.ts';
-import { decodeStoredEvent } from '../../event/stored-event.ts';
-import { decodeTrackRest } from '../../gate/decode/decode-json.ts';
-import { connectAdmin } from '../admin-client.ts';
-import { readCandidate, type Candidate } from './candidate.ts';
-import type { CommandContext } from '../command-context.ts';
-import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
-import { print, visible } from '../terminal/print.ts';
-import { readMoment } from '../terminal/option-values.ts';
-import { filterMessage } from '../rejected/filter.ts';
+import { EventLogService } from '../../../../gen/headgate/v1/event_log_service_pb.ts';
+import { RejectedService } from '../../../../gen/headgate/v1/rejected_service_pb.ts';
+import { ServiceError, StartError } from '../../../errors.ts';
+import type { IncomingEvent } from '../../../event/incoming-event.ts';
+import { decodeStoredEvent } from '../../../event/stored-event.ts';
+import { decodeTrackRest } from '../../../gate/decode/decode-json.ts';
+import { connectAdmin } from '../../admin-client.ts';
+import { readCandidate, type Candidate } from '../candidate.ts';
+import type { CommandContext } from '../../command-context.ts';
+import { schemasFolder, type SchemasOptions } from '../../command-settings.ts';
+import { print, visible } from '../../terminal/print.ts';
+import { readMoment } from '../../terminal/option-values.ts';
+import { filterMessage } from '../../rejected/filter.ts';
 import { createTryTally, type BrokenRule, type TryTally } from './try-tally.ts';
-import { createWalkProgressBar, type WalkProgressBar } from '../terminal/walk-progress.ts';
-import { readNamed, type Named } from './version-name.ts';
-import { adminOption, configOption, schemasOption } from '../shared-options.ts';
+import { createWalkProgressBar, type WalkProgressBar } from '../../terminal/walk-progress.ts';
+import { readNamed, type Named } from '../version-name.ts';
+import { adminOption, configOption, schemasOption } from '../../shared-options.ts';
 
 interface TryOptions extends SchemasOptions {
   readonly file?: string;

@@ -1,7 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { taxonomyFile } from '../../validation/schema-registry.ts';
+import { taxonomyFile } from '../../../validation/schema-registry.ts';
 
 /** The taxonomy last, and at once: a folder that was written in part is still the one before. */
 export async function writeContracts(
