@@ -36,12 +36,12 @@ const commands: Readonly<
   Record<string, { readonly args: string; readonly settings: Readonly<Record<string, string>> }>
 > = {
   serve: { args: '', settings: { listen: '0.0.0.0:99999', schemas_dir: missing } },
+  init: { args: '--dir FOLDER/init', settings: {} },
   // Any file that can be read: its key is not used before the settings are right.
   relay: {
     args: `--to https://gate.example --key ${import.meta.filename}`,
     settings: { listen: '0.0.0.0:99999' },
   },
-  init: { args: '--dir FOLDER/init', settings: {} },
   track: {
     args: `--event a --user u --idempotency-key ${key} --retry-for 0s`,
     settings: { listen: nowhere },
