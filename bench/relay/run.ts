@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
-import { freePort, startGate, type Gate } from '../processes.ts';
+import { freePort, generatorCore, pin, serverCore, startGate, type Gate } from '../processes.ts';
 
 /*
  * npm run bench:relay [-- --events 300000] [--floor 50000]
@@ -62,6 +62,10 @@ try {
     }),
   });
   const watched = processesOf({ relay, far });
+  // Each gate with its nats-server on a core of its own, as on two hosts.
+  for (const [name, id] of watched) {
+    pin(id, name.startsWith('relay') ? generatorCore : serverCore);
+  }
   let first: { at: number; count: number; cpu: Map<string, number> } | undefined;
   const limit = performance.now() + minutesMax * 60_000;
   for (;;) {
