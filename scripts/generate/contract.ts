@@ -4,8 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { filesBelow, type Generated } from './generated.ts';
+import { schemaDialectCode } from './schema-dialect.ts';
 
-/** gen/: what `buf generate` makes of proto/. */
+/** gen/: what `buf generate` makes of proto/, and the validator of JSON Schema's own schema. */
 export function generateContract(root: string): Generated {
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'headgate-gen-'));
   try {
@@ -13,7 +14,8 @@ export function generateContract(root: string): Generated {
     const files = filesBelow(scratch, 'gen').map(
       (name) => [name, readFileSync(path.join(scratch, name), 'utf8')] as const,
     );
-    return { files: new Map(files), folder: 'gen' };
+    const dialect = ['gen/json-schema/draft-2020-12.ts', schemaDialectCode()] as const;
+    return { files: new Map([...files, dialect]), folder: 'gen' };
   } finally {
     rmSync(scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 
 import { Command } from 'commander';
 
@@ -93,8 +92,9 @@ function welcome(service: Service, config: Config): string {
     const address = `${scheme}://${formatAddress(service.address)}`;
     lines.push(`Headgate takes events on ${address} (gRPC, gRPC-Web, Connect, JSON).`);
     if (service.observing()) lines.push(`${capitalised(observingText)}.`);
-    // Only with the example schemas: others would reject this event.
-    if (service.observing() || existsSync(path.join(config.schemasDir, 'order_completed'))) {
+    // Other contracts would reject this event.
+    const { event_name: name, properties } = example;
+    if (service.observing() || service.keepsContract(name, properties)) {
       lines.push('Try:', '', ...exampleCall(address, config.auth), '');
     }
   }
@@ -109,13 +109,15 @@ function capitalised(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1);
 }
 
+const example = {
+  event_name: 'order_completed',
+  user_id: 'u-1',
+  properties: { order_id: 'A-1001', total: 49.9, currency: 'EUR' },
+};
+
 function exampleCall(address: string, auth: Config['auth']): string[] {
-  const event = {
-    event_name: 'order_completed',
-    user_id: 'u-1',
-    idempotency_key: randomUUID(),
-    properties: { order_id: 'A-1001', total: 49.9, currency: 'EUR' },
-  };
+  const { event_name, user_id, properties } = example;
+  const event = { event_name, user_id, idempotency_key: randomUUID(), properties };
   return [
     `  curl ${address}/v1/track -H 'content-type: application/json' \\`,
     ...(auth === 'keys' ? ["    -H 'authorization: Bearer YOUR_WRITE_KEY' \\"] : []),

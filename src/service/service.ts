@@ -1,14 +1,17 @@
 import type { Address, Config } from '../config/config.ts';
 import { openDeadLetters } from '../dead-letters/queue.ts';
 import { StartError } from '../errors.ts';
+import type { JsonObject } from '../event/json/json.ts';
 import { createEventFixer } from '../gate/accept/fix-event.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
 import {
   emptyRegistry,
+  keepsContract,
   loadContracts,
   type SchemaRegistry,
 } from '../validation/schema-registry.ts';
@@ -34,6 +37,8 @@ export interface Service {
   readonly adminAddress: Address;
   /** Whether there are no contracts, and events of any name are stored. */
   readonly observing: () => boolean;
+  /** Whether the contracts have this event, and its active version takes these properties. */
+  readonly keepsContract: (eventName: string, properties: JsonObject) => boolean;
   /** The log, for tests and tools that read streams. */
   readonly log: Log;
   /** The nats-server that was started; undefined if an external one is used. */
@@ -161,7 +166,7 @@ async function startService(
   return {
     address: gate?.address,
     adminAddress: admin.address,
-    observing: () => metrics.gauges.observing === 1,
+    ...ofContracts(validation, metrics),
     log,
     embedded: opened.embedded,
     stop: lifecycle.release,
@@ -178,6 +183,16 @@ async function openValidation(config: Config): Promise<LiveValidation> {
   }
   const registry = schemasSource === 'files' ? await loadContracts(config) : emptyRegistry;
   return createLiveValidation(registry, options);
+}
+
+function ofContracts(
+  validation: LiveValidation,
+  metrics: Metrics,
+): Pick<Service, 'observing' | 'keepsContract'> {
+  return {
+    observing: () => metrics.gauges.observing === 1,
+    keepsContract: (name, properties) => keepsContract(validation.registry(), name, properties),
+  };
 }
 
 interface FollowParts extends Pick<FollowFilesOptions, 'config' | 'reader' | 'signals' | 'admin'> {

@@ -32,6 +32,17 @@ export interface SchemaRegistry extends TaxonomyHeader {
   readonly events: readonly PlannedEvent[];
 }
 
+/** Whether these properties keep the active version of an event. False for an event without a schema. */
+export function keepsContract(
+  { events }: SchemaRegistry,
+  eventName: string,
+  properties: JsonObject,
+): boolean {
+  const planned = events.find(({ name }) => name === eventName);
+  const active = planned?.versions.find(({ version }) => version === planned.active);
+  return active !== undefined && active.findingsIn(properties) === undefined;
+}
+
 /** The readable part of a registry, and every fault in it. */
 export interface RegistryReading {
   readonly registry: SchemaRegistry;

@@ -12,40 +12,7 @@ import { decodeStoredEvent } from '../../src/event/stored-event.ts';
 import { asAdmin, withAdminToken } from '../admin-token.ts';
 import { collect, runCli, spawnCli, type CliAnswer } from '../cli/run-cli.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
-
-/** The events of an ordinary application of Segment, under the names that it gives them. */
-const titles = [
-  'Login',
-  'Logout',
-  'Signed Up',
-  'Trial Started',
-  'Trial Ended',
-  'Account Created',
-  'Account Deleted',
-  'Invite Sent',
-  'Invite Accepted',
-  'Password Reset',
-  'Search',
-  'Products Searched',
-  'Product List Viewed',
-  'Product Viewed',
-  'Product Added',
-  'Product Removed',
-  'Cart Viewed',
-  'Checkout Started',
-  'Checkout Step Viewed',
-  'Payment Info Entered',
-  'Order Completed',
-  'Order Updated',
-  'Order Refunded',
-  'Order Cancelled',
-  'Coupon Applied',
-  'Email Opened',
-  'Video Playback Started',
-  'Feedback Given',
-  'Größe Gewählt',
-  'NPS 2.0 Survey Dismissed',
-];
+import { titles } from './segment-titles.ts';
 
 /** Names that are something to NATS, to a glob, to a file system, to a metric or to us. */
 const odd = ['*', '>', 'a.b.*', '../etc', 'order_completed', 'Order Completed', '_other', '$KV'];

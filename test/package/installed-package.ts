@@ -17,6 +17,8 @@ export interface InstalledPackage extends Disposable {
   /** The files of the tarball of `headgate`, below its folder. */
   readonly files: readonly string[];
   readonly packedBytes: number;
+  /** The path of the tarball of `headgate`. */
+  readonly tarball: string;
   /** What npm printed. */
   readonly printed: string;
 }
@@ -41,6 +43,7 @@ export async function installPackage(): Promise<InstalledPackage> {
       folder,
       files: packed.files.map((file) => file.path),
       packedBytes: packed.size,
+      tarball: path.join(folder, packed.filename),
       printed: stdout + stderr,
       [Symbol.dispose]: remove,
     };
@@ -56,7 +59,8 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-async function pack(target: string, flags: readonly string[]): Promise<Packed> {
+/** Builds a package of this repository and writes its tarball into a folder. */
+export async function pack(target: string, flags: readonly string[]): Promise<Packed> {
   const { stdout } = await run(
     'npm',
     ['pack', '--json', '--loglevel', 'error', '--pack-destination', target, ...flags],

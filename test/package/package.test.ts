@@ -14,6 +14,7 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { playFirstHour, tableOf } from '../adopt/first-hour.ts';
 import {
   findOldestNode,
   installPackage,
@@ -214,6 +215,8 @@ describe.each(nodes)('on %s', (node) => {
     // Two gate processes, beside the thread of each file destination and the process of each
     // transform.
     await using gate = await startAfresh(node, { HEADGATE_PROCESSES: '2' });
+    // The contract of order_completed takes the example.
+    expect(gate.printed()).toContain(`curl ${gate.url}`);
     expect(await post(gate.url, event)).toMatchObject({ status: 'accepted' });
     const wait = { timeout: 15_000 };
     const delivered = (name: string): unknown =>
@@ -249,6 +252,12 @@ it('runs without contracts and settings, in an empty folder', async () => {
   await using gate = await startGate(project.folder, nodes.at(-1)!, {}, empty);
   const answer = await post(gate.url, { ...event, event_name: 'Signed In' });
   expect(answer).toMatchObject({ status: 'accepted' });
+});
+
+it('plays the first hour of a new user in an empty folder: install, observe, infer, enforce, fix', async () => {
+  const steps = await playFirstHour(project.tarball);
+  console.log(tableOf(steps));
+  expect(steps.map(({ name }) => name)).toContain('it is in the warehouse once');
 });
 
 describe('without the package of a client', () => {
