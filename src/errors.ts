@@ -121,6 +121,12 @@ export const errorTable = {
     http: 403,
     text: 'The write key is not allowed to send this event. Use the key of the right source, or add the event to `events` of this key.',
   },
+  source_not_relayed: {
+    ...rejected,
+    grpc: grpcCode.permissionDenied,
+    http: 403,
+    text: 'A relay forwarded an event of a source that its write key does not name. Add the source to `relay_sources` of that key at the gate that answers, or keep the source from being sent with `sources` of the destination.',
+  },
   not_stored: {
     grpc: grpcCode.unavailable,
     http: 503,
@@ -135,6 +141,13 @@ export const errorTable = {
     http: 401,
     logLevel: 'info',
     text: 'The request has no write key, or the key is not known to this gate, or has expired or been revoked; the message says which. Send it as `Authorization: Bearer KEY`, as the user of Basic, or as `x-write-key`.',
+  },
+  relay_not_allowed: {
+    ...refused,
+    grpc: grpcCode.permissionDenied,
+    http: 403,
+    logLevel: 'info',
+    text: 'The write key is not that of a relay, or this gate asks for no keys (`auth: off`). Give the key `relay_sources` at the gate that answers: globs on the sources whose events it may forward.',
   },
   operator_not_allowed: {
     ...refused,

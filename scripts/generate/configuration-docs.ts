@@ -41,7 +41,7 @@ listen: 0.0.0.0:8080
 auth: keys
 admin: { listen: "0.0.0.0:8081", token: "\${ADMIN_TOKEN}" }
 \`\`\``,
-    words: ['listen', 'admin', 'trusted_proxies', 'http', 'tls', 'auth', 'limits'],
+    words: ['listen', 'admin', 'trusted_proxies', 'http', 'tls', 'auth', 'source', 'limits'],
   },
   {
     page: 'contracts',

@@ -17,6 +17,7 @@ import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
 import { redeliverCommand } from './redeliver/redeliver.ts';
 import { rejectedCommand } from './rejected/rejected.ts';
+import { relayCommand } from './relay/relay.ts';
 import { schemasCommand } from './schemas/schemas.ts';
 import { serveCommand } from './serve.ts';
 import { tailCommand } from './tail/tail.ts';
@@ -34,6 +35,7 @@ function commands(context: CommandContext): readonly Command[] {
   return [
     initCommand(),
     serveCommand(context),
+    relayCommand(context),
     trackCommand(context),
     queryCommand(context),
     tailCommand(context),

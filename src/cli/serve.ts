@@ -10,6 +10,7 @@ import { destinationTypes } from '../destinations/registry.ts';
 import { observingText } from '../observability/signals.ts';
 import { prepareRuntime } from '../service/runtime.ts';
 import type { Service } from '../service/service.ts';
+import type { ConfigReader } from '../service/follow/take-configuration.ts';
 import type { CommandContext } from './command-context.ts';
 import { configOption } from './shared-options.ts';
 
@@ -31,17 +32,34 @@ Example:
     .action((options: { config?: string }) => serve(context, options.config));
 }
 
-/** Two signals this close are one Ctrl-C: the terminal sends it, and npm sends it again. */
-const sameSignalMs = 1000;
-
 async function serve(context: CommandContext, configFile: string | undefined): Promise<void> {
   prepareRuntime();
   const read = (readFile: (file: string) => string): Config =>
     readConfig({ env: context.env, configFile, readFile, destinationTypes });
-  const config = read((file) => readFileSync(file, 'utf8'));
-  const file = configFileOf({ env: context.env, configFile });
+  await runService({
+    config: read((file) => readFileSync(file, 'utf8')),
+    searchPath: context.env['PATH'] ?? '',
+    configReader: { file: configFileOf({ env: context.env, configFile }), read },
+    welcome,
+  });
+}
+
+/** Two signals this close are one Ctrl-C: the terminal sends it, and npm sends it again. */
+const sameSignalMs = 1000;
+
+export interface RunOptions {
+  readonly config: Config;
+  /** The directories to search for nats-server, in the format of PATH. */
+  readonly searchPath: string;
+  readonly configReader: ConfigReader;
+  /** What people read once it runs. */
+  readonly welcome: (service: Service, config: Config) => string;
+}
+
+/** Runs a service until a signal stops it. Call `prepareRuntime` before the configuration is read. */
+export async function runService(options: RunOptions): Promise<void> {
+  const { config, welcome, ...overrides } = options;
   const stopped = Promise.withResolvers<void>();
-  let service: Service | undefined;
   let firstSignalAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
     const now = performance.now();
@@ -61,10 +79,7 @@ async function serve(context: CommandContext, configFile: string | undefined): P
   process.on('SIGHUP', () => {});
   // Loaded here: other commands do not need it, and it takes a third of a second.
   const { createService } = await import('../service/service.ts');
-  service = await createService(config, {
-    searchPath: context.env['PATH'] ?? '',
-    configReader: { file, read },
-  });
+  const service = await createService(config, overrides);
   console.error(welcome(service, config));
   await stopped.promise;
   await service.stop();

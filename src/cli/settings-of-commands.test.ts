@@ -37,6 +37,11 @@ const commands: Readonly<
 > = {
   serve: { args: '', settings: { listen: '0.0.0.0:99999', schemas_dir: missing } },
   init: { args: '--dir FOLDER/init', settings: {} },
+  // Any file that can be read: its key is not used before the settings are right.
+  relay: {
+    args: `--to https://gate.example --key ${import.meta.filename}`,
+    settings: { listen: '0.0.0.0:99999' },
+  },
   track: {
     args: `--event a --user u --idempotency-key ${key} --retry-for 0s`,
     settings: { listen: nowhere },

@@ -42,6 +42,8 @@ export interface Config {
   readonly processes: number;
   readonly durability: Durability;
   readonly auth: 'off' | 'keys';
+  /** The source of every event while `auth` is off. */
+  readonly source: string;
   readonly keys: readonly WriteKey[];
   readonly limits: Limits;
   readonly log: LogRetention;
@@ -50,6 +52,8 @@ export interface Config {
   readonly audit: { readonly retentionMs: number };
   /** If undefined, heartbeats are neither sent nor accepted. */
   readonly canary: { readonly intervalMs: number | undefined };
+  /** Undefined: it is no relay, and has contracts of its own. */
+  readonly relay?: RelayConfig;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly shutdownGraceMs: number;
   readonly destinations: readonly DestinationConfig[];
@@ -57,6 +61,14 @@ export interface Config {
   readonly webhooks: readonly WebhookSource[];
   /** The sources whose events are taken from streams of NATS. */
   readonly intake: { readonly nats: readonly NatsIntake[] };
+}
+
+/** What makes a gate a relay: `headgate relay`. */
+export interface RelayConfig {
+  /** The destination of type `headgate`, whose gate also has the contracts. */
+  readonly destination: string;
+  /** How often it asks for the contracts. */
+  readonly contractsIntervalMs: number;
 }
 
 /** Paths of PEM files with which commands connect to the admin port. */
@@ -95,6 +107,8 @@ export interface WriteKey {
   readonly hash: string;
   /** Globs on the event name; empty: every event. */
   readonly events: readonly string[];
+  /** Globs on the sources whose events it may forward from another gate. Empty or absent: none. */
+  readonly relaySources?: readonly string[] | undefined;
   /** When the key ends, as a Unix time in ms. Undefined: it does not expire. */
   readonly expiresAtMs?: number | undefined;
   /** Of its source, whichever of its keys states them. */

@@ -26,6 +26,11 @@ describe('keys', () => {
     [`  - { source: a, hash: "${hash('a')}", event: [a] }`, /keys\[0\]\.event: .*that is: events/],
     [`  - { source: a, hash: "${hash('a')}", events: [] }`, /events: is empty/],
     [`  - { source: a, hash: "${hash('a')}", events: ["a\\nb"] }`, /item 1 is not a glob/],
+    [
+      `  - { source: a, hash: "${hash('a')}", relay_sources: ["a.b"] }`,
+      /relay_sources: item 1 is not a glob on sources/,
+    ],
+    [`  - { source: a, hash: "${hash('a')}", relay_sources: [] }`, /relay_sources: is empty/],
     ['  - text', /keys\[0\]: is not a map/],
   ])('refuses %s', (lines, fault) => {
     expect(faultsOf({ file: `auth: keys\nkeys:\n${lines}` })).toEqual([

@@ -187,6 +187,11 @@ export const settings = {
     options: ['off', 'keys'],
     text: '`keys`: each request must have a write key, one of those under `keys` or of those that `headgate keys create` makes. `off` is allowed on loopback only.',
   },
+  source: {
+    kind: 'string',
+    default: 'default',
+    text: 'The source of every event while `auth` is `off`: a letter or digit, then at most 63 of `a-z`, `0-9`, `_` and `-`.',
+  },
   'limits.request_bytes_max': {
     kind: 'bytes',
     default: '4MiB',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { expect, it } from 'vitest';
 
-import { clientPackages, loadWithClient } from './client-package.ts';
+import { clientPackages, loadWithClient, missingClient } from './client-package.ts';
 
 it('has the packages and the major versions of package.json', () => {
   const { peerDependencies, peerDependenciesMeta } = JSON.parse(
@@ -19,13 +19,22 @@ it('has the packages and the major versions of package.json', () => {
   }
 });
 
+const missing = (name: string) => () =>
+  Promise.reject(
+    Object.assign(new Error(`Cannot find package '${name}' imported from x`), {
+      code: 'ERR_MODULE_NOT_FOUND',
+    }),
+  );
+
+it('says beforehand which package is missing', async () => {
+  for (const type of ['postgres', 'clickhouse', 'kafka', 'webhook']) {
+    expect(await missingClient(type)).toBeUndefined();
+  }
+  const clients = { postgres: { name: 'pg', load: missing('pg') } } as const;
+  expect(await missingClient('postgres', clients)).toContain('Run "npm install pg@8"');
+});
+
 it('passes on every other error as it is', async () => {
-  const missing = (name: string) => () =>
-    Promise.reject(
-      Object.assign(new Error(`Cannot find package '${name}' imported from x`), {
-        code: 'ERR_MODULE_NOT_FOUND',
-      }),
-    );
   await expect(loadWithClient('postgres', 'pg', missing('pg'))).rejects.toThrow(
     'Run "npm install pg@8" in the folder where Headgate is installed',
   );

@@ -23,13 +23,50 @@ export async function loadWithClient<Module>(
   try {
     return await load();
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes(`'${name}'`)) throw cause;
+    if (!isMissing(cause, name)) throw cause;
     throw new StartError(
       `A destination of the type ${type} needs the npm package ${name}, which is not installed. ` +
-        `Run "npm install ${name}@${clientPackages[name]}" in the folder where Headgate is ` +
-        'installed (with --global if Headgate is), and start again.',
+        `${installText(name)}, and start again.`,
       { cause },
     );
   }
+}
+
+/** For `headgate doctor`: what to do if a destination of this type lacks its package; else undefined. */
+export async function missingClient(
+  type: string,
+  clients: Readonly<Record<string, Client>> = clientsByType,
+): Promise<string | undefined> {
+  const client = clients[type];
+  if (client === undefined) return undefined;
+  try {
+    await client.load();
+    return undefined;
+  } catch (cause) {
+    if (!isMissing(cause, client.name)) throw cause;
+    return `${installText(client.name)}.`;
+  }
+}
+
+interface Client {
+  readonly name: keyof typeof clientPackages;
+  readonly load: () => Promise<unknown>;
+}
+
+const clientsByType: Readonly<Record<string, Client>> = {
+  clickhouse: { name: '@clickhouse/client', load: () => import('@clickhouse/client') },
+  kafka: { name: '@platformatic/kafka', load: () => import('@platformatic/kafka') },
+  postgres: { name: 'pg', load: () => import('pg') },
+};
+
+function isMissing(cause: unknown, name: string): boolean {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${name}'`);
+}
+
+function installText(name: keyof typeof clientPackages): string {
+  return (
+    `Run "npm install ${name}@${clientPackages[name]}" in the folder where Headgate is ` +
+    'installed (with --global if Headgate is)'
+  );
 }

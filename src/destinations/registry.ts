@@ -1,5 +1,6 @@
 import { clickhouseType } from './clickhouse/type.ts';
 import type { DestinationType } from './destination.ts';
+import { headgateType } from './headgate/type.ts';
 import { httpApiType } from './http/type.ts';
 import { kafkaType } from './kafka/type.ts';
 import { mixpanelType } from './mixpanel/type.ts';
@@ -33,5 +34,6 @@ export const destinationTypes: readonly DestinationType[] = [
   mixpanelType,
   kafkaType,
   natsType,
+  headgateType,
   moduleType,
 ];

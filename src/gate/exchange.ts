@@ -20,7 +20,7 @@ export interface Exchange {
 }
 
 /** Visible ASCII: what is safe in a header, a log line and a NATS header. */
-const correlationPattern = /^[\u0021-\u007e]{1,128}$/;
+export const correlationPattern = /^[\u0021-\u007e]{1,128}$/;
 /**
  * https://www.w3.org/TR/trace-context/#traceparent-header, version 00. An id of all zeros is
  * invalid; the trace is then a new one.

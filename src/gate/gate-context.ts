@@ -1,10 +1,12 @@
 import type { Limits } from '../config/config.ts';
+import type { SourceLimits } from '../config/write-key.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { AcceptEvents } from './accept/accept-events.ts';
 import type { Authenticate } from './intake/authenticate.ts';
 import type { Callers } from './intake/callers.ts';
 import type { SourceLimiter } from './limits/source-limiter.ts';
 import type { BodyReader } from './intake/read-body.ts';
+import type { GateContracts } from './relay/gate-contracts.ts';
 import type { TurnBudget } from './intake/turn-budget.ts';
 
 /** What every endpoint of the gate works with. */
@@ -17,4 +19,8 @@ export interface GateContext {
   readonly turns: TurnBudget;
   readonly limits: Limits;
   readonly signals: Signals;
+  /** The limits of a source, over all that states some. */
+  /** The contracts in force, for relays. */
+  readonly contracts: () => GateContracts;
+  readonly limitsOf: (source: string) => SourceLimits | undefined;
 }

@@ -68,6 +68,8 @@ export interface GateOptions extends Pick<
   readonly runTimeKeys?: readonly RunTimeKey[];
   /** The limits of sources: of this process, or leased from the first one. */
   readonly limiter: SourceLimiter;
+  /** The contracts in force, for relays. */
+  readonly contracts: GateContext['contracts'];
   /** Undefined: no heartbeat is sent. */
   readonly canaryKey?: string | undefined;
   /** Sees each call before the endpoints do. Returns true if it answers the call. For the mock. */
@@ -90,15 +92,13 @@ export async function openGate(
   options: GateOptions,
 ): Promise<Gate> {
   const { limits, auth } = config;
-  const admission = createAdmission({
-    inFlightEventsMax: limits.inFlightEventsMax,
-    waitMs: admissionWaitMs,
-  });
+  const { inFlightEventsMax } = limits;
+  const admission = createAdmission({ inFlightEventsMax, waitMs: admissionWaitMs });
   const bodies = createBodyReader(limits);
   const callers = callersOf(config, signals);
   const limited = [...config.webhooks, ...config.intake.nats];
   const keys = createKeyRing(config.keys, options.runTimeKeys, limited);
-  const authenticate = createAuthenticate(auth, keys, options.canaryKey);
+  const authenticate = createAuthenticate(auth, keys, options.canaryKey, config.source);
   let closing = false;
   const checkOpen = (): void => {
     if (closing) throw new ServiceError('shutting_down', errorTable.shutting_down.text);
@@ -116,6 +116,8 @@ export async function openGate(
     turns: turnsOf(limits),
     limits,
     signals,
+    contracts: options.contracts,
+    limitsOf: keys.limitsOf,
   };
   const connect = createConnectEndpoints(context);
   const nameOf = (event: IncomingEvent): string => options.nameSent(event).eventName;

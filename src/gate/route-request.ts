@@ -12,6 +12,7 @@ import type { ConnectEndpoints } from './rpc/connect-router.ts';
 import { selectRpcForm } from './rpc/select-rpc-form.ts';
 import type { RpcEntry } from './rpc/serve-rpc.ts';
 import { trackRpcs } from './rpc/track-rpcs.ts';
+import { relayRpcs } from './relay/relay-rpcs.ts';
 import { serveRequest, type EndpointRow, type SelectedEndpoint } from './serve-request.ts';
 import { flagMethods, flagPaths, serveFlags } from './vendors/flag-endpoints.ts';
 import { mixpanelEndpoints } from './vendors/mixpanel-endpoint.ts';
@@ -43,13 +44,16 @@ const eventRoutes: ReadonlyMap<string, Route> = new Map([
   ...vendorRoutes,
 ]);
 
+/** The RPCs of our own, by their paths. */
+const publicRpcs: ReadonlyMap<string, RpcEntry> = new Map([...trackRpcs, ...relayRpcs]);
+
 /** Serves every request to the gate, by its path. `rpcs` has the RPCs of our own by their paths. */
 export function createRequestHandler(
   context: GateContext,
   connect: ConnectEndpoints,
   webhooks: ReadonlyMap<string, WebhookEntry>,
   openApi: () => Buffer,
-  rpcs: ReadonlyMap<string, RpcEntry> = trackRpcs,
+  rpcs: ReadonlyMap<string, RpcEntry> = publicRpcs,
 ): RequestHandler {
   const isKnown = (path: string): boolean =>
     eventRoutes.has(path) ||
@@ -85,7 +89,7 @@ export function createRequestHandler(
   };
 }
 
-const takesEvents = (path: string): boolean => eventRoutes.has(path) || trackRpcs.has(path);
+const takesEvents = (path: string): boolean => eventRoutes.has(path) || publicRpcs.has(path);
 
 /** The endpoint of a path, as traces name it. Undefined: the path takes no events. */
 export function routeOf(sent: string): string | undefined {
@@ -104,7 +108,7 @@ export function isFastPathOf(rpcs: ReadonlyMap<string, RpcEntry>): IsFastPath {
     fastRestPaths.has(url) || (rpcs.has(url) && fastRpcTypes.has(headers['content-type'] ?? ''));
 }
 
-export const isFastPath = isFastPathOf(trackRpcs);
+export const isFastPath = isFastPathOf(publicRpcs);
 
 function post(select: Route['select']): Route {
   return { methods: ['POST'], select };

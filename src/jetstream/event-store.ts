@@ -19,6 +19,8 @@ export interface EventStore {
     readonly traceparent: string;
     readonly tracestate: string;
     readonly door: string;
+    /** Through which gate the events came, and when it took them. */
+    readonly relayed?: { readonly relay: string; readonly takenAt: string };
   }): string;
   store(
     event: {
@@ -69,14 +71,21 @@ const contextBytesMax = 40 * 1024;
 const vendorCallBytesMax = 8 * 1024;
 const excerptCharactersMax = 128;
 
+/** Through which gate an event came, and when that took it. Absent: through no other. */
+export const relayHeader = 'Headgate-Relay';
+export const takenAtHeader = 'Headgate-Taken-At';
+
 const decoder = new TextDecoder();
 
 export function createEventStore(log: Log, isPlanned: (eventName: string) => boolean): EventStore {
   const room = createRejectedRoom(log);
   return {
-    // gate/exchange.ts has checked that these values are ASCII without line breaks.
-    arrivalHeaders: ({ correlationId, traceparent, tracestate, door }) =>
+    // gate/exchange.ts and gate/relay/ have checked that these values are ASCII without line breaks.
+    arrivalHeaders: ({ correlationId, traceparent, tracestate, door, relayed }) =>
       `Headgate-Correlation-Id: ${correlationId}\r\nHeadgate-Door: ${door}\r\n` +
+      (relayed === undefined
+        ? ''
+        : `${relayHeader}: ${relayed.relay}\r\n${takenAtHeader}: ${relayed.takenAt}\r\n`) +
       (traceparent === '' ? '' : `traceparent: ${traceparent}\r\n`) +
       (tracestate === '' ? '' : `tracestate: ${tracestate}\r\n`),
     store: (event, callback) => {

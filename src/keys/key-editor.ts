@@ -22,6 +22,8 @@ export interface MadeKey {
 export interface WantedKey {
   readonly source: string;
   readonly events: readonly string[];
+  /** Globs on the sources whose events it may forward. Undefined: none. */
+  readonly relaySources?: readonly string[] | undefined;
   /** How long it is to be valid, in ms; undefined: it does not expire. */
   readonly lifetimeMs: number | undefined;
   /** Of its source. Undefined: those of the other keys of the source. */
@@ -104,17 +106,13 @@ export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
   };
 
   return {
-    create: async (wanted, by) => {
-      await refresh();
-      const made = await make(wanted, by);
-      await refresh();
-      return made;
-    },
+    create: (wanted, by) => refreshedAround(refresh, () => make(wanted, by)),
     rotate: async (id, overlapMs, by) => {
       const old = await find(id);
       refuseEnded(old);
-      const { source, events, lifetimeMs, limits } = old;
-      const made = await make({ source, events, lifetimeMs, limits, replaces: id }, by);
+      const { source, events, relaySources, lifetimeMs, limits } = old;
+      const same = { source, events, relaySources, lifetimeMs, limits };
+      const made = await make({ ...same, replaces: id }, by);
       const endsAtMs = Date.now() + overlapMs;
       const replaced = await change(id, (key) => {
         if (overlapMs === 0) return revokedNow(key, by);
@@ -129,6 +127,16 @@ export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
       return revoked;
     },
   };
+}
+
+async function refreshedAround<Result>(
+  refresh: () => Promise<void>,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await refresh();
+  const result = await work();
+  await refresh();
+  return result;
 }
 
 function revokedNow(key: StoredKey, by: string): StoredKey {

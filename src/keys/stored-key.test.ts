@@ -10,6 +10,7 @@ const key: StoredKey = {
   hash,
   source: 'shop',
   events: ['order_*'],
+  relaySources: ['shop-*'],
   createdAtMs: 1_000,
   createdBy: 'ann',
   expiresAtMs: 2_000,
@@ -22,8 +23,9 @@ const key: StoredKey = {
 
 test('what is written is read, with and without what may be absent', () => {
   expect(decodeStoredKey(id, encodeStoredKey(key))).toEqual(key);
+  const { relaySources: _none, ...others } = key;
   const short = {
-    ...key,
+    ...others,
     events: [],
     expiresAtMs: undefined,
     lifetimeMs: undefined,
@@ -44,6 +46,8 @@ test.each([
   ['the key in place of the hash', JSON.stringify({ ...written, hash: 'hg_a' })],
   ['no source', JSON.stringify({ ...written, source: 'a.b' })],
   ['a glob that is none', JSON.stringify({ ...written, events: ['a\nb'] })],
+  // Read as none, it would be no relay; read as it is, it could send as anyone.
+  ['a source glob that is none', JSON.stringify({ ...written, relay_sources: ['a b'] })],
   ['events that are no list', JSON.stringify({ ...written, events: '*' })],
   // Read as no end, it would never end.
   ['an end that is no time', JSON.stringify({ ...written, expires_at: 'soon' })],

@@ -5,6 +5,7 @@ import {
   faultOfLimits,
   keyHashPattern,
   keyIdOf,
+  sourceGlobPattern,
   sourcePattern,
   type SourceLimits,
 } from '../config/write-key.ts';
@@ -48,10 +49,12 @@ export function endOf({
 /** The value of an entry. It never holds the key. */
 export function encodeStoredKey(key: StoredKey): string {
   const { hash, source, events, createdBy, lifetimeMs, replaces, revokedBy, limits } = key;
+  const { relaySources = [] } = key;
   return JSON.stringify({
     hash,
     source,
     ...(events.length > 0 && { events }),
+    ...(relaySources.length > 0 && { relay_sources: relaySources }),
     created_at: timeText(key.createdAtMs),
     created_by: createdBy,
     expires_at: timeText(key.expiresAtMs),
@@ -75,6 +78,7 @@ export function decodeStoredKey(id: string, text: string): StoredKey | undefined
   const value = parsed(text);
   if (value === undefined) return undefined;
   const { hash, source, events = [], limits, lifetime_ms: lifetimeMs } = value;
+  const { relay_sources: relaySources = [] } = value;
   const textOf = (name: string): string | undefined =>
     typeof value[name] === 'string' ? value[name] : undefined;
   const timeOf = (name: string): number | undefined =>
@@ -89,15 +93,16 @@ export function decodeStoredKey(id: string, text: string): StoredKey | undefined
     keyIdOf(hash) === id &&
     typeof source === 'string' &&
     sourcePattern.test(source) &&
-    Array.isArray(events) &&
-    events.every((glob) => typeof glob === 'string' && eventGlobPattern.test(glob)) &&
+    areGlobs(events, eventGlobPattern) &&
+    areGlobs(relaySources, sourceGlobPattern) &&
     ![createdAtMs, times.expiresAtMs, times.revokedAtMs].some(Number.isNaN);
   if (!isValid) return undefined;
   return {
     id,
     hash,
     source,
-    events: events as readonly string[],
+    events,
+    ...(relaySources.length > 0 && { relaySources }),
     createdAtMs,
     createdBy: textOf('created_by') ?? '',
     ...times,
@@ -106,6 +111,10 @@ export function decodeStoredKey(id: string, text: string): StoredKey | undefined
     revokedBy: textOf('revoked_by'),
     limits: statedLimits,
   };
+}
+
+function areGlobs(value: unknown, pattern: RegExp): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string' && pattern.test(one));
 }
 
 /** A key whose limits cannot be read is not in force: without them it could send as much as it likes. */

@@ -23,7 +23,7 @@ export interface LabelValues {
 
 export const otherLabel = '_other';
 
-export const rpcs = ['Track', 'BatchTrack', otherLabel] as const;
+export const rpcs = ['Track', 'BatchTrack', 'Forward', 'GetContracts', otherLabel] as const;
 /** The protocols of the vendors' endpoints. */
 export const vendorProtocols = ['segment', 'posthog', 'mixpanel', 'cloudevents'] as const;
 export const protocols = [
@@ -134,6 +134,7 @@ export function createMetrics(labels: LabelValues) {
   }
   for (const limit of callerLimits) counters.callersLimited.series(limit);
   counters.unhandledRejections.series();
+  for (const outcome of eventStatuses) counters.relayedEvents.series(otherLabel, outcome);
   startOperators(counters, labels.auditedActions ?? []);
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
@@ -315,6 +316,11 @@ function createIntakeCounters(registry: Registry) {
       help: 'Requests that were refused, whole or in part, because their source had reached a limit of its own, by limit.',
       labels: ['source', 'limit'],
     }),
+    relayedEvents: createCounter(registry, {
+      name: 'headgate_relayed_events_total',
+      help: 'Events that relays forwarded, by the source of the write key of the relay and by verdict.',
+      labels: ['relay', 'outcome'],
+    }),
     webhooks: createCounter(registry, {
       name: 'headgate_webhook_requests_total',
       help: 'Webhooks received, by result. A mapped one became an event.',
@@ -386,6 +392,12 @@ function createHistograms(registry: Registry, destinations: readonly string[]) {
     labels: [],
     buckets: answerBuckets,
   });
+  const relayLag = createHistogram(registry, {
+    name: 'headgate_relay_lag_seconds',
+    help: 'From a relay taking an event until this gate accepted it, by the source of the write key of the relay. Includes the difference of the two clocks.',
+    labels: ['relay'],
+    buckets: deliveryBuckets,
+  });
   const deliveryLatency = createHistogram(registry, {
     name: 'headgate_delivery_latency_seconds',
     help: 'From an event being accepted until its destination has it.',
@@ -394,6 +406,7 @@ function createHistograms(registry: Registry, destinations: readonly string[]) {
   });
   for (const rpc of rpcs) for (const protocol of protocols) requestDuration.series(rpc, protocol);
   publishDuration.series();
+  relayLag.series(otherLabel);
   for (const destination of destinations) deliveryLatency.series(destination);
-  return { requestDuration, publishDuration, deliveryLatency };
+  return { requestDuration, publishDuration, relayLag, deliveryLatency };
 }

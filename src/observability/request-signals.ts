@@ -1,8 +1,10 @@
 import { errorEntry, grpcCodeNames, type ErrorCode } from '../errors.ts';
+import { eventStatuses, type EventStatus } from '../event/verdict.ts';
 import type { LineSampler } from './line-sampler.ts';
 import type { Logger } from './logger.ts';
 import type { CounterSeries, HistogramSeries } from './metric-families.ts';
 import {
+  otherLabel,
   protocols,
   rpcs,
   type Metrics,
@@ -73,9 +75,29 @@ export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: 
         'the audit log could not be written',
       );
     },
+    /** A relay forwarded an event. `lagMs`: since it took the event. */
+    eventRelayed: createEventRelayed(metrics),
     webhookReceived: (source: string, outcome: WebhookOutcome): void => {
       metrics.webhooks.series(source, outcome).value += 1;
     },
+  };
+}
+
+/** Counts by relay, whose series are looked up once. */
+function createEventRelayed(metrics: Metrics) {
+  const seriesOf = (relay: string) => ({
+    lag: metrics.relayLag.series(relay),
+    outcomes: Object.fromEntries(
+      eventStatuses.map((status) => [status, metrics.relayedEvents.series(relay, status)]),
+    ) as Record<EventStatus, CounterSeries>,
+  });
+  const byRelay = new Map<string, ReturnType<typeof seriesOf>>();
+  return (source: string, outcome: EventStatus, lagMs: number): void => {
+    const relay = metrics.knownSources.has(source) ? source : otherLabel;
+    let series = byRelay.get(relay);
+    if (series === undefined) byRelay.set(relay, (series = seriesOf(relay)));
+    series.outcomes[outcome].value += 1;
+    if (outcome === 'accepted') series.lag.observe(Math.max(0, lagMs) / 1000);
   };
 }
 

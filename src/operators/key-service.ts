@@ -13,6 +13,7 @@ import {
   isSameLimits,
   keyIdPattern,
   limitsBySource,
+  sourceGlobPattern,
   sourcePattern,
   type SourceLimits,
 } from '../config/write-key.ts';
@@ -50,10 +51,11 @@ export function createKeyService(options: KeyServiceOptions): ServiceImpl<typeof
   const { editor, refresh, list, auth, webhooks, requestBytesMax } = options;
   const found = (id: string) => describe(list().find((each) => each.id === id)!);
   return {
-    createKey: async ({ source, events, lifetime, limits }, context) => {
+    createKey: async ({ source, events, relaySources, lifetime, limits }, context) => {
       const wanted = {
         source: readSource(source),
-        events: readGlobs(events),
+        events: readGlobs('events', events),
+        relaySources: readGlobs('relay_sources', relaySources),
         lifetimeMs: readLifetime(lifetime),
         limits: readLimits(limits, requestBytesMax),
       };
@@ -96,15 +98,21 @@ function readSource(source: string): string {
   );
 }
 
-function readGlobs(globs: readonly string[]): readonly string[] {
+const globForms = {
+  events: { pattern: eventGlobPattern, text: 'event names: write a name, with * for any text' },
+  relay_sources: { pattern: sourceGlobPattern, text: 'sources: write a-z, 0-9, _, - and *' },
+};
+
+function readGlobs(field: keyof typeof globForms, globs: readonly string[]): readonly string[] {
   if (globs.length > globsMax) {
-    refuse(`events has ${globs.length} globs; a key has at most ${globsMax}.`);
+    refuse(`${field} has ${globs.length} globs; a key has at most ${globsMax}.`);
   }
+  const { pattern, text } = globForms[field];
   for (const [index, glob] of globs.entries()) {
-    if (glob.length > globCharactersMax || !eventGlobPattern.test(glob)) {
+    if (glob.length > globCharactersMax || !pattern.test(glob)) {
       refuse(
-        `events: item ${index + 1} is not a glob on event names: write a name, with * for ` +
-          `any text, of at most ${globCharactersMax} characters.`,
+        `${field}: item ${index + 1} is not a glob on ${text}, of at most ` +
+          `${globCharactersMax} characters.`,
       );
     }
   }
@@ -188,6 +196,7 @@ function describe(key: ListedKey) {
     id,
     source,
     events: [...events],
+    relaySources: [...(key.relaySources ?? [])],
     state: states[state],
     createdBy,
     revokedBy,

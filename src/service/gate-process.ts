@@ -18,6 +18,7 @@ import { createMetrics, type LabelValues, type Metrics } from '../observability/
 import { createSignals } from '../observability/signals.ts';
 import { prepareRuntime, surviveRejections } from './runtime.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
+import { contractsOf } from '../validation/contracts-form.ts';
 import { createLiveValidation, withEvents } from '../validation/live-validation.ts';
 import { storesUnplanned } from '../validation/modes.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
@@ -183,6 +184,7 @@ async function startGate(parts: {
     validate: validation.validate,
     nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
+    contracts: () => contractsOf(validation.registry(), settings.config.enforcement),
     ...createEventStore(log, validation.isPlanned),
     canaryKey: settings.canaryKey,
     limiter,

@@ -1,7 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { describeConfig } from '../config/describe-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
-import { defaultSource } from '../gate/intake/authenticate.ts';
 import { countEventNames } from '../jetstream/read/event-names.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { LiveValidation } from '../validation/live-validation.ts';
@@ -76,7 +75,7 @@ export async function labelStoredNames(
 }
 
 function sourcesOf(config: Config): string[] {
-  const sources = config.auth === 'off' ? [defaultSource] : config.keys.map((key) => key.source);
+  const sources = config.auth === 'off' ? [config.source] : config.keys.map((key) => key.source);
   return [
     ...new Set([
       ...sources,

@@ -15,6 +15,7 @@ import { countedFamiliesOf } from '../observability/metric-families.ts';
 import { startNatsIntake } from '../nats-intake/nats-intake.ts';
 import { checkSourceFiles, readNatsSources } from '../nats-intake/source-server.ts';
 import { watchNatsSources } from '../nats-intake/watch-sources.ts';
+import { contractsOf } from '../validation/contracts-form.ts';
 import type { LiveValidation } from '../validation/live-validation.ts';
 import { startGateProcesses, type GateProcesses } from './gate-processes.ts';
 import { shareLimits } from './limits/share-limits.ts';
@@ -102,6 +103,7 @@ async function openGateHere(
     validate: validation.validate,
     nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
+    contracts: () => contractsOf(validation.registry(), config.enforcement),
     ...createEventStore(opened.log, validation.isPlanned),
     canaryKey,
     limiter: createLocalLimiter(allowances),

@@ -9,7 +9,13 @@ import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
-import { emptyRegistry, keepsContract, loadContracts } from '../validation/schema-registry.ts';
+import {
+  emptyRegistry,
+  keepsContract,
+  loadContracts,
+  type SchemaRegistry,
+} from '../validation/schema-registry.ts';
+import { followFarContracts } from './follow/follow-far-contracts.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
 import type { GateProcesses } from './gate-processes.ts';
@@ -83,10 +89,7 @@ async function startService(
   lifecycle: Lifecycle,
 ): Promise<Service> {
   // Validation. The contracts are read here if they are kept in files.
-  const validation = createLiveValidation(
-    config.schemasSource === 'files' ? await loadContracts(config) : emptyRegistry,
-    { enforcement: config.enforcement, hashKey: config.pii.hashKey?.reveal() },
-  );
+  const validation = await openValidation(config);
 
   // Metrics and signals of all later stages.
   const observed = observe(config, validation.registry(), logger);
@@ -109,6 +112,10 @@ async function startService(
       gate?.follow(changed);
     },
   });
+
+  // The contracts of a relay are those of the gate that it forwards to.
+  const stopFollowing = await followFarContracts({ config, validation, signals });
+  lifecycle.onRelease('contracts of the far gate', stopFollowing);
 
   // The write keys that are kept in the log.
   const keys = await startKeys({
@@ -164,6 +171,18 @@ async function startService(
     embedded: opened.embedded,
     stop: lifecycle.release,
   };
+}
+
+/** With the contracts of the files. Those of the log, and of another gate, follow. */
+async function openValidation(config: Config): Promise<LiveValidation> {
+  const { enforcement, schemasSource, pii, relay } = config;
+  const options = { enforcement, hashKey: pii.hashKey?.reveal() };
+  if (relay !== undefined) {
+    const unknown: SchemaRegistry = { ...emptyRegistry, naming: 'any', unplanned: 'allow' };
+    return createLiveValidation(unknown, { ...options, isEdge: true });
+  }
+  const registry = schemasSource === 'files' ? await loadContracts(config) : emptyRegistry;
+  return createLiveValidation(registry, options);
 }
 
 function ofContracts(

@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from '../event/json/json.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
 import type { LeftBehind } from './imported-plan.ts';
 import { planFiles, type PlanNaming } from './plan-files.ts';
-import { readSegmentPlan } from './segment-plan.ts';
+import { readSegmentPages, readSegmentPlan } from './segment-plan.ts';
 import { configApiPlan, publicApiPlan } from './segment-plans.fixture.ts';
 
 const calls: Record<string, string> = { identify: 'user_identified', group: 'group_joined' };
@@ -165,4 +165,37 @@ test('what a gate would refuse is left out, and reported', () => {
     propertyNames: { maxLength: 1024 },
   });
   expect(texts).toHaveLength(10);
+});
+
+describe('a plan in pages', () => {
+  const rule = (key: string): JsonObject => ({
+    type: 'TRACK',
+    key,
+    version: 1,
+    jsonSchema: { type: 'object', properties: {} },
+  });
+  const page = (key: string, next: string | null): JsonValue => ({
+    data: { rules: [rule(key)], pagination: { next } },
+  });
+  const read = (...pages: JsonValue[]) => {
+    const left: string[] = [];
+    const plan = readSegmentPages(pages, (place) => void left.push(place));
+    return { names: plan?.events.map(({ name }) => name), left };
+  };
+
+  test('has the rules of all pages', () => {
+    expect(read(page('One Done', 'x'), page('Two Done', null))).toEqual({
+      names: ['One Done', 'Two Done'],
+      left: [],
+    });
+  });
+
+  test('reports it if the last page is missing', () => {
+    expect(read(page('One Done', 'x'))).toEqual({ names: ['One Done'], left: ['pagination'] });
+    expect(read(page('One Done', 'x'), page('Two Done', 'y')).left).toEqual(['pagination']);
+  });
+
+  test('is none if a page is no page', () => {
+    expect(read(page('One Done', 'x'), {}).names).toBeUndefined();
+  });
 });

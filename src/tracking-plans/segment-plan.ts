@@ -24,6 +24,40 @@ interface SegmentRule {
   readonly schema: JsonObject;
 }
 
+/**
+ * The plan in some answers of the API, each a page of its rules. Reports it if the last page is missing.
+ * Returns undefined if one is no such plan.
+ */
+export function readSegmentPages(
+  pages: readonly JsonValue[],
+  left: ReportLeft,
+): ImportedPlan | undefined {
+  const rules: JsonValue[] = [];
+  for (const page of pages) rules.push(...(listedRulesOf(page) ?? []));
+  const unfinished = pages.filter((page) => nextPageOf(page) !== '').length;
+  if (pages.length > 0 && unfinished === pages.length) {
+    left('pagination', 'the plan has more pages: give all of them, as files of one folder');
+  }
+  if (pages.length < 2) return readSegmentPlan(pages[0] ?? null, left);
+  if (pages.some((page) => listedRulesOf(page) === undefined)) return undefined;
+  return readSegmentPlan(rules, left);
+}
+
+function nextPageOf(page: JsonValue): string {
+  if (!isJsonObject(page)) return '';
+  const next = textIn(objectIn(page, 'pagination'), 'next');
+  return next || textIn(objectIn(objectIn(page, 'data'), 'pagination'), 'next');
+}
+
+function listedRulesOf(page: JsonValue): readonly JsonValue[] | undefined {
+  if (Array.isArray(page)) return page;
+  if (!isJsonObject(page)) return undefined;
+  const data = objectIn(page, 'data');
+  const plan = Object.keys(data).length > 0 ? data : page;
+  const rules = plan['rules'] ?? objectIn(plan, 'trackingPlan', 'tracking_plan')['rules'];
+  return Array.isArray(rules) ? rules : undefined;
+}
+
 /** Returns undefined if it is no such plan. */
 export function readSegmentPlan(value: JsonValue, left: ReportLeft): ImportedPlan | undefined {
   if (Array.isArray(value)) return readSegmentPlan({ rules: value }, left);

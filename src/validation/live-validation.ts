@@ -1,4 +1,5 @@
 import { createValidation, type Validation, type ValidationOptions } from './validation.ts';
+import type { Enforcement } from './modes.ts';
 import type { SchemaRegistry } from './schema-registry.ts';
 
 /** Validation against the current contracts, which can be replaced. */
@@ -12,7 +13,7 @@ export interface LiveValidation extends Pick<
    * Validates against another registry from the next event on. All events of a request are
    * validated synchronously, so that a request is never split between two registries.
    */
-  replace(registry: SchemaRegistry): void;
+  replace(registry: SchemaRegistry, enforcement?: Enforcement): void;
 }
 
 /** Following changes costs one property read per event. */
@@ -29,8 +30,8 @@ export function createLiveValidation(
     redactRejected: (event) => validation.redactRejected(event),
     registry: () => registry,
     isPlanned: (eventName) => planned.has(eventName),
-    replace: (next) => {
-      const made = createValidation(next, options);
+    replace: (next, enforcement = options.enforcement) => {
+      const made = createValidation(next, { ...options, enforcement: enforcement ?? 'on' });
       registry = next;
       validation = made;
       planned = new Set(made.eventNames);

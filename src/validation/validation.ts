@@ -87,18 +87,22 @@ export interface ValidationOptions {
   readonly enforcement?: Enforcement;
   /** The key for `"x-pii": "hash"`; required if a schema uses it. */
   readonly hashKey?: string | undefined;
+  /** The gate is a relay: another gate will take personal data out, so events stay as they were sent. */
+  readonly isEdge?: boolean;
 }
 
 /** Validates events against a registry. */
 export function createValidation(
   registry: SchemaRegistry,
-  { enforcement = 'on', hashKey }: ValidationOptions = {},
+  { enforcement = 'on', hashKey, isEdge = false }: ValidationOptions = {},
 ): Validation {
-  checkHashKey(registry.events, hashKey);
+  if (!isEdge) checkHashKey(registry.events, hashKey);
+  const personal = (events: readonly PlannedEvent[]): Personal | undefined =>
+    isEdge ? undefined : personalOf(events, hashKey);
   const plans = new Map(
-    registry.events.map((event) => [event.name, planOf(event, enforcement, hashKey)]),
+    registry.events.map((event) => [event.name, planOf(event, enforcement, personal([event]))]),
   );
-  const everything = personalOf(registry.events, hashKey);
+  const everything = personal(registry.events);
   const unplannedAction = unplannedMode(registry.unplanned, enforcement);
   const nameSent = createNameSent(registry.aliases, (name) => plans.has(name));
   const observing = isObserving(registry, registry.events);
@@ -194,7 +198,11 @@ function validateUnplanned(
   return { error: undefined, warnings, schemaVersion: 0, event: undefined };
 }
 
-function planOf(event: PlannedEvent, enforcement: Enforcement, hashKey: string | undefined): Plan {
+function planOf(
+  event: PlannedEvent,
+  enforcement: Enforcement,
+  personal: Personal | undefined,
+): Plan {
   const schemas = new Map(event.versions.map((schema) => [schema.version, schema]));
   const rules = new Map(
     event.versions.map(({ version }): [number, Rule] => {
@@ -209,7 +217,7 @@ function planOf(event: PlannedEvent, enforcement: Enforcement, hashKey: string |
   const active = event.active === 0 ? withoutSchema : rules.get(event.active);
   if (active === undefined) throw new Error(`${event.name} has no version ${event.active}`);
   const modes = modesByKind(event.mode, enforcement);
-  return { name: event.name, modes, active, rules, personal: personalOf([event], hashKey) };
+  return { name: event.name, modes, active, rules, personal };
 }
 
 const withoutSchema: Rule = {

@@ -23,7 +23,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: ['errors', 'config'],
   jetstream: ['event', 'errors', 'config'],
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
-  destinations: ['event', 'errors', 'tracing', 'transform'],
+  // `gen`: the destination `headgate` speaks to another gate, as producers do.
+  destinations: ['gen', 'event', 'errors', 'tracing', 'transform'],
   transform: ['event', 'errors', 'config'],
   mock: ['event', 'gate', 'http'],
   delivery: [
@@ -121,9 +122,10 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
   [/^prom-client$/, ['observability']],
   [/^pino$/, ['observability']],
   [/^@opentelemetry\//, ['tracing']],
-  [/^@connectrpc\/connect(\/|$)/, ['http', 'gate', 'operators', 'service', 'cli']],
+  [/^@connectrpc\/connect(\/|$)/, ['http', 'gate', 'operators', 'service', 'cli', 'destinations']],
   // The commands are clients of a gate that runs, in another process.
-  [/^@connectrpc\/connect-node$/, ['http', 'cli']],
+  // A destination is another gate.
+  [/^@connectrpc\/connect-node$/, ['http', 'cli', 'destinations']],
   [/^undici$/, ['destinations']],
   [/^(jsonata$|quickjs-emscripten-core|@jitl\/)/, ['transform']],
   [/^(pg|@clickhouse\/|hyparquet)/, ['destinations']],
@@ -148,6 +150,7 @@ const wallClock: Readonly<Record<string, string>> = {
   'gate/accept/accept-events.ts': "the event's timestamp",
   'gate/accept/accept-limited.ts': "the event's timestamp",
   'gate/accept/replay.ts': "the event's timestamp",
+  'gate/relay/forward-events.ts': "compared with the relay's clock, within five minutes",
   'gate/limits/allowances.ts': 'bytes a day: the day of UTC, which never goes back',
   'gate/webhooks/webhook-endpoint.ts': "compared with the sender's clock, within its tolerance",
   'gate/intake/authenticate.ts':

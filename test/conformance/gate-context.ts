@@ -34,5 +34,7 @@ export function createGateContext(requestBytesMax: number, onAnswered: () => voi
     turns: createTurnBudget({ turnBytes: 128 * 1024, waitingBytesMax: bufferedBytesMax }),
     limits,
     signals: signals as unknown as Signals,
+    contracts: () => ({ revision: '', headerJson: '{}', events: [], isSuspended: false }),
+    limitsOf: () => undefined,
   };
 }

@@ -51,6 +51,8 @@ export interface GateProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The text of headgate.yaml, given the data directory. */
   readonly yaml?: (dataDir: string) => string;
+  /** What Node runs in place of `src/main.ts`. */
+  readonly program?: readonly string[];
 }
 
 /**
@@ -97,7 +99,10 @@ export async function prepareGate(options: GateProcessOptions = {}): Promise<Gat
   };
 
   const start: GateProcess['spawn'] = (more) => {
-    const { child, exit } = run(['src/main.ts', '--config', configFile], more);
+    const { child, exit } = run(
+      [...(options.program ?? ['src/main.ts']), '--config', configFile],
+      more,
+    );
     child.stdout!.on('data', (text: string) => (output += text));
     child.stderr!.on('data', (text: string) => (output += text));
     return { processId: child.pid!, exit, kill: (signal) => void child.kill(signal) };
@@ -144,15 +149,16 @@ function inherited(): Record<string, string> {
 async function waitReady(url: string, exit: Promise<GateExit>): Promise<void> {
   let ended: GateExit | undefined;
   void exit.then((how) => (ended = how));
+  let last = '';
   const deadline = performance.now() + readyTimeoutMs;
   while (performance.now() < deadline) {
     if (ended !== undefined) throw new Error(`the gate ended: ${JSON.stringify(ended)}`);
     const answer = await fetch(url).catch(() => undefined);
-    await answer?.body?.cancel();
+    last = (await answer?.text()) ?? 'no answer';
     if (answer?.ok) return;
     await sleep(20);
   }
-  throw new Error(`the gate was not ready within ${readyTimeoutMs} ms`);
+  throw new Error(`the gate was not ready within ${readyTimeoutMs} ms: ${last}`);
 }
 
 /** Below the range of ephemeral ports, so that the system does not take a free port. */

@@ -34,7 +34,7 @@ describe('stopping a worker', () => {
     const next = recording();
     const second = await startWorker(await real.open(), next, { config });
     // Much sooner than the acknowledgement wait, because they were released.
-    await settled(real.log, 'crm', 'EVENTS', 3_000);
+    await settled(real.log, 'crm', 'EVENTS', 10_000);
     await second.stop();
     const all = [...slow.seen, ...next.seen].map(({ eventId }) => eventId);
     expect(all.sort()).toEqual([...ids].sort());
@@ -53,7 +53,7 @@ describe('stopping a worker', () => {
     await first.stop();
     const next = recording();
     const second = await startWorker(real.log, next, { config });
-    await settled(real.log, 'crm', 'EVENTS', 3_000);
+    await settled(real.log, 'crm', 'EVENTS', 10_000);
     await second.stop();
     expect(next.seen).toHaveLength(3);
   });
@@ -76,7 +76,7 @@ describe('stopping a worker', () => {
     }
     const next = recording();
     const last = await startWorker(real.log, next, { config });
-    await settled(real.log, 'crm', 'EVENTS', 3_000);
+    await settled(real.log, 'crm', 'EVENTS', 10_000);
     await last.stop();
     expect(next.seen).toHaveLength(5);
     expect(await readDead(real.log)).toEqual([]);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { startClickhouseFarSide } from './clickhouse-far-side.ts';
 import { describeDestination, type Ability, type FarSide } from './conformance.ts';
+import { startFarGate, startHeadgateFarSide, type FarGate } from './headgate-far-side.ts';
 import { startHttpApiFarSide } from './http-api-far-side.ts';
 import { startMixpanelFarSide } from './mixpanel-far-side.ts';
 import { startNatsFarSide } from './nats-far-side.ts';
@@ -17,12 +18,15 @@ import { startWebhookBatchFarSide, startWebhookFarSide } from './webhook-far-sid
 
 let postgres: PostgresServer;
 let nats: OperatorsNats;
+let farGate: FarGate;
 const postgresMissing = whyNoPostgres();
 beforeAll(async () => {
   if (postgresMissing === undefined) postgres = await startPostgres();
   nats = await startOperatorsNats();
+  farGate = await startFarGate();
 });
 afterAll(async () => {
+  await farGate?.gate[Symbol.asyncDispose]();
   await nats?.[Symbol.asyncDispose]();
   await postgres?.close();
 });
@@ -41,6 +45,7 @@ const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
   posthog: startPosthogFarSide,
   mixpanel: startMixpanelFarSide,
   nats: () => startNatsFarSide(nats),
+  headgate: () => startHeadgateFarSide(farGate),
 };
 
 /** Types with a run elsewhere: test/kafka needs more than npm, and examples/destination is a module. */
@@ -58,6 +63,7 @@ const abilities: Readonly<Record<string, readonly Ability[]>> = {
   posthog: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
   mixpanel: ['partial_failure', 'lost_answer', 'retry_after', 'counts_by_time'],
   nats: ['partial_failure', 'lost_answer'],
+  headgate: ['partial_failure', 'lost_answer'],
 };
 
 test('every registered type runs the suite under its own name', () => {

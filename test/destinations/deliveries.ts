@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Delivery, Destination, Outcome } from '../../src/destinations/destination.ts';
+import { eventIdOf } from '../../src/event/event-id.ts';
 import { decodeStoredEvent, type StoredEvent } from '../../src/event/stored-event.ts';
 
 let sequence = 0;
@@ -11,15 +12,16 @@ export function deliveryOf(payload: string | Uint8Array): Delivery {
   return { sequence, attempt: 1, payload: bytes, event: () => decodeStoredEvent(bytes) };
 }
 
-/** An ordinary event; its id is new unless given. */
+/** An ordinary event; its id is new unless given, and made of source and key as a gate makes it. */
 export function storedEvent(overrides: Partial<StoredEvent> = {}): StoredEvent {
+  const { source = 'checkout', idempotencyKey = randomUUID() } = overrides;
   return {
-    eventId: randomUUID(),
+    eventId: eventIdOf(source, idempotencyKey),
     eventName: 'order_completed',
-    source: 'checkout',
+    source,
     timestamp: '2026-03-01T12:00:00.123Z',
     userId: 'user-1',
-    idempotencyKey: randomUUID(),
+    idempotencyKey,
     schemaVersion: 2,
     properties: { order_id: 'o-1', total: 12.5 },
     correlationId: randomUUID(),

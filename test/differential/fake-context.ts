@@ -66,6 +66,8 @@ export function createFakeContext(): FakeContext {
       turns: { run: (_bytes, work) => work() },
       limits,
       signals,
+      contracts: () => ({ revision: '', headerJson: '{}', events: [], isSuspended: false }),
+      limitsOf: () => undefined,
     },
     answered,
     close: () => {

@@ -149,6 +149,8 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'slow-callers.test.ts',
   shutting_down: 'stop.test.ts',
   cross_site_request: 'browsers.test.ts',
+  relay_not_allowed: 'test/destinations/headgate.test.ts',
+  source_not_relayed: 'test/destinations/headgate.test.ts',
   operator_not_allowed: "belongs to the operators' port: test/operators/roles.test.ts",
   dead_letter_not_found: "belongs to the operators' port: test/dead-letters",
   dead_letter_busy: 'the same: test/dead-letters/fix.test.ts',

@@ -138,6 +138,7 @@ describe('reflection by buf curl', () => {
       'grpc.health.v1.Health',
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',
+      'headgate.v1.RelayService',
       service,
     ]);
     const methods = await bufCurl(...reflect, '--list-methods', gate.url);

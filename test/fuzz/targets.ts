@@ -9,6 +9,7 @@ import { EventSchema } from '../../gen/headgate/v1/event_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
+import { RelayService } from '../../gen/headgate/v1/relay_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
@@ -299,7 +300,7 @@ export const targets: readonly Target[] = [
     frame: (message) => endpoint.frame(message),
   })),
   ...rows.flatMap(onBothVersions),
-  ...[Health, ServerReflection].flatMap(({ methods }) =>
+  ...[Health, ServerReflection, RelayService].flatMap(({ methods }) =>
     methods.flatMap((method) => rpcTargets('public', method)),
   ),
   ...adminServices.flatMap(({ methods }) =>

@@ -140,7 +140,7 @@ describe('headgate redeliver', () => {
     expect(await refused()).toContain('name the --destination');
     expect(await refused('--destination', 'crn')).toContain('no destination crn');
     expect(await refused(...to, '--missing')).toContain('crm cannot be asked what it holds');
-    expect(await refused(...to, '--event', 'Order Completed')).toContain('event_name is no name');
+    expect(await refused(...to, '--event', 'order\tcompleted')).toContain('event_name is no name');
     expect(await refused(...to, '--since', '1h', '--until', '2h')).toContain('not before until');
     expect(await refused(...to, '--rate', '20001')).toContain('from 1 to 20000');
     expect(await refused(...to, '--user', 'a'.repeat(1_001))).toContain('1001 characters');

@@ -48,6 +48,8 @@ func Start(t *testing.T) *Mock {
 	args := append(strings.Fields(command), "--listen", "127.0.0.1:0")
 	process := exec.Command(args[0], args[1:]...)
 	process.Stderr = os.Stderr
+	// In a process group of its own, because npx does not pass signals on to the gate.
+	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	output, err := process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +58,7 @@ func Start(t *testing.T) *Mock {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = process.Process.Signal(syscall.SIGTERM)
+		_ = syscall.Kill(-process.Process.Pid, syscall.SIGTERM)
 		_ = process.Wait()
 	})
 	line, err := bufio.NewReader(output).ReadString('\n')

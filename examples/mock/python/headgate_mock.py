@@ -10,6 +10,7 @@ It needs Python 3.9 and pytest, and runs `npx headgate mock`, or what HEADGATE_M
 import json
 import os
 import shlex
+import signal
 import subprocess
 import urllib.parse
 import urllib.request
@@ -49,8 +50,12 @@ class HeadgateMock:
 def headgate_gate():
     """The address of a mock that all tests of the session share."""
     command = shlex.split(os.environ.get("HEADGATE_MOCK_COMMAND", "npx headgate mock"))
+    # In a process group of its own, because npx does not pass signals on to the gate.
     process = subprocess.Popen(
-        [*command, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+        [*command, "--listen", "127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         line = process.stdout.readline()
@@ -58,7 +63,7 @@ def headgate_gate():
             raise RuntimeError(f"{command} did not start: see its output above")
         yield line.split()[-1]
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
 
 

@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 
 import type { Config, DestinationConfig } from '../../config/config.ts';
+import { missingClient } from '../../destinations/client-package.ts';
 import { refusedRange } from '../../destinations/http-client/address-guard.ts';
 import type { DestinationType } from '../../destinations/destination.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
@@ -19,6 +20,10 @@ export async function checkDestinations(findings: CheckFindings, config: Config)
 async function checkOne(findings: CheckFindings, destination: DestinationConfig): Promise<void> {
   const { name, type, settings } = destination;
   const described = destinationTypes.find((candidate) => candidate.type === type)!;
+  const lacking = await missingClient(type);
+  if (lacking !== undefined) {
+    findings.failure(`${name} (${type}) lacks its npm package: the gate would not start`, lacking);
+  }
   checkFiles(findings, destination, described);
   for (const { host, port } of placesOf(destination, described)) {
     const place = `${host}:${port}`;

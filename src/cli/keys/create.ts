@@ -2,12 +2,20 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { Command } from 'commander';
 
 import type { KeyClient } from './key-client.ts';
-import { readCount, readExpiry, readGlobs, readSize, readSource } from './key-values.ts';
+import {
+  readCount,
+  readExpiry,
+  readGlobs,
+  readSize,
+  readSource,
+  readSourceGlobs,
+} from './key-values.ts';
 import { makeInto, outOption, showMadeKey, timeText, type MadeKeyOptions } from './made-key.ts';
 
 interface CreateOptions extends MadeKeyOptions {
   readonly source: string;
   readonly events?: readonly string[];
+  readonly relaySources?: readonly string[];
   readonly expires?: number;
   readonly eventsPerSecond?: number;
   readonly burst?: number;
@@ -25,6 +33,11 @@ export function addCreateCommand(keys: Command, client: () => KeyClient): void {
       readSource,
     )
     .option('--events <globs>', 'events it may send, e.g. order_*,cart_* (default: all)', readGlobs)
+    .option(
+      '--relay-sources <globs>',
+      'the key is that of a relay: sources whose events it may forward, e.g. shop-*',
+      readSourceGlobs,
+    )
     .option('--expires <when>', 'a duration (90d) or a time (default: never)', readExpiry)
     .option('--events-per-second <n>', 'limit of the source, with all of its keys', readCount)
     .option('--burst <n>', 'events at once after a pause (default: those of one second)', readCount)
@@ -32,11 +45,17 @@ export function addCreateCommand(keys: Command, client: () => KeyClient): void {
     .addOption(outOption())
     .option('--json', 'print JSON')
     .action(async (options: CreateOptions) => {
-      const { source, events = [], expires, out } = options;
+      const { source, events = [], relaySources = [], expires, out } = options;
       const lifetime = expires === undefined ? {} : { lifetime: durationFromMs(expires) };
       const made = await makeInto(out, () =>
         client().call((service) =>
-          service.createKey({ source, events: [...events], ...lifetime, ...limitsOf(options) }),
+          service.createKey({
+            source,
+            events: [...events],
+            relaySources: [...relaySources],
+            ...lifetime,
+            ...limitsOf(options),
+          }),
         ),
       );
       const lines = [`It expires: ${timeText(made.key!.expiresAt, 'never')}.`];

@@ -1,6 +1,11 @@
 import { InvalidArgumentError } from 'commander';
 
-import { eventGlobPattern, keyIdPattern, sourcePattern } from '../../config/write-key.ts';
+import {
+  eventGlobPattern,
+  keyIdPattern,
+  sourceGlobPattern,
+  sourcePattern,
+} from '../../config/write-key.ts';
 import { parseBytes, parseDuration } from '../../config/units.ts';
 import { StartError } from '../../errors.ts';
 
@@ -15,6 +20,12 @@ export function readGlobs(text: string): string[] {
   const globs = text.split(',').map((glob) => glob.trim());
   if (globs.every((glob) => eventGlobPattern.test(glob))) return globs;
   throw new InvalidArgumentError('Write names, with * for any text, and with commas between.');
+}
+
+export function readSourceGlobs(text: string): string[] {
+  const globs = text.split(',').map((glob) => glob.trim());
+  if (globs.every((glob) => sourceGlobPattern.test(glob))) return globs;
+  throw new InvalidArgumentError('Write sources with a-z, 0-9, _, - and *, with commas between.');
 }
 
 /**

@@ -80,6 +80,7 @@ const stateNames: Readonly<Record<number, string>> = {
 
 function rowOf(key: WriteKey): string[] {
   const notes = [
+    key.relaySources.length === 0 ? '' : `relays ${key.relaySources.join(',')}`,
     key.inFile ? 'in headgate.yaml' : '',
     key.replaces === '' ? '' : `replaces ${key.replaces}`,
     key.replacedBy === '' ? '' : `replaced by ${key.replacedBy}`,

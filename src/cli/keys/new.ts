@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 
 import { hashWriteKey, newWriteKey } from '../../config/write-key.ts';
-import { readGlobs, readSource } from './key-values.ts';
+import { readGlobs, readSource, readSourceGlobs } from './key-values.ts';
 
 interface NewKeyOptions {
   readonly source: string;
   readonly events?: readonly string[];
+  readonly relaySources?: readonly string[];
   readonly json?: true;
 }
 
@@ -20,18 +21,25 @@ export function addNewCommand(keys: Command, write: (text: string) => void): voi
       readSource,
     )
     .option('--events <globs>', 'events it may send, e.g. order_*,cart_* (default: all)', readGlobs)
+    .option(
+      '--relay-sources <globs>',
+      'the key is that of a relay: sources whose events it may forward, e.g. shop-*',
+      readSourceGlobs,
+    )
     .option('--json', 'print JSON')
     .action((options: NewKeyOptions) => write(describeNewKey(options)));
 }
 
 function describeNewKey(options: NewKeyOptions): string {
-  const { source, events } = options;
+  const { source, events, relaySources } = options;
   const key = newWriteKey();
   const hash = hashWriteKey(key);
   const globs = events ? `, events: ${JSON.stringify(events)}` : '';
-  const line = `  - { source: ${JSON.stringify(source)}, hash: "${hash}"${globs} }`;
+  const relays = relaySources ? `, relay_sources: ${JSON.stringify(relaySources)}` : '';
+  const line = `  - { source: ${JSON.stringify(source)}, hash: "${hash}"${globs}${relays} }`;
   if (options.json) {
-    return `${JSON.stringify({ source, key, hash, ...(events && { events }), yaml: line })}\n`;
+    const found = { ...(events && { events }), ...(relaySources && { relaySources }) };
+    return `${JSON.stringify({ source, key, hash, ...found, yaml: line })}\n`;
   }
   return [
     `The write key of ${source}; it is not shown again:`,

@@ -162,7 +162,7 @@ function straysText({ unasked, placeless }: Strays): string[] {
   if (unasked.length > 0) {
     notes.push(
       `The log has a place for ${unasked.join(', ')}, and these settings do not name ` +
-        `${these(unasked)}: ${these(unasked)} nobody looked at. Give the settings of the gate ` +
+        `${these(unasked)}, so reconcile did not look at ${these(unasked)}. Give the settings of the gate ` +
         '(--config, and its variables); what is gone for good: headgate destinations remove NAME.',
     );
   }

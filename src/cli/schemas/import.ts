@@ -10,10 +10,11 @@ import type { JsonValue } from '../../event/json/json.ts';
 import { fileNameOfName } from '../../event/name/name-token.ts';
 import { snakeName } from '../../gate/decode/vendor/vendor-names.ts';
 import { segmentCalls } from '../../gate/vendors/segment-endpoint.ts';
+import { countOf } from '../../inference/schema-of-sketch.ts';
 import type { LeftBehind, PlanCall } from '../../tracking-plans/imported-plan.ts';
 import { planFiles, type PlanFiles } from '../../tracking-plans/plan-files.ts';
 import { readRudderstackPlan } from '../../tracking-plans/rudderstack-plan.ts';
-import { readSegmentPlan } from '../../tracking-plans/segment-plan.ts';
+import { readSegmentPages } from '../../tracking-plans/segment-plan.ts';
 import { taxonomyFile } from '../../validation/schema-registry.ts';
 import type { CommandContext } from '../command-context.ts';
 import { schemasFolder } from '../command-settings.ts';
@@ -77,7 +78,7 @@ async function importPlan(
   const documents = await readDocuments(file);
   const plan =
     options.from === 'segment'
-      ? readSegmentPlan(documents[0] ?? null, report)
+      ? readSegmentPages(documents, report)
       : readRudderstackPlan(documents, report);
   if (plan === undefined) throw new StartError(`${file} has no tracking plan of ${options.from}.`);
   const files = planFiles(plan, { nameOf, folderOf: fileNameOfName, addedTo }, left);
@@ -136,7 +137,7 @@ async function readDocument(file: string): Promise<JsonValue[]> {
 function printResult({ files, events, left }: PlanFiles, folder: string, isDry: boolean): void {
   for (const { place, text } of left) print(oneLine(`  ? ${place}: ${text}`));
   const schemas = files.size === 0 ? 0 : files.size - 1;
-  const count = `${events.length} events, ${schemas} schemas`;
+  const count = `${countOf(events.length, 'event')}, ${countOf(schemas, 'schema')}`;
   const found = left.length === 0 ? 'everything was carried over' : `${left.length} to check`;
   print(`${count} ${isDry ? 'would be written to' : 'in'} ${folder}; ${found}.`);
   if (!isDry && schemas > 0) print(`Next: headgate schemas check --schemas ${folder}`);

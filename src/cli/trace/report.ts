@@ -27,6 +27,9 @@ function storedText(event: StoredLocation, nowMs: number): string {
   if (occurredAt !== undefined)
     rows.push(['occurred', time(occurredAt), '', "by the producer's clock"]);
   if (sentAt !== undefined) rows.push(['sent', time(sentAt), '', "by the producer's clock"]);
+  if (event.takenAt !== undefined) {
+    rows.push(['taken', time(event.takenAt), '', `by the relay ${event.relay}`]);
+  }
   rows.push(['accepted', time(receivedAt), '', `${version}${warnings}`]);
   rows.push([
     'stored',
@@ -36,9 +39,10 @@ function storedText(event: StoredLocation, nowMs: number): string {
   ]);
   for (const fate of event.destinations) rows.push(...fateRows(fate, received, nowMs));
   const door = event.door === '' ? '' : ` by ${event.door}`;
+  const relay = event.relay === '' ? '' : ` through the relay ${event.relay}`;
   const head = [
     `${event.eventName} ${event.eventId}`,
-    `  from ${event.source}${door}, idempotency key ${event.idempotencyKey}, correlation id ${event.correlationId}`,
+    `  from ${event.source}${door}${relay}, idempotency key ${event.idempotencyKey}, correlation id ${event.correlationId}`,
   ];
   return [...head, ...lined(rows)].join('\n');
 }

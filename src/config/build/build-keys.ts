@@ -34,6 +34,8 @@ export function buildKeys(
       );
     }
     validateGlobs(events, from('events'), faults);
+    const relaySources = (values.get('relay_sources') ?? []) as readonly string[];
+    validateSources(relaySources, from('relay_sources'), faults);
     if (hash !== undefined) validateHash(hash, from('hash'), fromByHash, faults);
     const limits = buildSourceLimits(table, faults);
     const expires = values.get('expires') as string | undefined;
@@ -41,7 +43,13 @@ export function buildKeys(
       expires === undefined ? undefined : readTime(expires, from('expires'), faults);
     if (source === undefined || hash === undefined) continue;
     if (limits !== undefined) stated.push({ source, limits, from: raw.from });
-    keys.push({ source, hash, events, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+    keys.push({
+      source,
+      hash,
+      events,
+      ...(relaySources.length > 0 && { relaySources }),
+      ...(expiresAtMs !== undefined && { expiresAtMs }),
+    });
   }
   return keys;
 }

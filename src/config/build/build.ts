@@ -95,6 +95,7 @@ function assemble(
     processes: values.processes,
     durability: values.durability ?? (url === undefined ? 'fsync' : 'replicated'),
     auth: values.auth,
+    source: values.source,
     keys,
     limits: assembleLimits(values),
     log: {

@@ -1,3 +1,4 @@
+import { sourcePattern } from '../write-key.ts';
 import { formatAddress, isLoopback, parseNetwork } from '../address.ts';
 import type { SettingValues } from '../settings.ts';
 import type { TableValues } from './table-values.ts';
@@ -94,6 +95,13 @@ const rules: readonly Rule[] = [
             'listen on 127.0.0.1'
         : undefined;
     },
+  },
+  {
+    settings: ['source'],
+    validate: ({ source }) =>
+      sourcePattern.test(source)
+        ? undefined
+        : 'is not a source: begin with a letter or digit, then at most 63 of a-z, 0-9, _ and -',
   },
   shortToken('admin.token'),
   shortToken('admin.metrics_token'),

@@ -23,6 +23,12 @@ export const keySettings = {
     defaultText: 'every event',
     text: 'Globs on the names of the events that this key may send.',
   },
+  relay_sources: {
+    kind: 'list',
+    default: null,
+    defaultText: 'none',
+    text: 'The key is that of a relay: globs on the sources whose events it may forward from another gate.',
+  },
   expires: {
     kind: 'string',
     default: null,

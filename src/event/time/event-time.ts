@@ -29,6 +29,8 @@ export interface OwnClock {
   readonly agoMs?: number;
   /** `sentAt` says nothing about the clock that the event's time is from. */
   readonly exact?: boolean;
+  /** The time that another gate gave the event: RFC 3339, UTC. It stays. */
+  readonly eventTime?: string;
 }
 
 /**
@@ -62,6 +64,7 @@ export function eventTimeOf(
   clock: RequestClock,
   own: OwnClock | undefined,
 ): string {
+  if (own?.eventTime !== undefined) return own.eventTime;
   const { receivedAt, receivedMs, correctionMs } = clock;
   let time = occurredAt;
   if (time === '') {

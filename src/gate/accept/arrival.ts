@@ -1,5 +1,14 @@
 import type { Producer } from '../intake/authenticate.ts';
 
+/** Through which gate events came, and when it took them. */
+export interface Relayed {
+  /** The source of its write key; with a slash and the name of the process if that was sent. */
+  readonly relay: string;
+  /** RFC 3339, UTC. */
+  readonly takenAt: string;
+  readonly takenAtMs: number;
+}
+
 /** What the request says about each of its events. */
 export interface Arrival {
   readonly producer: Producer;
@@ -18,6 +27,8 @@ export interface Arrival {
   readonly contentType: string;
   /** Bytes of the message, inflated. Undefined: it came by no endpoint, and counts for no limit. */
   readonly messageBytes?: number;
+  /** Set if another gate took the events before. */
+  readonly relayed?: Relayed;
   /**
    * The same for every delivery of the same message, so that a rejected event of it is kept once.
    * Undefined: the sender decides what it sends again.

@@ -148,7 +148,8 @@ export function keepRejected<Request extends RejectingRequest>(
     source: arrival.producer.source,
     eventName: event.eventName,
     idempotencyKey,
-    receivedAtMs: verdict.timestampMs,
+    // The time of an event depends on when it was first received, also when it is replayed.
+    receivedAtMs: arrival.relayed?.takenAtMs ?? verdict.timestampMs,
     arrival,
     error: verdict.error!,
     batchContext,

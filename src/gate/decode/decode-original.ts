@@ -122,8 +122,8 @@ function restNamed(event: JsonObject): JsonObject {
   return Object.fromEntries(named);
 }
 
-/** Of protocol buffers: what was read. A field that the contract has not is not among it. */
-function textOfEvent(event: IncomingEvent): string {
+/** What was read of an event, as POST /v1/track takes it. A field that the contract has not is not among it. */
+export function textOfEvent(event: IncomingEvent): string {
   const members: [string, string][] = [];
   const add = (name: string, value: string | number): void => {
     if (value !== '' && value !== 0) members.push([name, JSON.stringify(value)]);

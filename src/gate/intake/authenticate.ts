@@ -13,7 +13,7 @@ export type { Producer } from './keys/producer.ts';
 /** Identifies the sender from the headers of a request. Throws a ServiceError `unauthenticated`. */
 export type Authenticate = (headers: IncomingHttpHeaders) => Producer;
 
-/** The source of every event while `auth` is off. */
+/** The source of every event while `auth` is off, unless the setting `source` says another. */
 export const defaultSource = 'default';
 
 const canary: Producer = {
@@ -22,14 +22,18 @@ const canary: Producer = {
   isCanary: true,
 };
 
-/** `canaryKey` is the key of our own heartbeats. Undefined if none are sent. */
+/**
+ * `canaryKey` is the key of our own heartbeats. Undefined if none are sent. `source`: of every event while
+ * `auth` is off.
+ */
 export function createAuthenticate(
   auth: 'off' | 'keys',
   keys: KeyRing | readonly WriteKey[],
   canaryKey?: string,
+  source: string = defaultSource,
 ): Authenticate {
   if (auth === 'off') {
-    const anyone: Producer = { source: defaultSource, maySend: () => true, isCanary: false };
+    const anyone: Producer = { source, maySend: () => true, isCanary: false };
     return (headers) => {
       refuseBrowsers(headers);
       return canaryKey !== undefined && headers['x-write-key'] === canaryKey ? canary : anyone;

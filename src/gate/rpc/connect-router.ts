@@ -11,6 +11,10 @@ import {
   ServerReflection as ReflectionV1Alpha,
 } from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import {
+  file_headgate_v1_relay_service,
+  RelayService,
+} from '../../../gen/headgate/v1/relay_service_pb.ts';
+import {
   file_headgate_v1_track_service,
   TrackService,
 } from '../../../gen/headgate/v1/track_service_pb.ts';
@@ -33,9 +37,11 @@ export interface ConnectEndpoints {
 
 export function createConnectEndpoints(context: GateContext): ConnectEndpoints {
   const openLimits = createOpenLimits(context);
-  const health = createHealthService([TrackService.typeName], openLimits.watching);
+  const served = [TrackService.typeName, RelayService.typeName];
+  const health = createHealthService(served, openLimits.watching);
   const files = [
     file_headgate_v1_track_service,
+    file_headgate_v1_relay_service,
     file_grpc_health_v1_health,
     file_grpc_reflection_v1_reflection,
     file_grpc_reflection_v1alpha_reflection,

@@ -112,21 +112,21 @@ describe.each(['own', 'node'] as const)('calls without a key, engine %s', (engin
   });
 
   test('wait while no time is left, and checks have a time of their own', async () => {
-    callers.turns.spend(keylessBurstMs + 1);
+    callers.turns.spend(keylessBurstMs + 25);
     let isRefused = false;
     const refused = ask(watch, 'application/grpc').then(() => (isRefused = true));
     const checked = await ask(check, 'application/json', Buffer.from('{}'));
     expect([checked.body, isRefused]).toEqual(['{"status":"SERVING"}', false]);
     await refused;
     expect(limited).toEqual(['keyless_turn']);
-    callers.checks.spend(51);
+    callers.checks.spend(60);
     const late = await ask(check, 'application/grpc');
     expect([late.trailers['grpc-status'], limited.length, served.length]).toEqual(['0', 2, 2]);
   });
 
   test('do not wait on the connection of a known caller', async () => {
     isKnown = true;
-    callers.checks.spend(51);
+    callers.checks.spend(60);
     const { trailers } = await ask(check, 'application/grpc');
     expect([trailers['grpc-status'], limited]).toEqual(['0', []]);
   });

@@ -12,6 +12,7 @@ import {
 import { eventNameOf, sourceOf } from '../../event/delivery-attempt.ts';
 import { decodeStoredEvent } from '../../event/stored-event.ts';
 import { readTime } from '../../event/time/time-text.ts';
+import { relayHeader, takenAtHeader } from '../../jetstream/event-store.ts';
 import type { StoredMessage } from '../../jetstream/read/read.ts';
 import type { DeliveryFate, FateKind } from '../../locate/destination-fate.ts';
 
@@ -32,10 +33,12 @@ export function locationMessage(message: StoredMessage): StoredLocation {
     ...timeField('sentAt', event.sentAt),
     receivedAt: timestampFromMs(Date.parse(event.timestamp)),
     storedAt: timestampFromMs(message.storedAtMs),
+    relay: message.header(relayHeader),
+    ...timeField('takenAt', message.header(takenAtHeader)),
   });
 }
 
-function timeField(name: 'occurredAt' | 'sentAt', text: string | undefined) {
+function timeField(name: 'occurredAt' | 'sentAt' | 'takenAt', text: string | undefined) {
   const time = text === undefined ? undefined : readTime(text);
   return time === undefined ? {} : { [name]: fromJson(TimestampSchema, time) };
 }

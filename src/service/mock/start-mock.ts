@@ -10,6 +10,7 @@ import type { MockGate, MockOptions } from '../../mock/mock-gate.ts';
 import { createMockLog } from '../../mock/mock-log.ts';
 import { createTestIds } from '../../mock/test-ids.ts';
 import { createLogger } from '../../observability/logger.ts';
+import { contractsOf } from '../../validation/contracts-form.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
 import { loadContracts } from '../../validation/schema-registry.ts';
 import { createMetrics } from '../../observability/metrics.ts';
@@ -51,6 +52,7 @@ export async function startMock(options: MockOptions = {}): Promise<MockGate> {
     validate: validation.validate,
     nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
+    contracts: () => contractsOf(registry, config.enforcement),
     arrivalHeaders: ({ correlationId }) => correlationId,
     store: log.store,
     readStored: log.readStored,

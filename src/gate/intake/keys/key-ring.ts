@@ -180,10 +180,12 @@ function heldByHash(
 }
 
 function heldKey(key: WriteKey, revokedAtMs: number | undefined): Held {
-  const { source, events, limits, expiresAtMs = Infinity } = key;
+  const { source, events, relaySources = [], limits, expiresAtMs = Infinity } = key;
   const maySend = compileEventGlobs(events);
+  // Without globs, `compileEventGlobs` would match every source.
+  const mayRelay = relaySources.length === 0 ? undefined : compileEventGlobs(relaySources);
   return {
-    producer: { source, maySend, isCanary: false, isEnded: false, limits },
+    producer: { source, maySend, mayRelay, isCanary: false, isEnded: false, limits },
     stated: limits,
     // Not when it was revoked: the clock of the gate that wrote it may be ahead of this one's.
     endsAtMs: revokedAtMs === undefined ? expiresAtMs : -Infinity,

@@ -5,6 +5,8 @@ export interface Producer {
   readonly source: string;
   /** Whether this producer may send events of this name. */
   readonly maySend: (eventName: string) => boolean;
+  /** Whether it may forward events of another source. Undefined: it is no relay. */
+  readonly mayRelay?: ((source: string) => boolean) | undefined;
   /** True for the heartbeats of the gate itself. */
   readonly isCanary: boolean;
   /** Of its source, with all of its keys. Undefined: none. They may change while a request waits. */

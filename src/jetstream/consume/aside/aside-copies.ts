@@ -1,5 +1,6 @@
 import { eventNameOf, sourceOf } from '../../../event/delivery-attempt.ts';
 import { partitionOf } from '../../events/event-position.ts';
+import { relayHeader, takenAtHeader } from '../../event-store.ts';
 import { messageIdHeader, type Log } from '../../log.ts';
 import type { StoredMessage } from '../../read/read.ts';
 import { subjects } from '../../topology.ts';
@@ -32,7 +33,7 @@ export async function storeAsideCopy(log: Log, copy: AsideCopy): Promise<void> {
     [messageIdHeader]: `${destination}:${position}`,
     [factsHeader]: `${Math.floor(message.storedAtMs)} ${deliveries} ${tries}`,
   };
-  for (const name of [...keptHeaders, 'Headgate-Door']) {
+  for (const name of [...keptHeaders, 'Headgate-Door', relayHeader, takenAtHeader]) {
     const value = message.header(name);
     if (value !== '') headers[name] = value;
   }

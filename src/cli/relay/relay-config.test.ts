@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+
+import type { Config } from '../../config/config.ts';
+import { instanceOf, readRelayConfig, relayDefaults, type RelayOptions } from './relay-config.ts';
+
+const missing = (): never => {
+  throw Object.assign(new Error('missing'), { code: 'ENOENT' });
+};
+const options: RelayOptions = { to: 'https://gate.example', key: 'hg_secret-of-the-relay\n' };
+
+function read(
+  env: Readonly<Record<string, string>> = {},
+  more: Partial<RelayOptions> = {},
+  file?: string,
+): Config {
+  return readRelayConfig(env, { ...options, ...more }, file === undefined ? missing : () => file);
+}
+
+test('without a file: one destination that holds intake, a small log, loopback without keys', () => {
+  const config = read({}, { source: 'shop-fra' });
+  expect(config.destinations).toHaveLength(1);
+  const [{ name, type, whenFull, settings, start }] = config.destinations as [
+    Config['destinations'][number],
+  ];
+  expect({ name, type, whenFull }).toEqual({ name: 'gate', type: 'headgate', whenFull: 'hold' });
+  expect(start).toEqual({ kind: 'earliest' });
+  expect(settings['url']).toBe('https://gate.example');
+  expect(settings['key']).toBe('hg_secret-of-the-relay');
+  expect(config.source).toBe('shop-fra');
+  expect(config.listen).toEqual({ host: '127.0.0.1', port: 8080 });
+  expect(config.durability).toBe('fsync');
+  expect(config.log.storageBytesMax).toBe(1024 ** 3);
+  expect(config.relay).toEqual({ destination: 'gate', contractsIntervalMs: 10_000 });
+  expect(relayDefaults.get('log.retention_min')).toBe('10m');
+  expect(config.log.retentionMinMs).toBe(600_000);
+});
+
+test('variables and the file win over what a relay has by default, and local keys make sources', () => {
+  const hash = `sha256:${'a'.repeat(64)}`;
+  const file = `auth: keys\nkeys: [{ source: web, hash: "${hash}" }]\nlog: { storage_bytes_max: 64MiB }\n`;
+  const config = read({ HEADGATE_LOG_RETENTION: '2h', HEADGATE_DATA_DIR: '/var/x' }, {}, file);
+  expect(config.log.storageBytesMax).toBe(64 * 1024 * 1024);
+  expect(config.log.retentionMs).toBe(7_200_000);
+  expect(config.dataDir).toBe('/var/x');
+  expect(config.keys.map(({ source }) => source)).toEqual(['web']);
+});
+
+test('the key and the gate may come from the environment', () => {
+  const env = { HEADGATE_RELAY_KEY: 'hg_from-env', HEADGATE_RELAY_TO: 'https://other.example' };
+  const config = readRelayConfig(env, {}, missing);
+  expect(config.destinations[0]!.settings['url']).toBe('https://other.example');
+});
+
+test('a file that names the destination needs no --to', () => {
+  const file = 'destinations: { head: { type: headgate, url: "https://g", key: k, ack_wait: 5s } }';
+  const config = readRelayConfig({}, {}, () => file);
+  expect(config.relay?.destination).toBe('head');
+  expect(config.destinations[0]!.ackWaitMs).toBe(5_000);
+});
+
+test.each<[string, () => Config, RegExp]>([
+  ['no gate', () => readRelayConfig({}, { key: 'hg_x' }, missing), /--to URL/],
+  ['no key', () => read({}, { key: '' }), /no write key for gate\.example/],
+  ['a missing file that was named', () => read({}, { config: 'x.yaml' }), /x\.yaml cannot be read/],
+  [
+    'two gates',
+    () => read({}, {}, 'destinations: { a: { type: headgate, url: "https://g", key: k } }'),
+    /leave out one/,
+  ],
+  [
+    'another type',
+    () => readRelayConfig({}, {}, () => 'destinations: { a: { type: sqlite, path: x.db } }'),
+    /one destination, of type headgate/,
+  ],
+  ['several processes', () => read({ HEADGATE_PROCESSES: '2' }), /A relay is one process/],
+  ['a wrong source', () => read({}, { source: 'a.b' }), /is not a source/],
+  ['an unknown variable', () => read({ HEADGATE_RELAY_KEYS: 'hg_x' }), /is not known/],
+])('%s stops the start, and no message shows the key', (_what, start, text) => {
+  expect(start).toThrow(text);
+  expect(start).not.toThrow('secret-of-the-relay');
+});
+
+test('the name of a host is written in the letters that the far gate takes', () => {
+  expect(instanceOf('Pod_1.example')).toBe('Pod_1.example');
+  expect(instanceOf(`ä/${'x'.repeat(70)}`)).toBe(`--${'x'.repeat(62)}`);
+});

@@ -1,0 +1,147 @@
+import os from 'node:os';
+
+import { parseDocument } from 'yaml';
+
+import type { Config } from '../../config/config.ts';
+import { configFileOf, readConfig } from '../../config/read-config.ts';
+import { environmentName, settings } from '../../config/settings.ts';
+import { destinationTypes } from '../../destinations/registry.ts';
+import { StartError } from '../../errors.ts';
+
+/** The options of `headgate relay`, with the content of the key's file. */
+export interface RelayOptions {
+  /** The URL of the far gate. Undefined: the file names it, under `destinations`. */
+  readonly to?: string | undefined;
+  /** The write key. */
+  readonly key?: string | undefined;
+  readonly source?: string | undefined;
+  readonly config?: string | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The write key of the far gate, for `headgate relay` alone. */
+export const keyVariable = 'HEADGATE_RELAY_KEY';
+/** The far gate, for `headgate relay` alone. */
+export const toVariable = 'HEADGATE_RELAY_TO';
+/** Under this name the configuration refers to the key: names of HEADGATE_* are settings. */
+const innerKeyVariable = 'RELAY_WRITE_KEY';
+
+/**
+ * What a relay has in place of the defaults of a gate: little disk, and a log that keeps what was
+ * forwarded for no longer than a producer's retry needs to be recognized.
+ */
+const presets: Readonly<Record<string, string>> = {
+  data_dir: './relay-data',
+  'log.storage_bytes_max': '1GiB',
+  'log.retention': '1h',
+  'log.retention_min': '10m',
+  'limits.in_flight_events_max': '5000',
+};
+
+export const destinationName = 'gate';
+const contractsIntervalMs = 10_000;
+
+/**
+ * Reads the configuration of a relay: that of a gate, with other defaults and with one destination, of
+ * type `headgate`. Throws a StartError.
+ *
+ * @param readFile as `readFileSync(path, 'utf8')`.
+ */
+export function readRelayConfig(
+  env: Environment,
+  options: RelayOptions,
+  readFile: (file: string) => string,
+): Config {
+  const { [keyVariable]: envKey, [toVariable]: envTo, ...others } = env;
+  const to = options.to ?? (envTo || undefined);
+  const key = (options.key ?? envKey ?? '').trim();
+  const text = textOf(env, options, readFile);
+  const document = parseDocument(text ?? '');
+  const hasDestinations = document.has('destinations');
+  if (hasDestinations && to !== undefined) {
+    throw new StartError(
+      'The file has destinations, and --to names another: leave out one of the two.',
+    );
+  }
+  if (!hasDestinations) {
+    if (to === undefined) throw new StartError(`Say where events go: --to URL, or ${toVariable}.`);
+    if (key === '') {
+      throw new StartError(
+        `There is no write key for ${hostOf(to)}. Put it into a file that only this user may read, ` +
+          `and name that with --key FILE, or set ${keyVariable}. The far gate makes one with ` +
+          '"headgate keys create --source NAME --relay-sources GLOBS --out FILE".',
+      );
+    }
+    document.set('destinations', {
+      [destinationName]: {
+        type: 'headgate',
+        url: to,
+        key: `\${${innerKeyVariable}}`,
+        instance: instanceOf(os.hostname()),
+        // What this disk cannot hold, producers keep: nothing is moved aside.
+        when_full: 'hold',
+      },
+    });
+  }
+  const wanted = { ...presets, ...(options.source !== undefined && { source: options.source }) };
+  const set = Object.entries(wanted).filter(
+    ([path]) => (env[environmentName(path)] ?? '') === '' && !document.hasIn(path.split('.')),
+  );
+  const config = readConfig({
+    env: {
+      ...others,
+      ...Object.fromEntries(set.map(([path, value]) => [environmentName(path), value])),
+      [innerKeyVariable]: key,
+    },
+    configFile: text === undefined ? undefined : configFileOf({ env, configFile: options.config }),
+    readFile: () => String(document),
+    destinationTypes,
+  });
+  return { ...config, relay: { destination: destinationOf(config), contractsIntervalMs } };
+}
+
+/** The text of the file. Undefined: none was named, and the default one does not exist. */
+function textOf(
+  env: Environment,
+  { config }: RelayOptions,
+  readFile: (file: string) => string,
+): string | undefined {
+  const file = configFileOf({ env, configFile: config });
+  try {
+    return readFile(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isNamed = config !== undefined || (env['HEADGATE_CONFIG'] ?? '') !== '';
+    if (code === 'ENOENT' && !isNamed) return undefined;
+    throw new StartError(`${file} cannot be read (${code}).`, { cause: error });
+  }
+}
+
+function destinationOf({ destinations, processes }: Config): string {
+  const [only, ...more] = destinations;
+  if (only?.type !== 'headgate' || more.length > 0) {
+    throw new StartError(
+      'A relay has one destination, of type headgate. For others, run a gate: headgate serve.',
+    );
+  }
+  if (processes !== 1) {
+    throw new StartError('A relay is one process: leave out processes, or set it to 1.');
+  }
+  return only.name;
+}
+
+/** A name for the far gate's trace, in the letters that it takes. */
+export function instanceOf(hostname: string): string {
+  return hostname.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
+}
+
+/** Without what else may be in a URL. */
+function hostOf(to: string): string {
+  return URL.canParse(to) ? new URL(to).host : 'the far gate';
+}
+
+/** The settings that have another default in a relay: for its documentation and tests. */
+export const relayDefaults: ReadonlyMap<keyof typeof settings, string> = new Map(
+  Object.entries(presets) as [keyof typeof settings, string][],
+);

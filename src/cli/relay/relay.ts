@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+
+import { Command } from 'commander';
+
+import { formatAddress } from '../../config/address.ts';
+import type { Config } from '../../config/config.ts';
+import { configFileOf } from '../../config/read-config.ts';
+import { StartError } from '../../errors.ts';
+import { prepareRuntime } from '../../service/runtime.ts';
+import type { Service } from '../../service/service.ts';
+import type { CommandContext } from '../command-context.ts';
+import { readSource } from '../keys/key-values.ts';
+import { runService } from '../serve.ts';
+import { configOption } from '../shared-options.ts';
+import { keyVariable, readRelayConfig, toVariable } from './relay-config.ts';
+
+interface Options {
+  readonly to?: string;
+  readonly key?: string;
+  readonly source?: string;
+  readonly config?: string;
+}
+
+/** `headgate relay`: a gate beside the application, which forwards to another gate. */
+export function relayCommand(context: CommandContext): Command {
+  return new Command('relay')
+    .description('take events on this machine, keep them on its disk and forward them to a gate')
+    .option('--to <url>', `the gate that events go to (or ${toVariable})`)
+    .option('--key <file>', `a file with the write key of that gate (or the key in ${keyVariable})`)
+    .option('--source <name>', 'the source of every event, while auth is off', readSource)
+    .addOption(configOption())
+    .addHelpText(
+      'after',
+      `
+Takes events at listen (default 127.0.0.1:8080) by every protocol of a gate, syncs each to its disk before it
+acknowledges, and gives the verdict of the far gate's contracts also while that is away. A full disk is
+answered with retry. Guide: docs/send/relay.md.
+
+Exit code: 0 when it was stopped, 1 when it could not start.
+
+Example:
+  $ headgate relay --to https://gate.example --key /etc/headgate/relay.key --source shop-fra`,
+    )
+    .action((options: Options) => relay(context, options));
+}
+
+async function relay({ env }: CommandContext, options: Options): Promise<void> {
+  prepareRuntime();
+  const key = options.key === undefined ? undefined : readKey(options.key);
+  const all = { ...options, key };
+  const read = (readFile: (file: string) => string): Config => readRelayConfig(env, all, readFile);
+  await runService({
+    config: read((file) => readFileSync(file, 'utf8')),
+    searchPath: env['PATH'] ?? '',
+    configReader: { file: configFileOf({ env, configFile: options.config }), read },
+    welcome,
+  });
+}
+
+/** Never shows its argument: it may be the key itself, by mistake. */
+function readKey(file: string): string {
+  if (file.startsWith('hg_')) {
+    throw new StartError(
+      '--key takes the path of a file: on the command line, every user of this machine could read ' +
+        `the key. Revoke this one at its gate, and set ${keyVariable} or write a file.`,
+    );
+  }
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code;
+    throw new StartError(`The file of --key cannot be read (${why}).`, { cause });
+  }
+}
+
+function welcome({ address, adminAddress }: Service, config: Config): string {
+  const { destinations, tls, dataDir } = config;
+  const { url } = destinations[0]!.settings;
+  return [
+    `Relay takes events on http${tls === undefined ? '' : 's'}://${formatAddress(address!)} and forwards them to ${url}.`,
+    `Metrics and health: http://${formatAddress(adminAddress)}/metrics`,
+    `Data: ${dataDir}. Ctrl-C drains and stops.`,
+  ].join('\n');
+}

@@ -1,0 +1,55 @@
+import type { DestinationSettings } from '../destination.ts';
+import { openFarGate, outcomeOfFailure } from './far-gate.ts';
+import { readFarGateSettings } from './settings.ts';
+
+/** The contracts of another gate, as it sent them. */
+export interface FarContracts {
+  readonly revision: string;
+  readonly headerJson: string;
+  readonly events: readonly {
+    readonly name: string;
+    readonly entryJson: string;
+    readonly schemasJson: readonly string[];
+  }[];
+  readonly isSuspended: boolean;
+}
+
+/** Asks another gate for its contracts. */
+export interface FarContractsClient {
+  /**
+   * Undefined if `knownRevision` is in force there. Rejects with an Error that says why there is no answer,
+   * and shows no key.
+   */
+  fetch(knownRevision: string, timeoutMs?: number): Promise<FarContracts | undefined>;
+  close(): void;
+}
+
+/** Opens a client with the settings of a destination of type `headgate`. Throws a StartError. */
+export function openFarContracts(name: string, settings: DestinationSettings): FarContractsClient {
+  const far = readFarGateSettings(name, settings);
+  const gate = openFarGate(far);
+  return {
+    fetch: async (knownRevision, timeoutMs = far.timeoutMs) => {
+      try {
+        const answer = await gate.relay.getContracts({ knownRevision }, { timeoutMs });
+        const { revision, contracts } = answer;
+        if (contracts === undefined) return undefined;
+        const { headerJson, events, suspended } = contracts;
+        return {
+          revision,
+          headerJson,
+          events: events.map(({ eventName, entryJson, schemaJson }) => ({
+            name: eventName,
+            entryJson,
+            schemasJson: schemaJson,
+          })),
+          isSuspended: suspended,
+        };
+      } catch (error) {
+        const outcome = outcomeOfFailure(error, far);
+        throw new Error(outcome.kind === 'delivered' ? '' : outcome.reason, { cause: error });
+      }
+    },
+    close: () => gate.drop(),
+  };
+}

@@ -1,0 +1,232 @@
+import { ServiceError } from '../../errors.ts';
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import type { EventError, Verdict } from '../../event/verdict.ts';
+import type { Arrival } from '../accept/arrival.ts';
+import { eventIdFor } from '../accept/decide-event.ts';
+import type { GateContext } from '../gate-context.ts';
+import type { Producer } from '../intake/authenticate.ts';
+import type { Caller, RunRequest } from '../serve-request.ts';
+import {
+  decodeForwarded,
+  type ForwardedEvent,
+  type UnreadableForward,
+} from './decode-forwarded.ts';
+
+/** The message of `RelayService.Forward`, whose events are not decoded yet. */
+export interface ForwardedBatch {
+  readonly events: readonly Uint8Array[];
+  /** Empty, or the name of a process, in the letters of `instancePattern`. */
+  readonly instance: string;
+}
+
+export const instancePattern = /^[A-Za-z0-9._-]{0,64}$/;
+
+/**
+ * Accepts events that another gate has taken, each as its own source: on the path of every event, with
+ * the limits of that source, its contract, and the time that the other gate gave it. Events of one
+ * request there are one here, so that they keep their trace.
+ */
+export const forwardBatch: RunRequest<ForwardedBatch, readonly Verdict[]> = (
+  context,
+  batch,
+  caller,
+  succeed,
+) => {
+  const relay = relayOf(caller);
+  const forwarding = new Forwarding(context, relay, caller, batch);
+  forwarding.run(succeed);
+};
+
+/** The relay that calls. Throws a ServiceError `relay_not_allowed`. */
+export function relayOf({ producer }: Caller): Producer {
+  if (producer?.mayRelay !== undefined) return producer;
+  throw new ServiceError(
+    'relay_not_allowed',
+    'This write key may not forward events of other sources. At the gate that answers, give it ' +
+      'relay_sources: globs on the sources that it relays.',
+  );
+}
+
+/** Events of one request to the other gate. */
+interface Group {
+  readonly arrival: Arrival & { messageBytes: number };
+  readonly sentAt: string;
+  readonly historical: boolean;
+  readonly events: IncomingEvent[];
+  /** Their places in the request of the relay. */
+  readonly places: number[];
+}
+
+class Forwarding {
+  private readonly context: GateContext;
+  private readonly relay: Producer;
+  private readonly caller: Caller;
+  private readonly batch: ForwardedBatch;
+  private readonly verdicts: Verdict[];
+  private readonly takenAtMs: number[];
+  private readonly producers = new Map<string, Producer>();
+  private readonly nowMs = Date.now();
+  private waiting = 0;
+
+  constructor(context: GateContext, relay: Producer, caller: Caller, batch: ForwardedBatch) {
+    this.context = context;
+    this.relay = relay;
+    this.caller = caller;
+    this.batch = batch;
+    this.verdicts = Array.from<Verdict>({ length: batch.events.length });
+    this.takenAtMs = Array.from<number>({ length: batch.events.length }).fill(this.nowMs);
+  }
+
+  run(succeed: (verdicts: readonly Verdict[]) => void): void {
+    const groups = this.group();
+    // One more, so that groups that finish at once do not end the request.
+    this.waiting = groups.length + 1;
+    const finish = (): void => {
+      this.waiting -= 1;
+      if (this.waiting > 0) return;
+      this.count();
+      succeed(this.verdicts);
+    };
+    for (const group of groups) this.accept(group, finish);
+    finish();
+  }
+
+  private accept({ arrival, events, places, sentAt, historical }: Group, finish: () => void): void {
+    const request = { events, sentAt, historical, context: undefined, validateOnly: false };
+    const place = (verdicts: readonly Verdict[]): void => {
+      for (const [at, verdict] of verdicts.entries()) {
+        // The verdict is ours alone by now, and this is the hot path: no copy.
+        (verdict as { index: number }).index = places[at]!;
+        this.verdicts[places[at]!] = verdict;
+      }
+      finish();
+    };
+    // Of this group alone, such as a limit of its source: the others go on.
+    const fail = (error: unknown): void => {
+      const failure = retryOf(error);
+      for (const [at, { idempotencyKey }] of events.entries()) {
+        this.verdicts[places[at]!] = {
+          ...this.verdictOf(places[at]!, arrival.producer.source, idempotencyKey),
+          ...failure,
+        };
+      }
+      finish();
+    };
+    this.context.accept(request, arrival, place, fail);
+  }
+
+  /** Groups the events, and gives a verdict to those that cannot be accepted. */
+  private group(): Group[] {
+    const groups = new Map<string, Group>();
+    let last: Group | undefined;
+    let lastKey = '';
+    for (const [place, bytes] of this.batch.events.entries()) {
+      const read = decodeForwarded(bytes, this.nowMs);
+      const refusal = this.refusalOf(read);
+      if ('fault' in read || refusal !== undefined) {
+        this.refuse(place, read, refusal!);
+        continue;
+      }
+      this.takenAtMs[place] = Date.parse(read.takenAt);
+      const key = keyOf(read);
+      if (last === undefined || key !== lastKey) {
+        last = groups.get(key) ?? this.openGroup(read, this.takenAtMs[place]!);
+        groups.set(key, last);
+        lastKey = key;
+      }
+      last.events.push(read.event);
+      last.places.push(place);
+      last.arrival.messageBytes += read.bytes;
+    }
+    return [...groups.values()];
+  }
+
+  private openGroup(first: ForwardedEvent, takenAtMs: number): Group {
+    const { exchange, call } = this.caller;
+    const { source, takenAt, sentAt, historical, traceparent } = first;
+    const { instance } = this.batch;
+    const relay = instance === '' ? this.relay.source : `${this.relay.source}/${instance}`;
+    const arrival = {
+      ...call,
+      producer: this.producerOf(source),
+      correlationId: first.correlationId || exchange.correlationId,
+      traceparent,
+      tracestate: '',
+      // What quarantine keeps of a rejected event is written anew.
+      contentType: 'application/json',
+      messageBytes: 0,
+      relayed: { relay, takenAt, takenAtMs },
+    };
+    return { arrival, sentAt, historical, events: [], places: [] };
+  }
+
+  private producerOf(source: string): Producer {
+    const known = this.producers.get(source);
+    if (known !== undefined) return known;
+    const { maySend } = this.relay;
+    const limits = this.context.limitsOf(source);
+    const producer: Producer = { source, maySend, isCanary: false, limits };
+    this.producers.set(source, producer);
+    return producer;
+  }
+
+  private refusalOf(read: ForwardedEvent | UnreadableForward): EventError | undefined {
+    if ('fault' in read) return { code: 'invalid_field', message: read.fault, violations: [] };
+    if (this.relay.mayRelay!(read.source)) return undefined;
+    const { source } = this.relay;
+    return {
+      code: 'source_not_relayed',
+      message:
+        `The write key of the relay "${source}" may not forward events of the source ` +
+        `"${read.source}". Add it to relay_sources of that key, at the gate that answers.`,
+      violations: [],
+    };
+  }
+
+  /** The relay keeps what is refused here: it may not write as this source, or it is no event. */
+  private refuse(place: number, read: ForwardedEvent | UnreadableForward, error: EventError): void {
+    const { idempotencyKey, eventName } = 'fault' in read ? { ...read, eventName: '' } : read.event;
+    const { source } = this.relay;
+    const verdict = this.verdictOf(place, source, idempotencyKey);
+    this.verdicts[place] = { ...verdict, eventId: '', status: 'rejected', error };
+    this.context.signals.eventValidated(source, eventName, this.verdicts[place]);
+  }
+
+  private verdictOf(index: number, source: string, idempotencyKey: string): Verdict {
+    return {
+      index,
+      idempotencyKey,
+      eventId: eventIdFor(source, idempotencyKey),
+      status: 'retry',
+      timestampMs: this.nowMs,
+      schemaVersion: 0,
+      sequence: 0,
+      error: undefined,
+      warnings: [],
+    };
+  }
+
+  private count(): void {
+    const { verdicts, takenAtMs, relay, context } = this;
+    for (const [place, { status, timestampMs }] of verdicts.entries()) {
+      context.signals.eventRelayed(relay.source, status, timestampMs - takenAtMs[place]!);
+    }
+  }
+}
+
+/** Events with the same key came in one request. Values have no line breaks. */
+function keyOf(read: ForwardedEvent): string {
+  const { source, correlationId, takenAt, sentAt, traceparent, historical } = read;
+  return `${source}\n${correlationId}\n${takenAt}\n${sentAt}\n${traceparent}\n${historical}`;
+}
+
+function retryOf(error: unknown): Pick<Verdict, 'error' | 'retryAfterMs'> {
+  if (!(error instanceof ServiceError)) {
+    process.emitWarning(error as Error);
+    const message = 'Not stored: an error of the gate. Send it again.';
+    return { error: { code: 'not_stored', message, violations: [] } };
+  }
+  const { code, message, retryAfterMs } = error;
+  const failure = { error: { code, message, violations: [] } };
+  return retryAfterMs === undefined ? failure : { ...failure, retryAfterMs };
+}

@@ -1,0 +1,132 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { Config } from '../../config/config.ts';
+import {
+  openFarContracts,
+  type FarContractsClient,
+} from '../../destinations/headgate/far-contracts.ts';
+import type { Signals } from '../../observability/signals.ts';
+import { readContracts, type ContractsForm } from '../../validation/contracts-form.ts';
+import type { LiveValidation } from '../../validation/live-validation.ts';
+
+export interface FollowFarContractsOptions {
+  readonly config: Config;
+  readonly validation: LiveValidation;
+  readonly signals: Pick<
+    Signals,
+    'registryChanged' | 'registryFollowed' | 'registryFault' | 'registryAway' | 'warning'
+  >;
+}
+
+/** How long the first start waits for contracts, if the disk has none. */
+const firstWaitMs = 2_000;
+const fileName = 'contracts.json';
+
+/**
+ * Follows the contracts of the gate that a relay forwards to; of any other gate, nothing. Those of the disk are in force at once; a
+ * copy of each change is kept there, so that a relay validates by the last known ones while the other gate
+ * is away. Returns the function that stops it.
+ */
+export async function followFarContracts(
+  options: FollowFarContractsOptions,
+): Promise<() => Promise<void>> {
+  const { config, signals } = options;
+  const { relay } = config;
+  if (relay === undefined) return async () => {};
+  const { name, settings } = config.destinations.find((one) => one.name === relay.destination)!;
+  const client = openFarContracts(name, settings);
+  const follower = createFollower(options, client, path.join(config.dataDir, fileName));
+  const isKnown = await follower.readKept();
+  if (!isKnown) await follower.ask(firstWaitMs);
+  if (!isKnown && !follower.isInForce()) {
+    const text = 'a relay without contracts: it takes any event until the other gate has answered';
+    signals.warning({ destination: name }, text);
+  }
+  let isStopped = false;
+  let asking: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  const plan = (afterMs: number): void => {
+    timer = setTimeout(() => {
+      asking = follower.ask().finally(() => {
+        if (!isStopped) plan(relay.contractsIntervalMs);
+      });
+    }, afterMs);
+  };
+  plan(isKnown ? 0 : relay.contractsIntervalMs);
+  return async () => {
+    isStopped = true;
+    clearTimeout(timer);
+    client.close();
+    await asking;
+  };
+}
+
+function createFollower(
+  { validation, signals }: FollowFarContractsOptions,
+  client: FarContractsClient,
+  file: string,
+) {
+  let inForce = '';
+  /** Also of contracts that cannot be used: they are reported once. */
+  let seen = '';
+  let changes = 0;
+  let isAway = false;
+
+  /** Returns whether the contracts can be used. */
+  const apply = async (form: ContractsForm): Promise<boolean> => {
+    seen = form.revision;
+    const faults: string[] = [];
+    const report = (problem: string, fix: string): void => void faults.push(`${problem}. ${fix}`);
+    const registry = await readContracts(form, report);
+    for (const fault of faults) signals.registryFault(fault);
+    if (faults.length > 0) return false;
+    validation.replace(registry, form.isSuspended ? 'warn' : 'on');
+    inForce = form.revision;
+    changes += 1;
+    signals.registryChanged(
+      changes,
+      registry.events.map(({ name }) => name),
+    );
+    return true;
+  };
+
+  return {
+    isInForce: () => inForce !== '',
+    /** Returns whether the disk had contracts. */
+    readKept: async (): Promise<boolean> => {
+      let text: string;
+      try {
+        text = await readFile(file, 'utf8');
+      } catch {
+        return false;
+      }
+      try {
+        return await apply(JSON.parse(text) as ContractsForm);
+      } catch (error) {
+        signals.registryFault(`${file} cannot be read: ${(error as Error).message}`);
+        return false;
+      }
+    },
+    /** Never rejects. */
+    ask: async (timeoutMs?: number): Promise<void> => {
+      try {
+        const form = await client.fetch(seen, timeoutMs);
+        if (form !== undefined && (await apply(form))) await keep(file, form);
+        signals.registryFollowed(changes, 0);
+        isAway = false;
+      } catch (error) {
+        // One line for each outage.
+        if (!isAway) signals.registryAway(error);
+        isAway = true;
+      }
+    },
+  };
+}
+
+/** Whole or not at all: a crash in between leaves the earlier file. */
+async function keep(file: string, form: ContractsForm): Promise<void> {
+  const next = `${file}.next`;
+  await writeFile(next, JSON.stringify(form), { mode: 0o600, flush: true });
+  await rename(next, file);
+}

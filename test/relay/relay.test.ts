@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import type { DescService } from '@bufbuild/protobuf';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
+import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { eventIdOf } from '../../src/event/event-id.ts';
+import { asAdmin, withAdminToken } from '../admin-token.ts';
+import type { RealService } from '../real-service.ts';
+import { relayName, startFar, startRelayHere, type FarGate } from './far.ts';
+
+let far: FarGate;
+let relay: RealService;
+const folder = mkdtempSync(path.join(tmpdir(), 'headgate-relay-'));
+
+beforeAll(async () => {
+  far = await startFar({ HEADGATE_SCHEMAS_SOURCE: 'registry' });
+  relay = await startRelayHere(far.network.port, { HEADGATE_DATA_DIR: path.join(folder, 'relay') });
+});
+afterAll(async () => {
+  await relay?.[Symbol.asyncDispose]();
+  await far?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Answer {
+  readonly status: string;
+  readonly schema_version?: number;
+  readonly code?: string;
+  readonly error?: { readonly code: string };
+}
+
+async function track(properties: object, more: object = {}): Promise<Answer & { key: string }> {
+  const key = randomUUID();
+  const response = await fetch(`${relay.url}/v1/track`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      event_name: 'order_completed',
+      user_id: 'u-1',
+      idempotency_key: key,
+      properties,
+      ...more,
+    }),
+  });
+  return { ...((await response.json()) as Answer), key };
+}
+
+const good = { order_id: 'A-1', total: 1.5, currency: 'EUR' };
+const arrived = (key: string): string[] => far.rows().get(key) ?? [];
+const once = (key: string): string[] => [eventIdOf('shop-fra', key)];
+
+function adminOf<Service extends DescService>(service: Service, gate: RealService) {
+  const baseUrl = gate.adminUrl;
+  const interceptors = [withAdminToken];
+  return createClient(
+    service,
+    createConnectTransport({ baseUrl, httpVersion: '1.1', interceptors }),
+  );
+}
+
+test('the verdict is that of the far contracts, and the event arrives as its source', async () => {
+  const accepted = await track(good);
+  expect(accepted).toMatchObject({ status: 'accepted', schema_version: 2 });
+  expect(await track({ order_id: 'A-1' })).toMatchObject({ code: 'schema_violation' });
+  expect(await track(good, { event_name: 'cart_exploded' })).toMatchObject({
+    code: 'invalid_event_name',
+  });
+  await expect.poll(() => arrived(accepted.key)).toEqual(once(accepted.key));
+});
+
+test('trace at the far gate says through which relay, and when that took it', async () => {
+  const { key } = await track(good);
+  const events = adminOf(EventService, far.gate);
+  const locate = async () => (await events.locate({ id: key })).events[0]?.place;
+  await expect.poll(locate).toMatchObject({
+    case: 'stored',
+    value: {
+      source: 'shop-fra',
+      relay: `${relayName}/host-1`,
+      takenAt: expect.objectContaining({ seconds: expect.anything() }),
+    },
+  });
+});
+
+test('the far gate counts by relay, with its lag', async () => {
+  const { key } = await track(good);
+  await expect.poll(() => arrived(key)).toEqual(once(key));
+  const text = await (await fetch(`${far.gate.adminUrl}/metrics`, asAdmin)).text();
+  const of = `relay="${relayName}"`;
+  expect(text).toMatch(
+    new RegExp(`headgate_relayed_events_total\\{${of},outcome="accepted"\\} [1-9]`),
+  );
+  expect(text).toMatch(new RegExp(`headgate_relay_lag_seconds_count\\{${of}\\} [1-9]`));
+});
+
+test('with the far gate away, verdicts go on, also after a restart, and nothing of an SDK is lost', async () => {
+  await far.network.close();
+  await relay.stop();
+  relay = await startRelayHere(far.network.port, { HEADGATE_DATA_DIR: path.join(folder, 'relay') });
+  // The contracts of its disk.
+  expect(await track({ order_id: 'A-1' })).toMatchObject({ code: 'schema_violation' });
+  const messageIds = Array.from({ length: 20 }, () => randomUUID());
+  const calls = messageIds.map((messageId) => ({
+    type: 'track',
+    event: 'Order Completed',
+    userId: 'u-2',
+    messageId,
+    properties: good,
+  }));
+  const response = await fetch(`${relay.url}/v1/segment/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ batch: calls, sentAt: new Date().toISOString() }),
+  });
+  expect(response.status).toBe(200);
+  expect(messageIds.flatMap(arrived)).toEqual([]);
+  await far.network.listen();
+  await expect
+    .poll(() => messageIds.map(arrived), { timeout: 15_000 })
+    .toEqual(messageIds.map(once));
+});
+
+test('what the far contracts refuse by now is a dead letter here, which a replay settles', async () => {
+  const contracts = adminOf(SchemaRegistryService, far.gate);
+  const deadLetters = adminOf(DeadLetterService, relay);
+  await far.network.close();
+  // Without a url: stored with a warning, as page_viewed is in the mode `warn`.
+  const page = { event_name: 'page_viewed' };
+  const { key, status } = await track({ path: '/' }, page);
+  expect(status).toBe('accepted');
+  const taxonomy = readFileSync(new URL('../../schemas/taxonomy.yaml', import.meta.url), 'utf8');
+  await contracts.pushTaxonomy({ taxonomy: taxonomy.replace('mode: warn', 'mode: enforce') });
+  await far.network.listen();
+  const list = async () => (await deadLetters.listDeadLetters({})).deadLetters;
+  await expect.poll(list, { timeout: 15_000 }).toHaveLength(1);
+  const [letter] = await list();
+  expect(letter!.reason).toMatch(/^rejected by 127\.0\.0\.1:\d+: schema_violation: /);
+  // By now the relay knows the change too.
+  await expect.poll(async () => (await track({}, page)).code).toBe('schema_violation');
+  const edits = [{ path: '/properties', valueJson: '{"url":"https://shop.example/"}' }];
+  await deadLetters.fixDeadLetter({ id: letter!.id, edits });
+  await deadLetters.replayDeadLetter({ id: letter!.id });
+  await expect.poll(() => arrived(key), { timeout: 15_000 }).toEqual(once(key));
+});
