@@ -19,7 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tracing: [],
   config: ['errors'],
   observability: ['event', 'errors'],
-  validation: ['event', 'errors'],
+  validation: ['gen/json-schema', 'event', 'errors'],
   http: ['errors', 'config'],
   jetstream: ['event', 'errors', 'config'],
   gate: ['gen', 'event', 'errors', 'config', 'observability', 'tracing', 'http'],
@@ -211,6 +211,8 @@ const files = readSources('src')
 /** The folder of src/ (or `gen`, or a file of src/ itself) that an imported file belongs to. */
 function stageOf(imported: string): string {
   const [top, second] = imported.split('/');
+  // No messages: the validator of JSON Schema's own schema.
+  if (top === 'gen' && second === 'json-schema') return 'gen/json-schema';
   return top === 'src' ? second!.replace(/\.ts$/, '') : top!;
 }
 
