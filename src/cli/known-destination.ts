@@ -30,7 +30,7 @@ export function checkDestination(
   };
 }
 
-export function unknownDestination(name: string, names: readonly string[]): string {
+function unknownDestination(name: string, names: readonly string[]): string {
   const near = likely(name, names, 3);
   const begin = `Nothing is of a destination ${JSON.stringify(name)}, and the gate has none of this name`;
   if (near.length > 0) return `${begin}. Did you mean ${near.join(' or ')}?`;

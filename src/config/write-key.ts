@@ -3,6 +3,9 @@ import { createHash, randomBytes } from 'node:crypto';
 /** A source is a token of a NATS subject and a metric label, hence the narrow alphabet. */
 export const sourcePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
+/** What `sourcePattern` allows, for people. */
+export const sourceForm = 'begin with a letter or digit, then at most 63 of a-z, 0-9, _ and -';
+
 /** The hash that `keys:` holds in place of a write key. */
 export const keyHashPattern = /^sha256:[0-9a-f]{64}$/;
 
@@ -12,7 +15,10 @@ export const keyHashPattern = /^sha256:[0-9a-f]{64}$/;
  */
 export const eventGlobPattern = /^[^\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]{1,256}$/u;
 
-/** A glob on sources, in the same form. */
+/** Every write key that we make begins with it. */
+export const writeKeyPrefix = 'hg_';
+
+/** A glob on sources, in which `*` stands for any run of characters. */
 export const sourceGlobPattern = /^[a-z0-9_*-]+$/;
 
 /**
@@ -27,7 +33,7 @@ export function hashWriteKey(key: string): string {
 
 /** Makes a write key: 256 random bits. It is shown once, and only its hash is kept. */
 export function newWriteKey(): string {
-  return `hg_${randomBytes(32).toString('base64url')}`;
+  return `${writeKeyPrefix}${randomBytes(32).toString('base64url')}`;
 }
 
 const hashPrefix = 'sha256:';

@@ -6,7 +6,7 @@ import type { Authenticate } from './intake/authenticate.ts';
 import type { Callers } from './intake/callers.ts';
 import type { SourceLimiter } from './limits/source-limiter.ts';
 import type { BodyReader } from './intake/read-body.ts';
-import type { GateContracts } from './relay/gate-contracts.ts';
+import type { ContractsForm } from '../event/contracts-form.ts';
 import type { TurnBudget } from './intake/turn-budget.ts';
 
 /** What every endpoint of the gate works with. */
@@ -21,6 +21,6 @@ export interface GateContext {
   readonly signals: Signals;
   /** The limits of a source, over all that states some. */
   /** The contracts in force, for relays. */
-  readonly contracts: () => GateContracts;
+  readonly contracts: () => ContractsForm;
   readonly limitsOf: (source: string) => SourceLimits | undefined;
 }

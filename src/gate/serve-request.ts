@@ -49,7 +49,9 @@ export const acceptBatch: RunRequest<IncomingBatch, readonly Verdict[]> = (
       ? { 'x-write-key': inBody?.writeKey ?? '' }
       : exchange.call.headers;
   const producer = caller.producer ?? context.authenticate(keyHeaders);
-  const checkKey = (): void => void context.authenticate(keyHeaders);
+  // Only what has a limit may wait for it.
+  const checkKey =
+    producer.limits === undefined ? undefined : () => void context.authenticate(keyHeaders);
   const { correlationId, tracestate } = exchange;
   const traceparent = exchange.traceparent || (inBody?.traceparent ?? '');
   const arrival = {

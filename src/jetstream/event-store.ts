@@ -4,7 +4,7 @@ import type { JsonObject } from '../event/json/json.ts';
 import type { OwnClock } from '../event/time/event-time.ts';
 import type { VendorCall } from '../event/vendor-call.ts';
 import type { EventError } from '../event/verdict.ts';
-import type { Log } from './log.ts';
+import { messageIdHeader, type Log } from './log.ts';
 import { headerBlock } from './publish/raw-publish.ts';
 import { readMessage } from './read/read.ts';
 import { createRejectedRoom } from './rejected/room.ts';
@@ -114,7 +114,7 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       };
       if (arrival.deliveryId !== undefined) {
         const digest = createHash('sha256').update(original).digest('base64url');
-        headers['Nats-Msg-Id'] = `${event.source}:${arrival.deliveryId}:${digest}`;
+        headers[messageIdHeader] = `${event.source}:${arrival.deliveryId}:${digest}`;
       }
       if (event.redacted) headers['Headgate-Redacted'] = 'true';
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;

@@ -67,13 +67,10 @@ export const asideGroupSize = 1_024;
 
 /** In place of an event's name: every name. No text can stand for it, because a name may be `*`. */
 export const anyName = Symbol('any event name');
-/** The same, in filters that earlier releases have given to NATS. */
-export const anyRest = Symbol('the rest of a subject');
-export type NameOrAny = string | typeof anyName | typeof anyRest;
+type NameOrAny = string | typeof anyName;
 
 function tokenOf(eventName: NameOrAny): string {
-  if (typeof eventName === 'string') return tokenOfName(eventName);
-  return eventName === anyName ? '*' : '>';
+  return typeof eventName === 'string' ? tokenOfName(eventName) : '*';
 }
 
 /** The subjects of all streams. Names of events are as they were sent, or `anyName`. */
@@ -112,6 +109,9 @@ export const subjects = {
     `headgate.redelivery.${destination}.${tokenOf(eventName)}`,
   retry: (destination: string, eventName: NameOrAny) =>
     `headgate.retry.${destination}.${tokenOf(eventName)}`,
+  /** Filters that earlier releases have given to NATS, too. */
+  replayOf: (destination: string) => `headgate.replay.${destination}.>`,
+  retryOf: (destination: string) => `headgate.retry.${destination}.>`,
   /**
    * An event that was moved aside, by its position in EVENTS. Subjects are counted in the server's
    * memory, so that `asideGroupSize` neighbours share one.

@@ -45,9 +45,9 @@ test.each([
   ['the hash of another key', JSON.stringify({ ...written, hash: hashWriteKey('hg_b') })],
   ['the key in place of the hash', JSON.stringify({ ...written, hash: 'hg_a' })],
   ['no source', JSON.stringify({ ...written, source: 'a.b' })],
-  ['a glob that is none', JSON.stringify({ ...written, events: ['a\nb'] })],
+  ['an invalid glob', JSON.stringify({ ...written, events: ['a\nb'] })],
   // Read as none, it would be no relay; read as it is, it could send as anyone.
-  ['a source glob that is none', JSON.stringify({ ...written, relay_sources: ['a b'] })],
+  ['an invalid source glob', JSON.stringify({ ...written, relay_sources: ['a b'] })],
   ['events that are no list', JSON.stringify({ ...written, events: '*' })],
   // Read as no end, it would never end.
   ['an end that is no time', JSON.stringify({ ...written, expires_at: 'soon' })],

@@ -1,6 +1,7 @@
-import { messageIdHeader, type Log } from '../jetstream/log.ts';
+import type { Log } from '../jetstream/log.ts';
 import { originHeader } from '../jetstream/consume/delayed-copies.ts';
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
+import { redeliveryOf } from '../jetstream/consume/lane/lane-copies.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
 
@@ -41,7 +42,7 @@ async function readCopies(log: Log, destination: string): Promise<ReadonlyMap<nu
     // What was delivered out of order may be settled, which the log does not say of single copies.
     if (isInWork && inWork === 0) continue;
     copies.set(Number(message.header(originHeader)), {
-      redelivery: message.header(messageIdHeader).split(':')[2] ?? '',
+      redelivery: redeliveryOf(message),
       storedAtMs: message.storedAtMs,
       isInWork,
       ahead: isInWork ? 0 : ahead,

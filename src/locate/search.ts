@@ -73,7 +73,7 @@ export async function searchPage(
   isOfPerson: IsOfPerson,
 ): Promise<SearchPage> {
   const [inEvents, inRejected, inAside] = readPageToken('located', 3, pageToken);
-  const { isStored, isRejected } = createMatchers(search, isOfPerson);
+  const { isStored, isRejected, isCopy } = createMatchers(search, isOfPerson);
   const { sinceMs, untilMs, eventName } = search;
   const source = search.source === '' ? '*' : search.source;
   const time = { sinceMs, untilMs };
@@ -109,7 +109,7 @@ export async function searchPage(
       { stream: 'ASIDE', subjects: [subjects.asideOf('*')], sinceMs, untilMs: Infinity },
       inAside!,
       limits,
-      (message) => readAside(log, search, message),
+      async (message) => (isCopy(message) ? readAside(log, search, message) : undefined),
     ),
   ]);
   return {
@@ -121,14 +121,13 @@ export async function searchPage(
   };
 }
 
-/** The event of a copy in ASIDE, if it is searched for and is no longer in EVENTS. */
+/** The event of a copy in ASIDE that is searched for, unless it is still in EVENTS. */
 async function readAside(
   log: Log,
   search: Search,
   message: StoredMessage,
 ): Promise<StoredMessage | undefined> {
   const { source, eventName, untilMs } = search;
-  if (!isSearchedCopy(search, message)) return undefined;
   const original = originalOfAsideCopy(message);
   if (source !== '' && sourceOf(original.subject) !== source) return undefined;
   if (eventName !== '' && eventNameOf(original.subject) !== eventName) return undefined;
@@ -137,8 +136,7 @@ async function readAside(
 }
 
 /** Nearly all copies are of other events: few of these are decoded. */
-function isSearchedCopy({ id, user }: Search, message: StoredMessage): boolean {
-  if (user !== '') return compilePerson(user)(message.payload);
+function isSearchedCopy(id: string, message: StoredMessage): boolean {
   if (message.header('Headgate-Correlation-Id') === id) return true;
   const { buffer, byteOffset, length } = message.payload;
   const text = isUuid(id) ? id.toLowerCase() : id;
@@ -182,12 +180,14 @@ function createMatchers({ id, user }: Search, isOfPerson: IsOfPerson) {
       isStored: (message: StoredMessage) =>
         !isCanarySubject(message.subject) && isOf(message.payload),
       isRejected: (message: StoredMessage) => isOfPerson(message, user),
+      isCopy: (message: StoredMessage) => isOf(message.payload),
     };
   }
   const matches = createMatcher(id);
   return {
     isStored: (message: StoredMessage) => matches(storedIds(message)),
     isRejected: (message: StoredMessage) => matches(rejectedIds(message)),
+    isCopy: (message: StoredMessage) => isSearchedCopy(id, message),
   };
 }
 

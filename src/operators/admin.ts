@@ -32,7 +32,6 @@ export interface AdminPortOptions {
   readonly metricsPage: MetricsPage;
   /** Resolves if the log accepts messages; otherwise rejects with the reason. */
   readonly probe: () => Promise<void>;
-  /** A line that the health pages show even if everything is healthy. */
   /** The lines of `/healthz` and `/readyz` below their first, each with its line end. */
   readonly notice: () => string;
   /** Records what operators do (audit/audit-calls.ts): not what their role refuses them. */

@@ -14,6 +14,7 @@ import {
   keyIdPattern,
   limitsBySource,
   sourceGlobPattern,
+  sourceForm,
   sourcePattern,
   type SourceLimits,
 } from '../config/write-key.ts';
@@ -93,9 +94,7 @@ export function createKeyService(options: KeyServiceOptions): ServiceImpl<typeof
 
 function readSource(source: string): string {
   if (sourcePattern.test(source)) return source;
-  return refuse(
-    'source is not a source: begin with a letter or digit, then at most 63 of a-z, 0-9, _ and -.',
-  );
+  return refuse(`source is not a source: ${sourceForm}.`);
 }
 
 const globForms = {

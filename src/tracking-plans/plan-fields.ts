@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 
-/** The first member of these names that is an object; empty if there is none. */
+/** The first member of these names that is an object, or an empty object. */
 export function objectIn(holder: JsonObject, ...names: readonly string[]): JsonObject {
   for (const name of names) {
     const value = holder[name];

@@ -195,7 +195,7 @@ describe('a plan in pages', () => {
     expect(read(page('One Done', 'x'), page('Two Done', 'y')).left).toEqual(['pagination']);
   });
 
-  test('is none if a page is no page', () => {
+  test('is refused if a page has no rules', () => {
     expect(read(page('One Done', 'x'), {}).names).toBeUndefined();
   });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { contractsOf, readContracts, type ContractsForm } from './contracts-form.ts';
+import type { ContractsForm } from '../event/contracts-form.ts';
+import { contractsOf, readContracts } from './contracts-form.ts';
 import { emptyRegistry, loadRegistry } from './schema-registry.ts';
 import { schemasFolder } from './schemas-folder.fixture.ts';
 import { createValidation, type ValidationOptions } from './validation.ts';
@@ -97,7 +98,7 @@ test.each<[string, (form: ContractsForm) => ContractsForm, RegExp]>([
     /new/,
   ],
   [
-    'a schema that is none',
+    'an invalid schema',
     (form) => ({ ...form, events: [{ ...form.events[0]!, schemasJson: ['{"type":"x"}'] }] }),
     /not a valid JSON Schema|active/,
   ],

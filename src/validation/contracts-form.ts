@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import type { ContractsForm } from '../event/contracts-form.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import type { Enforcement } from './modes.ts';
 import type { ReportFault } from './registry-fault.ts';
@@ -14,29 +15,17 @@ import {
 } from './schema-registry.ts';
 import { eventsMax, readEntry, readHeader, type TaxonomyHeader } from './taxonomy/taxonomy.ts';
 
-/** Contracts as one gate gives them to another: in the words of `taxonomy.yaml`, as JSON texts. */
-export interface ContractsForm {
-  /** Of the content: equal if nothing has changed. */
-  readonly revision: string;
-  readonly headerJson: string;
-  readonly events: readonly {
-    readonly name: string;
-    readonly entryJson: string;
-    /** Each version of its schema, from 1. */
-    readonly schemasJson: readonly string[];
-  }[];
-  /** `enforcement` is `warn`. */
-  readonly isSuspended: boolean;
-}
-
 /** Each relay asks every few seconds, and contracts change rarely. */
 const known = new WeakMap<SchemaRegistry, ContractsForm>();
 
 /** The form of the contracts in force. */
 export function contractsOf(registry: SchemaRegistry, enforcement: Enforcement): ContractsForm {
-  const made = known.get(registry) ?? formOf(registry, enforcement === 'warn');
-  known.set(registry, made);
-  return made;
+  const isSuspended = enforcement === 'warn';
+  const made = known.get(registry);
+  if (made?.isSuspended === isSuspended) return made;
+  const form = formOf(registry, isSuspended);
+  known.set(registry, form);
+  return form;
 }
 
 function formOf({ events, ...header }: SchemaRegistry, isSuspended: boolean): ContractsForm {

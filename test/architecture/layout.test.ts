@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { isGenerated, isTest, readSources, root } from './source-files.ts';
+import { operatorsServices } from '../operators/operators-services.ts';
+import { isGenerated, isTest, readSources } from './source-files.ts';
 
 const files = ['src', 'client/src', 'bench', 'scripts']
   .flatMap(readSources)
@@ -13,9 +13,6 @@ const files = ['src', 'client/src', 'bench', 'scripts']
 const filesMax = 15;
 
 /** Of code that we write and do not run: the text of a generated client. */
-/** The gate serves these, to producers and relays. */
-const publicServices = new Set(['track_service_pb.ts', 'relay_service_pb.ts']);
-
 const generatedTexts = new Set(['src/codegen/typescript.ts']);
 
 describe('folders', () => {
@@ -81,10 +78,8 @@ describe('one file for each', () => {
     expect(homeless).toEqual([]);
   });
 
-  it("operators' RPC service: one file of src/operators serves it", () => {
-    const services = readdirSync(path.join(root, 'gen/headgate/v1'))
-      .filter((name) => name.endsWith('_service_pb.ts') && !publicServices.has(name))
-      .map((name) => `gen/headgate/v1/${name}`);
+  it("operators' RPC service: one file of src/operators serves it", async () => {
+    const services = (await operatorsServices()).map(({ file }) => `gen/${file.name}_pb.ts`);
     const served = services.map((service) =>
       files.filter(
         ({ name, imports }) =>

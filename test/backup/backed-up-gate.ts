@@ -4,6 +4,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 
 import { asAdmin } from '../admin-token.ts';
+import { askAdmin } from '../ask-admin.ts';
 import { until, type GateProcess } from '../crash/gate-process.ts';
 import { startWebhookReceiver } from '../crash/webhook-receiver.ts';
 
@@ -84,15 +85,8 @@ export async function waitUntilSettled(gate: GateProcess): Promise<void> {
   );
 }
 
-async function ask<Answer>(gate: GateProcess, rpc: string, request: object = {}): Promise<Answer> {
-  const response = await fetch(`http://${gate.adminListen}/headgate.v1.${rpc}`, {
-    method: 'POST',
-    headers: { ...asAdmin.headers, 'content-type': 'application/json' },
-    body: JSON.stringify(request),
-  });
-  if (!response.ok) throw new Error(`${rpc}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as Answer;
-}
+const ask = <Answer>(gate: GateProcess, rpc: string, request?: object): Promise<Answer> =>
+  askAdmin(`http://${gate.adminListen}`, rpc, request);
 
 /** `headgate reconcile` ends with 0, and no event of the log is taken for lost. */
 export async function expectMatching(gate: GateProcess): Promise<void> {

@@ -104,7 +104,7 @@ describe('deploy/systemd/headgate.service', () => {
   });
 });
 
-/** What `systemd-analyze verify` finds. Undefined: there is none here. */
+/** What `systemd-analyze verify` finds. Undefined if this machine has no such program. */
 function verify(file: string): string | undefined {
   try {
     return execFileSync('sh', ['-c', 'systemd-analyze verify "$0" 2>&1', file], {

@@ -3,8 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
@@ -12,7 +10,7 @@ import { RedeliveryService } from '../../gen/headgate/v1/redelivery_service_pb.t
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { hashWriteKey } from '../../src/config/write-key.ts';
-import { withAdminToken } from '../admin-token.ts';
+import { connect } from '../audit/audit-rig.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 
@@ -40,13 +38,6 @@ function firstContracts(): string {
   writeFileSync(path.join(folder, '+order=20+completed', '1.json'), JSON.stringify(schema));
   return folder;
 }
-
-const transportOf = ({ adminUrl }: RealService) =>
-  createConnectTransport({
-    baseUrl: adminUrl,
-    httpVersion: '1.1',
-    interceptors: [withAdminToken],
-  });
 
 async function send(
   { url }: RealService,
@@ -105,7 +96,7 @@ test('an event of any name is filtered, delivered, dead, replayed and sent again
   const wanted = ['100* Sure', ...Array<string>(3).fill('Order Completed'), 'Order Sent'];
   await expect.poll(() => names().toSorted(), { timeout: 10_000 }).toEqual(wanted);
 
-  const dead = createClient(DeadLetterService, transportOf(real));
+  const dead = connect(real, DeadLetterService);
   const deadCount = async (eventName: string): Promise<bigint> =>
     (await dead.countDeadLetters({ eventName })).count;
   await expect.poll(() => deadCount(''), { timeout: 10_000 }).toBe(5n);
@@ -117,7 +108,7 @@ test('an event of any name is filtered, delivered, dead, replayed and sent again
   await dead.replayDeadLetter({ id: letters.deadLetters[0]!.id });
   await expect.poll(() => names().filter((name) => name === '100* Sure').length).toBe(2);
 
-  const redeliveries = createClient(RedeliveryService, transportOf(real));
+  const redeliveries = connect(real, RedeliveryService);
   for (const [eventName, count] of [
     ['Order Sent', 1n],
     ['100\\* Sure', 1n],
@@ -127,7 +118,7 @@ test('an event of any name is filtered, delivered, dead, replayed and sent again
     expect(counted.dead + counted.counts.reduce((sum, each) => sum + each.count, 0n)).toBe(count);
   }
 
-  const rejected = createClient(RejectedService, transportOf(real));
+  const rejected = connect(real, RejectedService);
   const filter = { eventName: 'Order Completed' };
   const listed = await rejected.listRejected({ filter, pageSize: 5 });
   expect(listed.rejected.map(({ eventName, error }) => [eventName, error?.code])).toEqual([
@@ -141,7 +132,7 @@ test('in the registry, a first contract ends observe mode and turns no other nam
     yaml: 'destinations: {}\n',
     config: { schemasDir: path.join(temporaryFolder(), 'schemas'), schemasDirNamed: false },
   });
-  const registry = createClient(SchemaRegistryService, transportOf(real));
+  const registry = connect(real, SchemaRegistryService);
   expect(real.service.observing()).toBe(true);
   expect(await send(real, 'Order Completed', {})).toMatchObject({ status: 'accepted' });
 

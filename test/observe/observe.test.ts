@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 
-import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
 import { Analytics } from '@segment/analytics-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { decodeStoredEvent } from '../../src/event/stored-event.ts';
-import { asAdmin, withAdminToken } from '../admin-token.ts';
+import { asAdmin } from '../admin-token.ts';
+import { connect } from '../audit/audit-rig.ts';
 import { collect, runCli, spawnCli, type CliAnswer } from '../cli/run-cli.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { titles } from './segment-titles.ts';
@@ -38,13 +37,6 @@ async function track(eventName: string, more: object = {}): Promise<Record<strin
   });
   return (await answer.json()) as Record<string, never>;
 }
-
-const transport = () =>
-  createConnectTransport({
-    baseUrl: gate.real.adminUrl,
-    httpVersion: '1.1',
-    interceptors: [withAdminToken],
-  });
 
 const metrics = async (): Promise<string> =>
   (await fetch(`${gate.real.adminUrl}/metrics`, asAdmin)).text();
@@ -109,8 +101,8 @@ test('names that mean something elsewhere are stored, found and counted as they 
   expect(kept.map(({ subject }) => subject.split('.').length)).toEqual(odd.map(() => 5));
   expect(kept[4]!.subject).toBe('headgate.events.0.default.order_completed');
 
-  const events = createClient(EventService, transport());
-  const log = createClient(EventLogService, transport());
+  const events = connect(gate.real, EventService);
+  const log = connect(gate.real, EventLogService);
   for (const [at, eventName] of odd.entries()) {
     const { idempotencyKey } = JSON.parse(kept[at]!.bytes.toString()) as Record<string, string>;
     const { events: located } = await events.locate({ id: idempotencyKey!, eventName });

@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 
-import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { AuditService } from '../../gen/headgate/v1/audit_service_pb.ts';
@@ -9,7 +7,7 @@ import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
-import { withAdminToken } from '../admin-token.ts';
+import { connect } from '../audit/audit-rig.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { startRealService } from '../real-service.ts';
@@ -31,17 +29,12 @@ test('the events of a person are found by user id and anonymous id, wherever the
       '    retry: { attempts: 1 }',
     ].join('\n'),
   });
-  const transport = createConnectTransport({
-    baseUrl: real.adminUrl,
-    httpVersion: '1.1',
-    interceptors: [withAdminToken],
-  });
   const [events, rejected, dead, tail, audit] = [
-    createClient(EventService, transport),
-    createClient(RejectedService, transport),
-    createClient(DeadLetterService, transport),
-    createClient(TailService, transport),
-    createClient(AuditService, transport),
+    connect(real, EventService),
+    connect(real, RejectedService),
+    connect(real, DeadLetterService),
+    connect(real, TailService),
+    connect(real, AuditService),
   ] as const;
 
   const leaving = new AbortController();

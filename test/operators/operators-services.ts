@@ -3,6 +3,9 @@ import path from 'node:path';
 
 import type { DescService } from '@bufbuild/protobuf';
 
+/** On the public port, for producers and relays. */
+const publicServices = new Set(['headgate.v1.TrackService', 'headgate.v1.RelayService']);
+
 /** The services of the operators' port, from the generated files, so that new ones are included. */
 export async function operatorsServices(): Promise<DescService[]> {
   const folder = path.resolve('gen/headgate/v1');
@@ -13,5 +16,5 @@ export async function operatorsServices(): Promise<DescService[]> {
     }[];
     services.push(...(values.filter(({ kind }) => kind === 'service') as DescService[]));
   }
-  return services.filter(({ typeName }) => typeName !== 'headgate.v1.TrackService');
+  return services.filter(({ typeName }) => !publicServices.has(typeName));
 }

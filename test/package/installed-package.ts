@@ -9,7 +9,7 @@ const run = promisify(execFile);
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The oldest Node that package.json allows, which npm has. */
-export const oldestNode = '22.22.0';
+const oldestNode = '22.22.0';
 
 /** A project with the packages of this repository, as a user has them: packed, then installed. */
 export interface InstalledPackage extends Disposable {
@@ -77,7 +77,7 @@ export function pathOf(node: string): string {
   return `${path.dirname(node)}${path.delimiter}${process.env['PATH'] ?? ''}`;
 }
 
-/** The oldest Node that the package supports, by npm; or why there is none. */
+/** The oldest Node that the package supports, by npm; or why it cannot be had. */
 export async function findOldestNode(): Promise<{ path: string } | { missing: string }> {
   const target = `${process.platform}-${process.arch}`;
   const folder = path.join(root, 'node_modules/.headgate', `node-${oldestNode}`);

@@ -7,7 +7,6 @@ import { pathOf } from './installed-package.ts';
 /** A gate that runs in an installed package. */
 export interface RunningGate extends AsyncDisposable {
   readonly url: string;
-  readonly adminUrl: string;
   readonly processId: number;
   /** All that it has printed. */
   readonly printed: () => string;
@@ -41,7 +40,6 @@ export async function startGate(
   await started.promise;
   return {
     url: /takes events on (\S+)/.exec(printed)![1]!,
-    adminUrl: /Metrics and health: (\S+)\/metrics/.exec(printed)![1]!,
     processId: child.pid!,
     printed: () => printed,
     async [Symbol.asyncDispose]() {

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { asAdmin } from '../admin-token.ts';
-import type { RealService, RealServiceOverrides } from '../real-service.ts';
+import type { RealServiceOverrides } from '../real-service.ts';
 
 /** What is in an archive of stores/: its contents.json. */
 export interface StoreContents {
@@ -39,21 +38,6 @@ export function settingsOf(dataDir: string, webhookPort: number): RealServiceOve
     retry: { attempts: 1 }
 `,
   };
-}
-
-/** Calls an RPC of the admin port with JSON. */
-export async function ask<Answer>(
-  { adminUrl }: RealService,
-  rpc: string,
-  request: object = {},
-): Promise<Answer> {
-  const response = await fetch(`${adminUrl}/headgate.v1.${rpc}`, {
-    method: 'POST',
-    headers: { ...asAdmin.headers, 'content-type': 'application/json' },
-    body: JSON.stringify(request),
-  });
-  if (!response.ok) throw new Error(`${rpc}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as Answer;
 }
 
 /** Waits until `holds` is true, for at most 20 s. */

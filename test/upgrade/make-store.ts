@@ -13,7 +13,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { startRealService, type RealService } from '../real-service.ts';
-import { ask, settingsOf, until, type StoreContents } from './kept-store.ts';
+import { settingsOf, until, type StoreContents } from './kept-store.ts';
+import { askAdmin } from '../ask-admin.ts';
 
 const [archive] = process.argv.slice(2);
 if (archive === undefined) {
@@ -55,9 +56,13 @@ try {
 }
 
 async function fill(real: RealService): Promise<StoreContents> {
-  const { secret: writeKey } = await ask<{ secret: string }>(real, 'KeyService/CreateKey', {
-    source: 'shop',
-  });
+  const { secret: writeKey } = await askAdmin<{ secret: string }>(
+    real.adminUrl,
+    'KeyService/CreateKey',
+    {
+      source: 'shop',
+    },
+  );
   const accepted: string[] = [];
   for (let number = 1; number <= 20; number += 1) {
     const order = `o-${number}`;
@@ -92,8 +97,8 @@ async function fill(real: RealService): Promise<StoreContents> {
     }),
   });
   await until(async () => {
-    const { deadLetters = [] } = await ask<{ deadLetters?: object[] }>(
-      real,
+    const { deadLetters = [] } = await askAdmin<{ deadLetters?: object[] }>(
+      real.adminUrl,
       'DeadLetterService/ListDeadLetters',
     );
     return deadLetters.length === 1;

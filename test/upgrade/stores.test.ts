@@ -12,7 +12,8 @@ import { asAdmin } from '../admin-token.ts';
 import { readPage } from '../documentation/markdown.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { startRealService } from '../real-service.ts';
-import { ask, settingsOf, until, type StoreContents } from './kept-store.ts';
+import { settingsOf, until, type StoreContents } from './kept-store.ts';
+import { askAdmin } from '../ask-admin.ts';
 
 const folder = path.join(import.meta.dirname, 'stores');
 const archives = globSync('*.tar.gz', { cwd: folder }).toSorted();
@@ -71,17 +72,20 @@ test.each(archives)('the store %s is read whole, and goes on where it was', asyn
   const wanted = [...contents.waiting, 'new'];
   await until(() => orders.length >= wanted.length);
   expect(orders.toSorted()).toEqual(wanted.toSorted());
-  const { deadLetters } = await ask<{ deadLetters: { id: string }[] }>(
-    real,
+  const { deadLetters } = await askAdmin<{ deadLetters: { id: string }[] }>(
+    real.adminUrl,
     'DeadLetterService/ListDeadLetters',
   );
   expect(deadLetters).toHaveLength(1);
-  await ask(real, 'DeadLetterService/ReplayDeadLetter', { id: deadLetters[0]!.id });
+  await askAdmin(real.adminUrl, 'DeadLetterService/ReplayDeadLetter', { id: deadLetters[0]!.id });
   await until(() => orders.includes(contents.dead));
 
-  const { rejected } = await ask<{ rejected: object[] }>(real, 'RejectedService/ListRejected');
+  const { rejected } = await askAdmin<{ rejected: object[] }>(
+    real.adminUrl,
+    'RejectedService/ListRejected',
+  );
   expect(rejected).toHaveLength(contents.rejected);
-  const audit = JSON.stringify(await ask(real, 'AuditService/ListAudit'));
+  const audit = JSON.stringify(await askAdmin(real.adminUrl, 'AuditService/ListAudit'));
   expect(audit).toContain('CreateKey');
   const metrics = await fetch(`${real.adminUrl}/metrics`, asAdmin);
   expect(await metrics.text()).toMatch(/^headgate_log_missing_events 0$/m);

@@ -16,16 +16,16 @@ export function readSource(text: string): string {
   );
 }
 
-export function readGlobs(text: string): string[] {
-  const globs = text.split(',').map((glob) => glob.trim());
-  if (globs.every((glob) => eventGlobPattern.test(glob))) return globs;
-  throw new InvalidArgumentError('Write names, with * for any text, and with commas between.');
-}
+export const readGlobs = (text: string): string[] =>
+  globsOf(text, eventGlobPattern, 'Write names, with * for any text, and with commas between.');
 
-export function readSourceGlobs(text: string): string[] {
+export const readSourceGlobs = (text: string): string[] =>
+  globsOf(text, sourceGlobPattern, 'Write sources with a-z, 0-9, _, - and *, with commas between.');
+
+function globsOf(text: string, pattern: RegExp, advice: string): string[] {
   const globs = text.split(',').map((glob) => glob.trim());
-  if (globs.every((glob) => sourceGlobPattern.test(glob))) return globs;
-  throw new InvalidArgumentError('Write sources with a-z, 0-9, _, - and *, with commas between.');
+  if (globs.every((glob) => pattern.test(glob))) return globs;
+  throw new InvalidArgumentError(advice);
 }
 
 /**

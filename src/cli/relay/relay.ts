@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/config.ts';
 import { configFileOf } from '../../config/read-config.ts';
+import { writeKeyPrefix } from '../../config/write-key.ts';
 import { StartError } from '../../errors.ts';
 import { prepareRuntime } from '../../service/runtime.ts';
 import type { Service } from '../../service/service.ts';
@@ -59,7 +60,7 @@ async function relay({ env }: CommandContext, options: Options): Promise<void> {
 
 /** Never shows its argument: it may be the key itself, by mistake. */
 function readKey(file: string): string {
-  if (file.startsWith('hg_')) {
+  if (file.startsWith(writeKeyPrefix)) {
     throw new StartError(
       '--key takes the path of a file: on the command line, every user of this machine could read ' +
         `the key. Revoke this one at its gate, and set ${keyVariable} or write a file.`,

@@ -22,7 +22,7 @@ export interface PersonOptions {
 
 /**
  * Prints every event of a person, page by page, so that neither the gate nor this command holds more
- * than a page. Sets exit code 1 if there is none.
+ * than a page. Sets exit code 1 if nothing is found.
  */
 export async function tracePerson(
   client: AdminClient<typeof EventService>,

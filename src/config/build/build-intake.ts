@@ -42,7 +42,7 @@ export function buildIntake(
       }
       server[name] = isSecret(value) ? value.reveal() : value;
     }
-    // Two sources would each get some of the messages, which ones nobody could say.
+    // Each message would go to one of the two sources, by chance.
     const place = JSON.stringify([url, stream, consumer]);
     const other = taken.get(place);
     if (other === undefined) taken.set(place, raw.from);

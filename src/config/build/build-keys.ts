@@ -7,6 +7,7 @@ import {
   eventGlobPattern,
   keyHashPattern,
   sourceGlobPattern,
+  sourceForm,
   sourcePattern,
 } from '../write-key.ts';
 
@@ -28,10 +29,7 @@ export function buildKeys(
     const hash = (values.get('hash') as Secret | undefined)?.reveal();
     const events = (values.get('events') ?? []) as readonly string[];
     if (source !== undefined && !sourcePattern.test(source)) {
-      faults.push(
-        `${from('source')}: is not a source: begin with a letter or digit, then at most 63 of ` +
-          'a-z, 0-9, _ and -',
-      );
+      faults.push(`${from('source')}: is not a source: ${sourceForm}`);
     }
     validateGlobs(events, from('events'), faults);
     const relaySources = (values.get('relay_sources') ?? []) as readonly string[];

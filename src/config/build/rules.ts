@@ -1,4 +1,4 @@
-import { sourcePattern } from '../write-key.ts';
+import { sourceForm, sourcePattern } from '../write-key.ts';
 import { formatAddress, isLoopback, parseNetwork } from '../address.ts';
 import type { SettingValues } from '../settings.ts';
 import type { TableValues } from './table-values.ts';
@@ -99,9 +99,7 @@ const rules: readonly Rule[] = [
   {
     settings: ['source'],
     validate: ({ source }) =>
-      sourcePattern.test(source)
-        ? undefined
-        : 'is not a source: begin with a letter or digit, then at most 63 of a-z, 0-9, _ and -',
+      sourcePattern.test(source) ? undefined : `is not a source: ${sourceForm}`,
   },
   shortToken('admin.token'),
   shortToken('admin.metrics_token'),

@@ -1,6 +1,6 @@
 import { natsIntakesMax } from '../intake/nats-intake.ts';
 import { environmentName } from '../settings.ts';
-import { sourcePattern } from '../write-key.ts';
+import { sourceForm, sourcePattern } from '../write-key.ts';
 import { natsIntakeSettings } from './intake-settings.ts';
 import { type RawValue, rawFromEnvironment } from './raw-value.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
@@ -55,9 +55,7 @@ function gatherSource(
   const under = `intake.nats.${source}`;
   const from = `${file}: ${under}`;
   if (!sourcePattern.test(source)) {
-    faults.push(
-      `${from}: is not a source: begin with a letter or digit, then at most 63 of a-z, 0-9, _ and -`,
-    );
+    faults.push(`${from}: is not a source: ${sourceForm}`);
     return undefined;
   }
   if (!(tree instanceof Map)) {

@@ -1,7 +1,7 @@
 import { type RawValue, rawFromFile } from './raw-value.ts';
 import { type GatherContext, collectLeaves } from './tree.ts';
 import { webhookLimits, webhookSettings } from '../webhook-settings.ts';
-import { sourcePattern } from '../write-key.ts';
+import { sourceForm, sourcePattern } from '../write-key.ts';
 
 /** A source of webhooks as found. */
 export interface RawWebhook {
@@ -37,9 +37,7 @@ export function gatherWebhooks(node: unknown, context: GatherContext): RawWebhoo
     const under = `webhooks.${source}`;
     const from = `${file}: ${under}`;
     if (!sourcePattern.test(source)) {
-      faults.push(
-        `${from}: is not a source: begin with a letter or digit, then at most 63 of a-z, 0-9, _ and -`,
-      );
+      faults.push(`${from}: is not a source: ${sourceForm}`);
     } else if (!(tree instanceof Map)) {
       faults.push(`${from}: is not a map: write its provider, secret and events below it`);
     } else {

@@ -1,18 +1,7 @@
+import type { ContractsForm } from '../../event/contracts-form.ts';
 import type { DestinationSettings } from '../destination.ts';
 import { openFarGate, outcomeOfFailure } from './far-gate.ts';
 import { readFarGateSettings } from './settings.ts';
-
-/** The contracts of another gate, as it sent them. */
-export interface FarContracts {
-  readonly revision: string;
-  readonly headerJson: string;
-  readonly events: readonly {
-    readonly name: string;
-    readonly entryJson: string;
-    readonly schemasJson: readonly string[];
-  }[];
-  readonly isSuspended: boolean;
-}
 
 /** Asks another gate for its contracts. */
 export interface FarContractsClient {
@@ -20,7 +9,7 @@ export interface FarContractsClient {
    * Undefined if `knownRevision` is in force there. Rejects with an Error that says why there is no answer,
    * and shows no key.
    */
-  fetch(knownRevision: string, timeoutMs?: number): Promise<FarContracts | undefined>;
+  fetch(knownRevision: string, timeoutMs?: number): Promise<ContractsForm | undefined>;
   close(): void;
 }
 

@@ -35,7 +35,7 @@ export interface Arrival {
    */
   readonly deliveryId?: string;
   /** Throws why the key of the request is no longer valid: for what waited after it was checked. */
-  readonly checkKey?: () => void;
+  readonly checkKey?: (() => void) | undefined;
   /** See `EndpointCall`. */
   readonly sendsAll?: true;
   readonly sendsOnce?: true;

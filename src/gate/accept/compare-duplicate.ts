@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
-import { sameJson } from '../../event/same-json.ts';
+import { sameJson } from '../../event/json/same-json.ts';
 import { decodeStoredEvent, type StoredEvent } from '../../event/stored-event.ts';
 import type { Verdict } from '../../event/verdict.ts';
 

@@ -35,7 +35,7 @@ type MessageLimits = Pick<Limits, 'requestBytesMax' | 'batchEventsMax'>;
 /** What a message carries. */
 export interface DecodedMessage {
   readonly batch: IncomingBatch;
-  /** W3C trace context; empty if there is none. */
+  /** W3C trace context; empty without one. */
   readonly traceparent: string;
 }
 

@@ -26,7 +26,7 @@ import { checkBatchSize } from '../decode/decode-json.ts';
 import { createRpcEntry, type RpcEntry } from '../rpc/serve-rpc.ts';
 import type { UnaryRpc } from '../rpc/unary-rpc.ts';
 import { forwardBatch, instancePattern, relayOf, type ForwardedBatch } from './forward-events.ts';
-import type { GateContracts } from './gate-contracts.ts';
+import type { ContractsForm } from '../../event/contracts-form.ts';
 
 /*
  * The RPCs of RelayService. Their events are bytes, so that the library of protocol buffers costs next to
@@ -55,7 +55,7 @@ const forward: UnaryRpc<ForwardedBatch, readonly Verdict[]> = {
 };
 
 interface ContractsAnswer {
-  readonly contracts: GateContracts;
+  readonly contracts: ContractsForm;
   readonly isKnown: boolean;
 }
 

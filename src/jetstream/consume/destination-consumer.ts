@@ -7,7 +7,7 @@ import { clientsOf } from '../clients.ts';
 import { partsOf, withParts } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
-import { anyRest, consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
+import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { forgetConfirmed } from '../integrity/confirmed-position.ts';
 import { forgetAside } from './aside/clean-aside.ts';
 import { consumerOf } from './consumer-position.ts';
@@ -104,8 +104,8 @@ export function ownSubjects(
   destination: string,
 ): string {
   const of = {
-    REPLAY: subjects.replay(destination, anyRest),
-    RETRY: subjects.retry(destination, anyRest),
+    REPLAY: subjects.replayOf(destination),
+    RETRY: subjects.retryOf(destination),
     ASIDE: subjects.asideOf(destination),
   };
   return of[stream];

@@ -38,8 +38,8 @@ async function call(open: OpenCall, rpc: AuditedRpc, next: Next, request: UnaryR
   const response = await next(request).catch((error: unknown) => fail(recording, error, found));
   const answer = response.message as Message & { nextPageToken?: string };
   const { nextPageToken = '' } = answer;
-  const { target = {}, counts = {}, events = [] } = rpc.answer(answer);
-  const recorded = { target, counts, events: found.length > 0 ? found : events };
+  const answered = rpc.answer(answer);
+  const recorded = found.length > 0 ? { ...answered, events: found } : answered;
   await recording.end('ok', recorded, nextPageToken);
   if (nextPageToken !== '') answer.nextPageToken = recording.linkPage(nextPageToken);
   return response;

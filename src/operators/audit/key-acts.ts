@@ -5,7 +5,12 @@ import {
   type WriteKey,
   type WriteKey_Limits,
 } from '../../../gen/headgate/v1/key_service_pb.ts';
-import { eventGlobPattern, keyIdPattern, sourcePattern } from '../../config/write-key.ts';
+import {
+  eventGlobPattern,
+  keyIdPattern,
+  sourcePattern,
+  writeKeyPrefix,
+} from '../../config/write-key.ts';
 import {
   durationText,
   recorded,
@@ -23,7 +28,7 @@ export const keyActs: readonly AuditedRpc[] = [
       target: {
         source: shownIf(sourcePattern.test(source), source),
         event_names: shownIf(
-          events.every((glob) => eventGlobPattern.test(glob) && !glob.startsWith('hg_')),
+          events.every((glob) => eventGlobPattern.test(glob) && !glob.startsWith(writeKeyPrefix)),
           events.join(' '),
         ),
         lifetime: durationText(lifetime),

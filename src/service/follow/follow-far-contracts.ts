@@ -6,8 +6,9 @@ import {
   openFarContracts,
   type FarContractsClient,
 } from '../../destinations/headgate/far-contracts.ts';
+import type { ContractsForm } from '../../event/contracts-form.ts';
 import type { Signals } from '../../observability/signals.ts';
-import { readContracts, type ContractsForm } from '../../validation/contracts-form.ts';
+import { readContracts } from '../../validation/contracts-form.ts';
 import type { LiveValidation } from '../../validation/live-validation.ts';
 
 export interface FollowFarContractsOptions {

@@ -8,7 +8,7 @@ import { personalDataKeyword } from './personal-data.ts';
 import { patternStepsMax, TooMuchWork, valuesValidatedMax, valuesListedMax } from './work-bound.ts';
 import { createClassifier } from './violation-kind.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
-import { repeatsItem } from '../../event/same-json.ts';
+import { repeatsItem } from '../../event/json/same-json.ts';
 import type { ViolationKind } from '../modes.ts';
 
 /** A compiled schema. */

@@ -17,7 +17,7 @@ export function taxonomyName(sent: string): string | undefined {
 /**
  * The event in a JSON text: as producers send it (`POST /v1/track`), as the log holds it, as `headgate
  * tail --json` and `headgate rejected list --json` print it, or a call of Segment's or RudderStack's SDKs.
- * Undefined if it is none of them.
+ * Undefined for any other text.
  */
 export function readEventText(text: string): TrafficEvent | undefined {
   let value: JsonValue;

@@ -6,7 +6,7 @@ import type { TrackSource } from '../../track/source.ts';
 import { readEventText } from './read-events.ts';
 import { tally } from './walk-gate.ts';
 
-/** Adds the events of a file, one a line. Returns how many lines are none. */
+/** Adds the events of a file, one a line. Returns how many lines hold no event. */
 export async function walkFile(
   { stream, bytes }: TrackSource,
   traffic: SeenTraffic,

@@ -29,6 +29,11 @@ export function storeLaneCopy(
   return log.store('REPLAY', subject, headers, event.payload);
 }
 
+/** The id of the redelivery that stored a copy. */
+export function redeliveryOf(copy: StoredMessage): string {
+  return copy.header(messageIdHeader).split(':')[2] ?? '';
+}
+
 /** How much REPLAY may hold and where it ends now. Rejects when the log cannot be reached. */
 export async function readReplayRoom(
   log: Log,

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 
-import { canonicalNumber } from './canonical-number.ts';
-import { mayBeInexact } from './exact-numbers.ts';
-import { parsePointer, valueAt } from './json/json-pointer.ts';
-import type { JsonValue } from './json/json.ts';
-import { parseByHand, parseJsonText } from './json/parse-json.ts';
+import { canonicalNumber } from '../canonical-number.ts';
+import { mayBeInexact } from '../exact-numbers.ts';
+import { parsePointer, valueAt } from './json-pointer.ts';
+import type { JsonValue } from './json.ts';
+import { parseByHand, parseJsonText } from './parse-json.ts';
 
 /**
  * Whether two JSON texts have the same value, whatever the order of members: numbers are equal by all

@@ -1,6 +1,9 @@
-/** The contracts of a gate, as a relay gets them. JSON texts, so that the gate need not know what they hold. */
-export interface GateContracts {
-  /** Of their content: equal if nothing has changed. */
+/**
+ * Contracts as one gate gives them to another: in the words of `taxonomy.yaml`, as JSON texts, so that only
+ * `validation/` has to know what they hold.
+ */
+export interface ContractsForm {
+  /** Of the content: equal if nothing has changed. */
   readonly revision: string;
   /** What `taxonomy.yaml` says beside its events. */
   readonly headerJson: string;
@@ -11,6 +14,6 @@ export interface GateContracts {
     /** Each version of its schema, from 1. */
     readonly schemasJson: readonly string[];
   }[];
-  /** No event is refused for its contract. */
+  /** `enforcement` is `warn`: no event is refused for its contract. */
   readonly isSuspended: boolean;
 }
