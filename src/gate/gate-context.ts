@@ -19,8 +19,8 @@ export interface GateContext {
   readonly turns: TurnBudget;
   readonly limits: Limits;
   readonly signals: Signals;
-  /** The limits of a source, over all that states some. */
   /** The contracts in force, for relays. */
   readonly contracts: () => ContractsForm;
+  /** The limits of a source, over all that states some. */
   readonly limitsOf: (source: string) => SourceLimits | undefined;
 }

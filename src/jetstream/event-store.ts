@@ -113,8 +113,8 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
         'Headgate-Correlation-Id': arrival.correlationId,
       };
       if (arrival.deliveryId !== undefined) {
-        const digest = createHash('sha256').update(original).digest('base64url');
-        headers[messageIdHeader] = `${event.source}:${arrival.deliveryId}:${digest}`;
+        const [delivery, content] = [arrival.deliveryId, original].map(digestOf);
+        headers[messageIdHeader] = `${event.source}:${delivery}:${content}`;
       }
       if (event.redacted) headers['Headgate-Redacted'] = 'true';
       if (arrival.traceparent !== '') headers['traceparent'] = arrival.traceparent;
@@ -171,4 +171,8 @@ function headerText(text: string): string {
     /[^\u0020-\u007e]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+function digestOf(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('base64url');
 }

@@ -8,7 +8,7 @@ import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type LabelValues, type Metrics } from '../observability/metrics.ts';
 import { createSignals, type Signals } from '../observability/signals.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
-import { storesUnplanned } from '../validation/modes.ts';
+import { storesUnplanned, type Enforcement } from '../validation/modes.ts';
 import { isObserving } from '../validation/taxonomy/taxonomy.ts';
 import { auditedActions } from '../operators/audit/audited-rpcs.ts';
 
@@ -35,14 +35,14 @@ export function observe(config: Config, registry: SchemaRegistry, logger: Logger
   const signals = createSignals(metrics, logger);
   logger.debug({ config: describeConfig(config, destinationTypes) }, 'configuration');
   signals.enforcementSet(config.enforcement === 'warn');
-  reportContracts({ metrics, signals }, config, registry);
+  reportContracts({ metrics, signals }, config.enforcement, registry);
   return { labels, metrics, signals, unplannedNames: [] };
 }
 
 /** Called at the start, and when the contracts have changed. */
 export function reportContracts(
   { metrics, signals }: Pick<Observed, 'metrics' | 'signals'>,
-  { enforcement }: Config,
+  enforcement: Enforcement,
   { unplanned, events }: SchemaRegistry,
 ): void {
   metrics.labelUnplanned(storesUnplanned(unplanned, enforcement));

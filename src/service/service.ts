@@ -103,18 +103,19 @@ async function startService(
 
   // The contracts that are kept in the log; they are in force before the first event.
   let gate: GateProcesses | undefined;
+  const useContracts = (changed: SchemaRegistry, enforcement = config.enforcement): void => {
+    validation.replace(changed, enforcement);
+    reportContracts(observed, enforcement, changed);
+    gate?.follow(changed);
+  };
   const registry = await startRegistry({
     ...started,
     registry: validation.registry,
-    onChange: (changed) => {
-      validation.replace(changed);
-      reportContracts(observed, config, changed);
-      gate?.follow(changed);
-    },
+    onChange: (changed) => useContracts(changed),
   });
 
   // The contracts of a relay are those of the gate that it forwards to.
-  const stopFollowing = await followFarContracts({ config, validation, signals });
+  const stopFollowing = await followFarContracts({ config, signals, useContracts });
   lifecycle.onRelease('contracts of the far gate', stopFollowing);
 
   // The write keys that are kept in the log.

@@ -1,18 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import type { DescService } from '@bufbuild/protobuf';
-import { createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
-import { asAdmin, withAdminToken } from '../admin-token.ts';
+import { asAdmin } from '../admin-token.ts';
+import { connect } from '../audit/audit-rig.ts';
 import type { RealService } from '../real-service.ts';
 import { relayName, startFar, startRelayHere, type FarGate } from './far.ts';
 
@@ -57,15 +55,6 @@ const good = { order_id: 'A-1', total: 1.5, currency: 'EUR' };
 const arrived = (key: string): string[] => far.rows().get(key) ?? [];
 const once = (key: string): string[] => [eventIdOf('shop-fra', key)];
 
-function adminOf<Service extends DescService>(service: Service, gate: RealService) {
-  const baseUrl = gate.adminUrl;
-  const interceptors = [withAdminToken];
-  return createClient(
-    service,
-    createConnectTransport({ baseUrl, httpVersion: '1.1', interceptors }),
-  );
-}
-
 test('the verdict is that of the far contracts, and the event arrives as its source', async () => {
   const accepted = await track(good);
   expect(accepted).toMatchObject({ status: 'accepted', schema_version: 2 });
@@ -78,7 +67,7 @@ test('the verdict is that of the far contracts, and the event arrives as its sou
 
 test('trace at the far gate says through which relay, and when that took it', async () => {
   const { key } = await track(good);
-  const events = adminOf(EventService, far.gate);
+  const events = connect(far.gate, EventService);
   const locate = async () => (await events.locate({ id: key })).events[0]?.place;
   await expect.poll(locate).toMatchObject({
     case: 'stored',
@@ -129,8 +118,8 @@ test('with the far gate away, verdicts go on, also after a restart, and nothing 
 });
 
 test('what the far contracts refuse by now is a dead letter here, which a replay settles', async () => {
-  const contracts = adminOf(SchemaRegistryService, far.gate);
-  const deadLetters = adminOf(DeadLetterService, relay);
+  const contracts = connect(far.gate, SchemaRegistryService);
+  const deadLetters = connect(relay, DeadLetterService);
   await far.network.close();
   // Without a url: stored with a warning, as page_viewed is in the mode `warn`.
   const page = { event_name: 'page_viewed' };
@@ -149,4 +138,20 @@ test('what the far contracts refuse by now is a dead letter here, which a replay
   await deadLetters.fixDeadLetter({ id: letter!.id, edits });
   await deadLetters.replayDeadLetter({ id: letter!.id });
   await expect.poll(() => arrived(key), { timeout: 15_000 }).toEqual(once(key));
+});
+
+test('contracts that the disk did not take are kept once it does', async () => {
+  const kept = path.join(folder, 'relay', 'contracts.json');
+  const inTheWay = `${kept}.next`;
+  mkdirSync(inTheWay);
+  const contracts = connect(far.gate, SchemaRegistryService);
+  const taxonomy = readFileSync(new URL('../../schemas/taxonomy.yaml', import.meta.url), 'utf8');
+  const verbs = taxonomy.replace('verbs: [', 'verbs: [teleported, ');
+  expect(verbs).not.toBe(taxonomy);
+  await contracts.pushTaxonomy({ taxonomy: verbs });
+  const verdict = async () => (await track(good, { event_name: 'cart_teleported' })).code;
+  await expect.poll(verdict).toBe('unplanned_event');
+  expect(readFileSync(kept, 'utf8')).not.toContain('teleported');
+  rmSync(inTheWay, { recursive: true });
+  await expect.poll(() => readFileSync(kept, 'utf8')).toContain('teleported');
 });

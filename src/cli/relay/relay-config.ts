@@ -39,7 +39,7 @@ const presets: Readonly<Record<string, string>> = {
   'limits.in_flight_events_max': '5000',
 };
 
-export const destinationName = 'gate';
+const destinationName = 'gate';
 const contractsIntervalMs = 10_000;
 
 /**
@@ -141,7 +141,7 @@ function hostOf(to: string): string {
   return URL.canParse(to) ? new URL(to).host : 'the far gate';
 }
 
-/** The settings that have another default in a relay: for its documentation and tests. */
+/** The settings that have another default in a relay: a test holds its page to them. */
 export const relayDefaults: ReadonlyMap<keyof typeof settings, string> = new Map(
   Object.entries(presets) as [keyof typeof settings, string][],
 );

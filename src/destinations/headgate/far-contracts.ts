@@ -35,8 +35,7 @@ export function openFarContracts(name: string, settings: DestinationSettings): F
           isSuspended: suspended,
         };
       } catch (error) {
-        const outcome = outcomeOfFailure(error, far);
-        throw new Error(outcome.kind === 'delivered' ? '' : outcome.reason, { cause: error });
+        throw new Error(outcomeOfFailure(error, far).reason, { cause: error });
       }
     },
     close: () => gate.drop(),

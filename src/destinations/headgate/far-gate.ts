@@ -1,3 +1,4 @@
+import { durationMs, type Duration } from '@bufbuild/protobuf/wkt';
 import {
   Code,
   ConnectError,
@@ -42,6 +43,15 @@ export function openFarGate({ url, key, ca }: FarGateSettings): FarGate {
   };
 }
 
+/** An outcome of events that were not delivered. */
+type Failed = Exclude<Outcome, { readonly kind: 'delivered' }>;
+
+/** The other gate takes the events later: after `delay`, if it says one. */
+export function retryLater(reason: string, status: string, delay: Duration | undefined): Failed {
+  const retry = { kind: 'retry', fault: 'destination', reason, status } as const;
+  return delay === undefined ? retry : { ...retry, notBeforeMs: durationMs(delay) };
+}
+
 /** These say that the request is too large; a part of it may be taken. */
 const splitCodes = new Set(['request_too_large', 'too_many_events']);
 /** The code of the other gate in these is the reason, rather than that of the protocol. */
@@ -53,7 +63,7 @@ const names: Partial<Record<Code, string>> = {
  * What a failed request says about its events: that the other gate cannot take them now, or, `dead`, that
  * the request must be split. Names only the host: errors of the network may quote more.
  */
-export function outcomeOfFailure(error: unknown, { url, timeoutMs }: FarGateSettings): Outcome {
+export function outcomeOfFailure(error: unknown, { url, timeoutMs }: FarGateSettings): Failed {
   const failure = ConnectError.from(error);
   const code = failure.findDetails(ErrorInfoSchema)[0]?.reason;
   const status = code ?? (Code[failure.code] ?? 'unknown').toLowerCase();
@@ -61,10 +71,7 @@ export function outcomeOfFailure(error: unknown, { url, timeoutMs }: FarGateSett
     return { kind: 'dead', reason: `${code}: ${failure.rawMessage}`, status };
   }
   const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  const notBeforeMs = delay && Number(delay.seconds) * 1000 + delay.nanos / 1_000_000;
-  const reason = `${url.host}: ${reasonOf(failure, code, timeoutMs)}`;
-  const retry = { kind: 'retry', fault: 'destination', reason, status } as const;
-  return notBeforeMs === undefined ? retry : { ...retry, notBeforeMs };
+  return retryLater(`${url.host}: ${reasonOf(failure, code, timeoutMs)}`, status, delay);
 }
 
 function reasonOf(failure: ConnectError, code: string | undefined, timeoutMs: number): string {

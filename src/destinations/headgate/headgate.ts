@@ -11,7 +11,7 @@ import {
   type DestinationSettings,
   type Outcome,
 } from '../destination.ts';
-import { openFarGate, outcomeOfFailure } from './far-gate.ts';
+import { openFarGate, outcomeOfFailure, retryLater } from './far-gate.ts';
 import { readFarGateSettings, type FarGateSettings } from './settings.ts';
 
 /** The tag and the length of an event in a request. */
@@ -97,11 +97,7 @@ function outcomeOf(
     return { kind: 'dead', reason, status: code };
   }
   // A newer gate may send a status that is not known here, and may not be final.
-  const delay = failure?.retryDelay;
-  const notBeforeMs = delay && Number(delay.seconds) * 1000 + delay.nanos / 1_000_000;
-  const reason = `${url.host}: ${code}: ${message}`;
-  const retry = { kind: 'retry', fault: 'destination', reason, status: code } as const;
-  return notBeforeMs === undefined ? retry : { ...retry, notBeforeMs };
+  return retryLater(`${url.host}: ${code}: ${message}`, code, failure?.retryDelay);
 }
 
 /** An event of a thousand wrong members is one mistake. */

@@ -23,8 +23,11 @@ test.each([
   ['>', '=3e', '=3e'],
   ['../etc', '=2e=2e=2fetc', '=2e=2e=2fetc'],
   ['Größe', 'Gr=c3=b6=c3=9fe', '+gr=c3=b6=c3=9fe'],
+  ['\ufeffa', '=ef=bb=bfa', '=ef=bb=bfa'],
+  ['a\ufeffb', 'a=ef=bb=bfb', 'a=ef=bb=bfb'],
 ])('%s is the token %s and the file %s', (name, token, file) => {
   expect([tokenOfName(name), fileNameOfName(name)]).toEqual([token, file]);
+  expect(nameOfToken(token)).toBe(name);
 });
 
 test('a token holds nothing that NATS reads, and is read back as the name', () => {

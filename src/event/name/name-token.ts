@@ -8,7 +8,6 @@ import { createHash } from 'node:crypto';
 
 const plainToken = /^[A-Za-z0-9_-]+$/;
 const escaped = /[^A-Za-z0-9_-]/gu;
-const decoder = new TextDecoder();
 
 /**
  * The name as one token of a NATS subject or of a bucket's key: letters, digits, `_` and `-` of ASCII
@@ -31,7 +30,8 @@ function escapedBytes(character: string): string {
 }
 
 function readBytes(escapes: string): string {
-  return decoder.decode(Buffer.from(escapes.replaceAll('=', ''), 'hex'));
+  // Not a TextDecoder: that drops U+FEFF at the beginning, which a name may hold.
+  return Buffer.from(escapes.replaceAll('=', ''), 'hex').toString('utf8');
 }
 
 /** File systems allow 255 bytes, and a suffix such as `.html` needs some. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { NatsIntakeFormat } from '../../config/intake/nats-intake.ts';
@@ -85,10 +84,11 @@ export function createStreamEndpoint(
   const waitForLimit = (events: number, bytes: number, signal: AbortSignal): Promise<void> => {
     if (limitsOf(source) === undefined) return Promise.resolve();
     const mine = turn.then(async () => {
-      let waitMs = await takeAllowed(context, { source, limits: limitsOf(source) }, events, bytes);
-      while (waitMs > 0) {
+      for (;;) {
+        const limited = { source, limits: limitsOf(source) };
+        const waitMs = await takeAllowed(context, limited, events, bytes);
+        if (waitMs === 0) return;
         await sleep(Math.min(waitMs, limitCheckMs), undefined, { signal });
-        waitMs = await takeAllowed(context, { source, limits: limitsOf(source) }, events, bytes);
       }
     });
     turn = mine.catch(() => {});
@@ -107,7 +107,7 @@ export function createStreamEndpoint(
       door: natsDoor,
       rpc: events.length === 1 ? 'Track' : 'BatchTrack',
       contentType: 'application/json',
-      deliveryId: createHash('sha256').update(message.place).digest('base64url'),
+      deliveryId: message.place,
     };
     const dated = { ...batch, events: withTimes(events, message.storedAtMs) };
     return outcomeOf(await acceptedVerdicts(context.accept, dated, arrival));

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { EventError, Verdict } from '../../event/verdict.ts';
-import type { Arrival } from '../accept/arrival.ts';
+import type { Arrival, Relayed } from '../accept/arrival.ts';
 import { eventIdFor } from '../accept/decide-event.ts';
 import type { GateContext } from '../gate-context.ts';
 import type { Producer } from '../intake/authenticate.ts';
@@ -49,7 +49,7 @@ export function relayOf({ producer }: Caller): Producer {
 
 /** Events of one request to the other gate. */
 interface Group {
-  readonly arrival: Arrival & { messageBytes: number };
+  readonly arrival: Arrival & { messageBytes: number; readonly relayed: Relayed };
   readonly sentAt: string;
   readonly historical: boolean;
   readonly events: IncomingEvent[];
@@ -127,21 +127,21 @@ class Forwarding {
         this.refuse(place, read, refusal!);
         continue;
       }
-      this.takenAtMs[place] = Date.parse(read.takenAt);
       const key = keyOf(read);
       if (last === undefined || key !== lastKey) {
-        last = groups.get(key) ?? this.openGroup(read, this.takenAtMs[place]!);
+        last = groups.get(key) ?? this.openGroup(read);
         groups.set(key, last);
         lastKey = key;
       }
       last.events.push(read.event);
       last.places.push(place);
+      this.takenAtMs[place] = last.arrival.relayed.takenAtMs;
       last.arrival.messageBytes += read.bytes;
     }
     return [...groups.values()];
   }
 
-  private openGroup(first: ForwardedEvent, takenAtMs: number): Group {
+  private openGroup(first: ForwardedEvent): Group {
     const { exchange, call } = this.caller;
     const { source, takenAt, sentAt, historical, traceparent } = first;
     const { instance } = this.batch;
@@ -155,7 +155,7 @@ class Forwarding {
       // What quarantine keeps of a rejected event is written anew.
       contentType: 'application/json',
       messageBytes: 0,
-      relayed: { relay, takenAt, takenAtMs },
+      relayed: { relay, takenAt, takenAtMs: Date.parse(takenAt) },
     };
     return { arrival, sentAt, historical, events: [], places: [] };
   }

@@ -9,11 +9,13 @@ import {
 import type { ContractsForm } from '../../event/contracts-form.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { readContracts } from '../../validation/contracts-form.ts';
-import type { LiveValidation } from '../../validation/live-validation.ts';
+import type { Enforcement } from '../../validation/modes.ts';
+import type { SchemaRegistry } from '../../validation/schema-registry.ts';
 
 export interface FollowFarContractsOptions {
   readonly config: Config;
-  readonly validation: LiveValidation;
+  /** Puts contracts in force in the whole service. */
+  readonly useContracts: (contracts: SchemaRegistry, enforcement: Enforcement) => void;
   readonly signals: Pick<
     Signals,
     'registryChanged' | 'registryFollowed' | 'registryFault' | 'registryAway' | 'warning'
@@ -40,7 +42,7 @@ export async function followFarContracts(
   const follower = createFollower(options, client, path.join(config.dataDir, fileName));
   const isKnown = await follower.readKept();
   if (!isKnown) await follower.ask(firstWaitMs);
-  if (!isKnown && !follower.isInForce()) {
+  if (!follower.isInForce()) {
     const text = 'a relay without contracts: it takes any event until the other gate has answered';
     signals.warning({ destination: name }, text);
   }
@@ -64,14 +66,17 @@ export async function followFarContracts(
 }
 
 function createFollower(
-  { validation, signals }: FollowFarContractsOptions,
+  { useContracts, signals }: FollowFarContractsOptions,
   client: FarContractsClient,
   file: string,
 ) {
-  let inForce = '';
   /** Also of contracts that cannot be used: they are reported once. */
   let seen = '';
   let changes = 0;
+  /** Of the contracts that were seen last. */
+  let badEntries = 0;
+  /** They are in force, and the disk may not have them. */
+  let unkept: ContractsForm | undefined;
   let isAway = false;
 
   /** Returns whether the contracts can be used. */
@@ -81,9 +86,9 @@ function createFollower(
     const report = (problem: string, fix: string): void => void faults.push(`${problem}. ${fix}`);
     const registry = await readContracts(form, report);
     for (const fault of faults) signals.registryFault(fault);
-    if (faults.length > 0) return false;
-    validation.replace(registry, form.isSuspended ? 'warn' : 'on');
-    inForce = form.revision;
+    badEntries = faults.length;
+    if (badEntries > 0) return false;
+    useContracts(registry, form.isSuspended ? 'warn' : 'on');
     changes += 1;
     signals.registryChanged(
       changes,
@@ -92,8 +97,19 @@ function createFollower(
     return true;
   };
 
+  /** Tries again with each question, as a full disk has room again one day. */
+  const keepLast = async (): Promise<void> => {
+    if (unkept === undefined) return;
+    try {
+      await keep(file, unkept);
+      unkept = undefined;
+    } catch (error) {
+      signals.registryFault(`${file} cannot be written: ${(error as Error).message}`);
+    }
+  };
+
   return {
-    isInForce: () => inForce !== '',
+    isInForce: () => changes > 0,
     /** Returns whether the disk had contracts. */
     readKept: async (): Promise<boolean> => {
       let text: string;
@@ -113,14 +129,15 @@ function createFollower(
     ask: async (timeoutMs?: number): Promise<void> => {
       try {
         const form = await client.fetch(seen, timeoutMs);
-        if (form !== undefined && (await apply(form))) await keep(file, form);
-        signals.registryFollowed(changes, 0);
+        if (form !== undefined && (await apply(form))) unkept = form;
+        signals.registryFollowed(changes, badEntries);
         isAway = false;
       } catch (error) {
         // One line for each outage.
         if (!isAway) signals.registryAway(error);
         isAway = true;
       }
+      await keepLast();
     },
   };
 }
