@@ -347,7 +347,7 @@ describe('an RPC', () => {
 test('no payload and no secret is in the stream', async () => {
   const text = await readStreamText(real.service.log);
   expect(text.length).toBeGreaterThan(5_000);
-  expect(secrets.map((secret) => secret.length > 20)).toEqual([true, true, true]);
+  expect(secrets.map((secret) => secret.length > 20)).toEqual([true, true, true, true]);
   for (const hidden of [
     ...secrets,
     payload,

@@ -54,6 +54,13 @@ export function keyAndRedeliveryCases(
       },
       {
         call: async () => {
+          const asked = { source: 'fra', relaySources: ['shop-*', 'crm'] };
+          secrets.push((await writeKeys().createKey(asked)).secret);
+        },
+        entry: { target: { source: 'fra', relay_sources: 'shop-* crm', key: keyId } },
+      },
+      {
+        call: async () => {
           const lifetime = durationFromMs(86_400_000);
           const limits = { eventsPerSecond: 50, bytesPerDay: 20_000_000n };
           const { secret, key } = await writeKeys().createKey({ source: 'crm', lifetime, limits });

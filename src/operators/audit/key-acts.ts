@@ -8,6 +8,7 @@ import {
 import {
   eventGlobPattern,
   keyIdPattern,
+  sourceGlobPattern,
   sourcePattern,
   writeKeyPrefix,
 } from '../../config/write-key.ts';
@@ -24,13 +25,11 @@ const keys = KeyService.method;
 /** What changes write keys. An entry says which key, with its source, limits and end, and never the key. */
 export const keyActs: readonly AuditedRpc[] = [
   recorded('act', keys.createKey, {
-    request: ({ source, events, lifetime, limits }) => ({
+    request: ({ source, events, relaySources, lifetime, limits }) => ({
       target: {
         source: shownIf(sourcePattern.test(source), source),
-        event_names: shownIf(
-          events.every((glob) => eventGlobPattern.test(glob) && !glob.startsWith(writeKeyPrefix)),
-          events.join(' '),
-        ),
+        event_names: shownGlobs(events, eventGlobPattern),
+        relay_sources: shownGlobs(relaySources, sourceGlobPattern),
         lifetime: durationText(lifetime),
         ...limitsOf(limits),
       },
@@ -62,10 +61,11 @@ export const keyActs: readonly AuditedRpc[] = [
 /** What a write key may do, and until when. */
 function termsOf(key: WriteKey | undefined): RecordedTarget {
   if (key === undefined) return {};
-  const { source, events, limits, expiresAt } = key;
+  const { source, events, relaySources, limits, expiresAt } = key;
   return {
     source,
     event_names: events.join(' '),
+    relay_sources: relaySources.join(' '),
     ...limitsOf(limits),
     expires: timeOf(expiresAt),
   };
@@ -89,6 +89,11 @@ function timeOf(time: Timestamp | undefined): string {
 /** What is no id may be the key itself. */
 export function shownKeyId(id: string): string {
   return keyIdPattern.test(id) ? id : 'not an id';
+}
+
+function shownGlobs(globs: readonly string[], pattern: RegExp): string {
+  const areGlobs = globs.every((glob) => pattern.test(glob) && !glob.startsWith(writeKeyPrefix));
+  return shownIf(areGlobs, globs.join(' '));
 }
 
 /** Where a key is made, a text that is refused may be another key. */
