@@ -53,8 +53,11 @@ export async function makeStream(
       return (await jetstream(connection).publish(subject, bytes, { headers: all })).seq;
     },
     pending: async () => {
+      const { last_seq: last } = (await manager.streams.info(stream)).state;
       const info = await manager.consumers.info(stream, consumer);
-      return info.num_pending + info.num_ack_pending;
+      // The consumer learns of a message a moment after it was stored: until then nothing is pending.
+      const undelivered = Math.max(info.num_pending, last - info.delivered.stream_seq);
+      return undelivered + info.num_ack_pending;
     },
     addConsumer,
   };
