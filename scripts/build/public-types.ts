@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { publicModules } from './public-modules.ts';
@@ -40,7 +40,6 @@ export function writePublicTypes(folder: string): void {
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     if (name.endsWith('.d.ts') && !needed.has(name)) rmSync(path.join(folder, name));
   }
-  mkdirSync(folder, { recursive: true });
   for (const [name, file] of Object.entries(publicModules)) {
     const text = `export * from './${file.replace(/\.ts$/, '.js')}';\n`;
     writeFileSync(path.join(folder, `${name}.d.ts`), text);

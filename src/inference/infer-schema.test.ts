@@ -277,3 +277,13 @@ describe('limits', () => {
     expect(infer(some.toReversed()).text).toBe(infer(some).text);
   });
 });
+
+test('a map keeps the values of an entry with few names beside one with very many', () => {
+  const many = Object.fromEntries(
+    Array.from({ length: namesMax + 1 }, (_, at): [string, string] => [`n${at}`, 'a']),
+  );
+  const entries = [{ k: 1 }, many, many, many, many];
+  const map = Object.fromEntries(entries.map((entry, at) => [`id-${at}`, entry]));
+  const { compiled } = infer(Array.from({ length: 30 }, () => ({ m: map })));
+  expect(compiled!.findingsIn({ m: { 'id-7': { k: 2 } } })).toBeUndefined();
+});

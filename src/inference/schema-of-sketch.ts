@@ -1,6 +1,6 @@
 import { formatKeywords } from './text-formats.ts';
 import { lengthLimit } from './length-limit.ts';
-import { choicesOf } from './text-choices.ts';
+import { choicesOf, unknownMax } from './text-choices.ts';
 import { isMap } from './map-shape.ts';
 import { looksPersonal, mayBeFraction, mayBeNegative } from './property-names.ts';
 import { joined, type Sketch } from './sketch.ts';
@@ -197,7 +197,7 @@ function reportNearlyRequired(
 function isComplete({ members, objects }: Sketch): boolean {
   let once = 0;
   for (const { values } of members!.values()) if (values === 1) once += 1;
-  return once <= objects * unseenMax;
+  return once <= objects * unknownMax;
 }
 
 function mapRules(context: Context, sketch: Sketch, place: Place): JsonObject {
@@ -231,8 +231,6 @@ function markPersonal(context: Context, schema: JsonObject, { path, name }: Plac
 
 /** Missing in at most this share: a rule that a few events broke, perhaps. */
 const nearlyAlways = 0.01;
-/** The share of values that may still be new. */
-export const unseenMax = 0.01;
 
 function lengthRule(keyword: string, seen: number, least: number, max: number): JsonObject {
   const limit = lengthLimit(seen, least, max);

@@ -15,9 +15,8 @@ export interface Sketch {
   texts: number;
   lists: number;
   objects: number;
-  /** Of all numbers; Infinity and -Infinity without one. */
+  /** Of all numbers; Infinity without one. */
   least: number;
-  greatest: number;
   /** UTF-16 code units of the longest text. */
   lengthMax: number;
   /** A bit for each format that every text so far has. */
@@ -63,7 +62,6 @@ export function emptySketch(): Sketch {
     lists: 0,
     objects: 0,
     least: Infinity,
-    greatest: -Infinity,
     lengthMax: 0,
     formats: everyFormat,
     choices: new Map(),
@@ -91,7 +89,6 @@ function addNumber(sketch: Sketch, value: number): void {
   if (Number.isInteger(value)) sketch.integers += 1;
   else sketch.fractions += 1;
   if (value < sketch.least) sketch.least = value;
-  if (value > sketch.greatest) sketch.greatest = value;
 }
 
 function addText(sketch: Sketch, text: string): void {
@@ -153,10 +150,16 @@ function openPlace(budget: PlaceBudget, depth: number): Sketch | undefined {
   return emptySketch();
 }
 
-/** From here on the object is a map. */
 function joinMembers(sketch: Sketch, budget: PlaceBudget): void {
   budget.left += sketch.members!.size - 1;
-  sketch.others = joined([...sketch.members!.values()]);
+  becomeMap(sketch);
+}
+
+/** From here on the object is a map. */
+function becomeMap(sketch: Sketch): void {
+  const { members, others } = sketch;
+  if (members === undefined) return;
+  sketch.others = joined([...members.values(), ...(others ? [others] : [])]);
   sketch.members = undefined;
 }
 
@@ -182,7 +185,6 @@ const counts = [
 function join(into: Sketch, from: Sketch): void {
   for (const count of counts) into[count] += from[count];
   into.least = Math.min(into.least, from.least);
-  into.greatest = Math.max(into.greatest, from.greatest);
   into.lengthMax = Math.max(into.lengthMax, from.lengthMax);
   into.itemsMax = Math.max(into.itemsMax, from.itemsMax);
   into.nameLengthMax = Math.max(into.nameLengthMax, from.nameLengthMax);
@@ -190,15 +192,14 @@ function join(into: Sketch, from: Sketch): void {
   if (from.choices === undefined) into.choices = undefined;
   for (const [text, times] of from.choices ?? []) addChoice(into, text, times);
   if (from.items !== undefined) join((into.items ??= emptySketch()), from.items);
+  if (from.members === undefined) becomeMap(into);
   if (from.others !== undefined) join((into.others ??= emptySketch()), from.others);
-  if (from.members === undefined) into.members = undefined;
   for (const [name, member] of from.members ?? []) joinMember(into, name, member);
 }
 
 function joinMember(into: Sketch, name: string, member: Sketch): void {
   if (into.members !== undefined && into.members.size >= namesMax && !into.members.has(name)) {
-    into.others = joined([...into.members.values(), ...(into.others ? [into.others] : [])]);
-    into.members = undefined;
+    becomeMap(into);
   }
   if (into.members === undefined) {
     join((into.others ??= emptySketch()), member);

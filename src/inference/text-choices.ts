@@ -10,7 +10,7 @@ export interface TextChoices {
 /** How often each choice is seen on average, at least. */
 const repeatsMin = 4;
 /** The share of texts seen once: by Good and Turing that of texts that are still unknown. */
-const unknownMax = 0.01;
+export const unknownMax = 0.01;
 /** Rarer choices are reported: a typing error, perhaps. */
 const rareMax = 3;
 /** Words of one choice. More are a sentence. */

@@ -1,6 +1,7 @@
 import type { EventToReject, EventToStore, StoreOptions } from '../gate/accept/keep-event.ts';
 import type { AcceptOptions } from '../gate/accept/accept-events.ts';
 import { eventText } from '../gate/decode/decode-original.ts';
+import { snakeCase } from '../gate/decode/event-fields.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 import type { BadEvent, GoodEvent } from './mock-gate.ts';
 
@@ -117,7 +118,7 @@ function contextTestId(context: JsonValue | undefined): string | undefined {
 function withSentNames(payload: string): JsonObject {
   return Object.fromEntries(
     Object.entries(JSON.parse(payload) as JsonObject).map(([name, value]) => [
-      name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      snakeCase(name),
       value,
     ]),
   );

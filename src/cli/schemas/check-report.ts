@@ -1,6 +1,6 @@
 import type { EventChange, VersionStep } from '../../validation/compatibility/registry-changes.ts';
 import { formatFault, type RegistryFault } from '../../validation/registry-fault.ts';
-import { oneLine } from '../terminal/print.ts';
+import { markdownText } from '../terminal/markdown.ts';
 
 /** What `schemas check` found. */
 export interface ReportedSchemas {
@@ -71,7 +71,5 @@ function changeLines({ event, allowed, message, findings }: EventChange): string
 
 /** Names come from the files of a pull request: they must not become markup or mentions. */
 function plain(text: string): string {
-  return oneLine(text)
-    .replaceAll(/[|<>\\*_[\]`#~]/g, '\\$&')
-    .replaceAll('@', '&#64;');
+  return markdownText(text).replaceAll(/[#~]/g, '\\$&').replaceAll('@', '&#64;');
 }

@@ -9,7 +9,7 @@ import { StartError } from '../../errors.ts';
 import type { JsonValue } from '../../event/json/json.ts';
 import { fileNameOfName } from '../../event/name/name-token.ts';
 import { snakeName } from '../../gate/decode/vendor/vendor-names.ts';
-import { segmentCalls } from '../../gate/vendors/segment-endpoint.ts';
+import { segmentCalls } from '../../gate/vendors/segment-calls.ts';
 import { countOf } from '../../inference/schema-of-sketch.ts';
 import type { LeftBehind, PlanCall } from '../../tracking-plans/imported-plan.ts';
 import { planFiles, type PlanFiles } from '../../tracking-plans/plan-files.ts';
@@ -19,6 +19,7 @@ import { taxonomyFile } from '../../validation/schema-registry.ts';
 import type { CommandContext } from '../command-context.ts';
 import { schemasFolder } from '../command-settings.ts';
 import { configOption } from '../shared-options.ts';
+import { markdownText } from '../terminal/markdown.ts';
 import { oneLine, print } from '../terminal/print.ts';
 import { taxonomyName } from './infer/read-events.ts';
 import { writeContracts } from './infer/write-contracts.ts';
@@ -144,13 +145,12 @@ function printResult({ files, events, left }: PlanFiles, folder: string, isDry: 
 }
 
 function reportText(file: string, { events, left }: PlanFiles): string {
-  const plain = (text: string): string => oneLine(text).replaceAll(/[|<>\\*_[\]`]/g, '\\$&');
   return [
-    `# What of ${plain(path.basename(file))} could not be carried over`,
+    `# What of ${markdownText(path.basename(file))} could not be carried over`,
     '',
     `${events.length} events were. To check:`,
     '',
-    ...left.map(({ place, text }) => `- [ ] ${plain(place)}: ${plain(text)}`),
+    ...left.map(({ place, text }) => `- [ ] ${markdownText(place)}: ${markdownText(text)}`),
     '',
   ].join('\n');
 }

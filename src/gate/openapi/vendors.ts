@@ -10,11 +10,8 @@ import {
 import { jsonObject, refTo, type Schema } from './messages.ts';
 import { cloudEventsPath } from '../cloudevents/cloudevents-endpoint.ts';
 import { batchedType, structuredType } from '../cloudevents/decode-cloudevent.ts';
-import {
-  segmentBatchBytesMax,
-  segmentCalls,
-  segmentEventBytesMax,
-} from '../vendors/segment-endpoint.ts';
+import { segmentBatchBytesMax, segmentEventBytesMax } from '../vendors/segment-endpoint.ts';
+import { segmentCalls } from '../vendors/segment-calls.ts';
 
 /** One operation of the document, without what all of them have. */
 export interface Operation {

@@ -33,6 +33,13 @@ import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import type { KeyInBody } from '../intake/key-search/find-key.ts';
 import type { Endpoint, EndpointRow } from '../serve-request.ts';
 import { restResult } from '../answer/verdict-json.ts';
+import {
+  callNames,
+  isCall,
+  segmentCalls,
+  type CallForm,
+  type SegmentCall,
+} from './segment-calls.ts';
 
 /*
  * Segment's HTTP tracking API, which its own SDKs and RudderStack's speak.
@@ -51,41 +58,6 @@ const json = 'application/json';
  * closes.
  */
 const mediaTypes = [json, 'application/x-www-form-urlencoded', 'text/plain'];
-
-/** How each call becomes an event: its name, and where its properties are. */
-interface CallForm {
-  /** Undefined if the call names its event itself. */
-  readonly eventName: string | undefined;
-  readonly properties: 'properties' | 'traits' | undefined;
-  /** Members of the call that become properties: the property's name, and the member's. */
-  readonly added: readonly (readonly [name: string, from: string])[];
-}
-
-const pageMembers = [
-  ['name', 'name'],
-  ['category', 'category'],
-] as const;
-
-export const segmentCalls = {
-  track: { eventName: undefined, properties: 'properties', added: [] },
-  identify: { eventName: 'user_identified', properties: 'traits', added: [] },
-  page: { eventName: 'page_viewed', properties: 'properties', added: pageMembers },
-  screen: { eventName: 'screen_viewed', properties: 'properties', added: pageMembers },
-  group: { eventName: 'group_joined', properties: 'traits', added: [['group_id', 'groupId']] },
-  alias: {
-    eventName: 'user_aliased',
-    properties: undefined,
-    added: [['previous_id', 'previousId']],
-  },
-} as const satisfies Record<string, CallForm>;
-
-export type SegmentCall = keyof typeof segmentCalls;
-
-const callNames = Object.keys(segmentCalls) as SegmentCall[];
-
-function isCall(type: JsonValue | undefined): type is SegmentCall {
-  return typeof type === 'string' && Object.hasOwn(segmentCalls, type);
-}
 
 /**
  * `type` is the path's, or the call's own in a batch. Of its request a call takes nothing but what

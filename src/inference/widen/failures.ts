@@ -1,8 +1,10 @@
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import { isJsonObject } from '../../event/json/json.ts';
+import { typeOf } from '../../validation/compatibility/compare-values.ts';
 import type { SchemaFindings } from '../../validation/schema/compile-schema.ts';
 import { personalDataKeyword } from '../../validation/schema/personal-data.ts';
 import { canonicalJson } from '../../validation/schema/schema-identity.ts';
+import { unescapePointer } from '../../validation/schema/schema-walk.ts';
 
 /** One keyword of a schema that events broke, and the values that broke it. */
 export interface BrokenKeyword {
@@ -75,7 +77,7 @@ function emptyFailure(
   return {
     schemaPath,
     keyword,
-    path: steps.join('.').replaceAll('.[]', '[]'),
+    path: pathOfSteps(steps),
     steps,
     count: 0,
     types: new Set(),
@@ -107,19 +109,17 @@ function note(failure: BrokenKeyword, { data, params }: SchemaError): void {
   else failure.values.set(canonicalJson(value), value);
 }
 
+/** `items`, `[]`, `sku` is `items[].sku`. */
+export function pathOfSteps(steps: readonly string[]): string {
+  return steps.join('.').replaceAll('.[]', '[]');
+}
+
 /** `/items/0/sku` is `items`, `[]`, `sku`. A member whose name is a number is taken for an item. */
 function stepsOf(pointer: string): string[] {
   return pointer
     .split('/')
     .slice(1)
-    .map((step) => (/^\d+$/.test(step) ? '[]' : step.replaceAll('~1', '/').replaceAll('~0', '~')));
-}
-
-function typeOf(value: JsonValue): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
-  return typeof value;
+    .map((step) => (/^\d+$/.test(step) ? '[]' : unescapePointer(step)));
 }
 
 function sizeOf(value: JsonValue): number {

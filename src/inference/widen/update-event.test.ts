@@ -80,6 +80,12 @@ describe('an update', () => {
     ['a bound', { ...good, count: 9 }, 'count', 'its maximum is dropped: 1 did not meet it'],
     ['a pattern', { ...good, id: 'A' }, 'id', 'its pattern is dropped: 1 did not meet it'],
     ['a length', { ...good, id: 'abcdef' }, 'id', 'maxLength is 64 now'],
+    [
+      'a length that its pattern bounds',
+      { ...good, id: 'a'.repeat(900) },
+      'id',
+      'maxLength is 1024 now',
+    ],
     ['a missing property', { id: 'a' }, '', 'plan may be missing'],
     ['a new property', { ...good, tax: 1 }, '', 'may have tax'],
     [

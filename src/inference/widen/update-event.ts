@@ -5,7 +5,7 @@ import { compileAccepted } from '../infer-schema.ts';
 import { schemaOfMember, type Doubt, type SchemaChoices } from '../schema-of-sketch.ts';
 import { schemaText } from '../schema-text.ts';
 import { depthMax, type Sketch } from '../sketch.ts';
-import type { BrokenKeyword } from './failures.ts';
+import { pathOfSteps, type BrokenKeyword } from './failures.ts';
 import { widenSchema } from './widen-schema.ts';
 
 /** What `--update` does about an event that has a contract. */
@@ -43,7 +43,7 @@ export function updateEvent(
   const describe = (steps: readonly string[], name: string): JsonObject | undefined => {
     const member = memberAt(sketch, steps, name);
     if (member === undefined) return undefined;
-    const path = [...steps, name].join('.').replaceAll('.[]', '[]');
+    const path = pathOfSteps([...steps, name]);
     const described = schemaOfMember(member, { ...choices, levelsMax: depthMax }, path, name);
     doubts.push(...described.doubts);
     return described.schema;

@@ -150,22 +150,23 @@ function widenNames(
 }
 
 function widenSize(parent: JsonObject, { keyword, sizeMax }: BrokenKeyword): string {
-  const limit = lengthLimit(sizeMax, 16, 65_536);
-  if (limit === undefined) delete parent[keyword];
-  else parent[keyword] = limit;
+  let limit = lengthLimit(sizeMax, 16, 65_536);
   const dropped: string[] = [];
   // Patterns and formats are safe only on short texts.
-  for (const [rule, max] of [
+  const bounded = [
     ['pattern', patternSubjectMax],
     ['format', formatSubjectMax],
-  ] as const) {
-    if (keyword !== 'maxLength' || parent[rule] === undefined) continue;
-    if (sizeMax <= max) parent[keyword] = Math.min(limit ?? max, max);
+  ] as const;
+  for (const [rule, max] of keyword === 'maxLength' ? bounded : []) {
+    if (parent[rule] === undefined) continue;
+    if (sizeMax <= max) limit = Math.min(limit ?? max, max);
     else {
       delete parent[rule];
       dropped.push(rule);
     }
   }
+  if (limit === undefined) delete parent[keyword];
+  else parent[keyword] = limit;
   const also = dropped.length === 0 ? '' : `, without its ${dropped.join(' and ')}`;
   return limit === undefined ? `has no ${keyword} now${also}` : `${keyword} is ${limit} now${also}`;
 }

@@ -35,7 +35,8 @@ function typesOf(schema: JsonObject): Set<string> {
   return new Set(values.map(typeOf));
 }
 
-function typeOf(value: JsonValue): string {
+/** The type of a value in the words of JSON Schema. */
+export function typeOf(value: JsonValue): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
   return Number.isInteger(value) ? 'integer' : typeof value;

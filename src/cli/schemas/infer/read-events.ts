@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/js
 import { canonicalName } from '../../../event/name/event-name.ts';
 import { parseJsonText } from '../../../event/json/parse-json.ts';
 import { snakeName } from '../../../gate/decode/vendor/vendor-names.ts';
-import { segmentCalls, type SegmentCall } from '../../../gate/vendors/segment-endpoint.ts';
+import { isCall, segmentCalls, type SegmentCall } from '../../../gate/vendors/segment-calls.ts';
 import type { TrafficEvent } from '../../../inference/traffic.ts';
 import { checkEntryName } from '../../../validation/taxonomy/naming.ts';
 
@@ -38,9 +38,7 @@ function readEvent(value: JsonObject): TrafficEvent | undefined {
     if (typeof sent === 'string') return within(readEventText(sent), source);
   }
   const type = value['type'];
-  if (typeof type === 'string' && Object.hasOwn(segmentCalls, type)) {
-    return readCall(value, type as SegmentCall);
-  }
+  if (isCall(type)) return readCall(value, type);
   const name = textOf(value['event_name']) || textOf(value['eventName']);
   const properties = propertiesOf(value);
   return name === '' || properties === undefined ? undefined : { name, properties, source };

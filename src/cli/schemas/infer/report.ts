@@ -1,5 +1,6 @@
 import type { ContractPlan, EventOutcome } from '../../../inference/plan-contracts.ts';
 import type { Doubt } from '../../../inference/schema-of-sketch.ts';
+import { markdownText } from '../../terminal/markdown.ts';
 import { oneLine, print } from '../../terminal/print.ts';
 import { printTable } from '../../terminal/table.ts';
 
@@ -59,18 +60,18 @@ export function markdownReport(plan: ContractPlan, facts: ReadingFacts): string 
   const table = [
     `| ${headings.join(' | ')} |`,
     '|---|--:|--:|---|--:|',
-    ...plan.events.map((event) => `| ${rowOf(event).map(cellText).join(' | ')} |`),
+    ...plan.events.map((event) => `| ${rowOf(event).map(markdownText).join(' | ')} |`),
   ];
   const sections = plan.events
     .filter(({ changes, doubts }) => changes.length + doubts.length > 0)
     .flatMap(({ name, changes, doubts }) => [
       '',
-      `## ${cellText(name)}`,
+      `## ${markdownText(name)}`,
       '',
       ...changes.map((change) => `- ${doubtText(change)}`),
       ...doubts.map((doubt) => `- [ ] ${doubtText(doubt)}`),
     ]);
-  const notes = factLines(facts).map((line) => `- ${cellText(line)}`);
+  const notes = factLines(facts).map((line) => `- ${markdownText(line)}`);
   const head = `${facts.events.toLocaleString('en')} events were read.`;
   return [
     '# Contracts from what came',
@@ -85,10 +86,7 @@ export function markdownReport(plan: ContractPlan, facts: ReadingFacts): string 
 }
 
 function doubtText({ path, text }: Doubt): string {
-  return path === '' ? cellText(text) : `\`${path.replaceAll('`', "'")}\`: ${cellText(text)}`;
-}
-
-/** Text of producers, which must not become markup. */
-function cellText(text: string): string {
-  return oneLine(text).replaceAll(/[|<>\\*_[\]`]/g, '\\$&');
+  return path === ''
+    ? markdownText(text)
+    : `\`${path.replaceAll('`', "'")}\`: ${markdownText(text)}`;
 }
