@@ -66,6 +66,39 @@ function checkDialled(
   return checkServerIdentity(dialled, certificate);
 }
 
+/**
+ * How an address is reached, by whatever connects to it. If each server is tls://, only by TLS, and the
+ * certificate must be one of what was dialled.
+ */
+export function dialOptions({
+  servers,
+  user,
+  password,
+}: {
+  readonly servers: readonly string[];
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+}): Pick<NodeConnectionOptions, 'servers' | 'tls' | 'user' | 'pass'> {
+  return {
+    servers: [...servers],
+    ...(servers.every((server) => server.startsWith('tls://')) && { tls: checkedTls }),
+    ...(user !== undefined && { user, pass: password ?? '' }),
+  };
+}
+
+/** An unreachable server must not delay a stop. */
+const flushTimeoutMs = 1_000;
+
+/** Waits until the server has what was sent, such as acknowledgements. Never rejects. */
+export async function flushWithin(connection: NatsConnection): Promise<void> {
+  if (connection.isClosed()) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, flushTimeoutMs);
+  connection.flush().then(resolve, () => resolve());
+  await promise;
+  clearTimeout(timer);
+}
+
 export interface ConnectionOptions {
   readonly address: ServerAddress;
   /** The connection's name, which NATS displays, such as `headgate publish`. */
@@ -82,9 +115,7 @@ export async function connectToServer(options: ConnectionOptions): Promise<NatsC
   let connection: NatsConnection;
   try {
     connection = await connect({
-      servers: address.servers,
-      ...(address.servers.every((server) => server.startsWith('tls://')) && { tls: checkedTls }),
-      ...(address.user === undefined ? {} : { user: address.user, pass: address.password ?? '' }),
+      ...dialOptions(address),
       name,
       maxReconnectAttempts: -1,
       reconnectTimeWait: reconnectDelayMs,

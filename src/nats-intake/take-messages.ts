@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { StreamEndpoint } from '../gate/nats/stream-endpoint.ts';
+import { whenAborted } from '../destinations/when-aborted.ts';
 import { openOtherStream } from '../jetstream/other/other-stream.ts';
 import type { Signals } from '../observability/signals.ts';
 import { MessageDesk } from './message-desk.ts';
@@ -62,21 +63,20 @@ async function takeUntilLost(options: TakeMessagesOptions, stopping: AbortSignal
   const { signals, stopGraceMs } = options;
   const { server, source, stream } = options.source;
   const opened = await openOtherStream(server, options.source, `headgate intake ${source}`);
-  const lost = Promise.withResolvers<void>();
-  stopping.addEventListener('abort', () => lost.resolve(), { once: true });
-  if (stopping.aborted) lost.resolve();
-  opened.closed.then(lost.resolve, lost.resolve);
+  const gone = Promise.withResolvers<void>();
+  const stopped = whenAborted(stopping);
   const desk = new MessageDesk({ ...options, source, stream, onRoom: () => pull.more() });
   desk.keepAlive(opened.state.ackWaitMs);
   const pull = opened.pull({
     room: desk.room,
     onMessage: (message) => desk.take(message),
     onTrouble: (text) => {
-      if (endings.has(text)) lost.resolve();
+      if (endings.has(text)) gone.resolve();
       else signals.trouble(`taking messages of intake.nats.${source}`, text);
     },
   });
-  await lost.promise;
+  await Promise.race([gone.promise, opened.closed, stopped.promise]).catch(() => {});
+  stopped.forget();
   await pull.stop();
   await desk.stop(opened.isClosed() ? 0 : stopGraceMs);
   // Acknowledgements that are still in the client would be lost.

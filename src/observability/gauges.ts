@@ -70,13 +70,18 @@ export function createGauges(
   return gauges;
 }
 
+/** Exposes gauges without labels. */
+const exposerOf =
+  (registry: Registry) =>
+  (name: string, help: string, read: () => number): void =>
+    createGauge(registry, { name, help, labels: [] }, () => [{ labels: [], value: read() }]);
+
 /** Why events may be stored that no contract has let in. */
 function exposeEnforcement(
   registry: Registry,
   gauges: { readonly enforcementSuspended: number; readonly observing: number },
 ): void {
-  const expose = (name: string, help: string, read: () => number): void =>
-    createGauge(registry, { name, help, labels: [] }, () => [{ labels: [], value: read() }]);
+  const expose = exposerOf(registry);
   expose(
     'headgate_enforcement_suspended',
     '1 while the setting enforcement is warn: no event is refused for its contract.',
@@ -250,8 +255,7 @@ function exposeContracts(
   registry: Registry,
   contracts: { revision: number; badEntries: number; followedAtMs: number },
 ): void {
-  const expose = (name: string, help: string, read: () => number): void =>
-    createGauge(registry, { name, help, labels: [] }, () => [{ labels: [], value: read() }]);
+  const expose = exposerOf(registry);
   expose(
     'headgate_registry_revision',
     'The newest revision of the schema registry that this gate validates by.',

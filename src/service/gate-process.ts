@@ -184,7 +184,7 @@ async function startGate(parts: {
     validate: validation.validate,
     nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
-    contracts: () => contractsOf(validation.registry(), settings.config.enforcement),
+    contracts: () => contractsOf(validation.registry(), validation.enforcement()),
     ...createEventStore(log, validation.isPlanned),
     canaryKey: settings.canaryKey,
     limiter,

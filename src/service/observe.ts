@@ -17,8 +17,6 @@ export interface Observed {
   readonly labels: LabelValues;
   readonly metrics: Metrics;
   readonly signals: Signals;
-  /** Unplanned names with series, which gate processes have from their start. */
-  readonly unplannedNames: readonly string[];
 }
 
 /** Creates the metrics and signals of a process, with the names of its first contracts. */
@@ -36,7 +34,7 @@ export function observe(config: Config, registry: SchemaRegistry, logger: Logger
   logger.debug({ config: describeConfig(config, destinationTypes) }, 'configuration');
   signals.enforcementSet(config.enforcement === 'warn');
   reportContracts({ metrics, signals }, config.enforcement, registry);
-  return { labels, metrics, signals, unplannedNames: [] };
+  return { labels, metrics, signals };
 }
 
 /** Called at the start, and when the contracts have changed. */
@@ -55,13 +53,11 @@ export function reportContracts(
  */
 export async function labelStoredNames(
   log: Log,
-  { enforcement }: Config,
-  { registry }: LiveValidation,
-  observed: Observed,
-): Promise<Observed> {
-  const { metrics, signals } = observed;
+  { registry, enforcement }: LiveValidation,
+  { metrics, signals }: Pick<Observed, 'metrics' | 'signals'>,
+): Promise<void> {
   const { events, unplanned } = registry();
-  if (!storesUnplanned(unplanned, enforcement)) return observed;
+  if (!storesUnplanned(unplanned, enforcement())) return;
   const planned = new Set(events.map(({ name }) => name));
   try {
     const counts = [...(await countEventNames(log))].filter(([name]) => !planned.has(name));
@@ -71,7 +67,6 @@ export async function labelStoredNames(
   } catch (error) {
     signals.trouble('reading the names of stored events', error);
   }
-  return { ...observed, unplannedNames: [...metrics.unplannedNames] };
 }
 
 function sourcesOf(config: Config): string[] {

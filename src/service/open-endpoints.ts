@@ -103,7 +103,7 @@ async function openGateHere(
     validate: validation.validate,
     nameSent: validation.nameSent,
     redactRejected: validation.redactRejected,
-    contracts: () => contractsOf(validation.registry(), config.enforcement),
+    contracts: () => contractsOf(validation.registry(), validation.enforcement()),
     ...createEventStore(opened.log, validation.isPlanned),
     canaryKey,
     limiter: createLocalLimiter(allowances),
@@ -122,7 +122,7 @@ function openGateProcesses(
   allowances: Allowances,
   canaryKey: string | undefined,
 ): Promise<GateProcesses> {
-  const { labels, unplannedNames, metrics, signals } = observed;
+  const { labels, metrics, signals } = observed;
   return startGateProcesses({
     config,
     registry: validation.registry,
@@ -130,7 +130,8 @@ function openGateProcesses(
     canaryKey,
     allowances,
     labels,
-    unplannedNames,
+    // With series from the start of each process.
+    unplannedNames: [...metrics.unplannedNames],
     log: opened.logOptions,
     signals,
     onCounted: createDeltaSink({

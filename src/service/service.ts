@@ -153,9 +153,8 @@ async function startService(
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
     const runTimeKeys = keys.ofLog.keys;
-    const parts = { config, validation, opened, lifecycle, runTimeKeys };
-    const labelled = await labelStoredNames(log, config, validation, observed);
-    gate = await openEndpoints({ ...parts, observed: labelled });
+    await labelStoredNames(log, validation, observed);
+    gate = await openEndpoints({ config, validation, observed, opened, lifecycle, runTimeKeys });
     // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());
     gate.followKeys(runTimeKeys().map((key) => ({ id: key.id, key })));

@@ -8,6 +8,8 @@ export interface LiveValidation extends Pick<
   'validate' | 'nameSent' | 'redactRejected'
 > {
   readonly registry: () => SchemaRegistry;
+  /** What is in force, which the contracts of another gate may say. */
+  readonly enforcement: () => Enforcement;
   readonly isPlanned: (eventName: string) => boolean;
   /**
    * Validates against another registry from the next event on. All events of a request are
@@ -22,6 +24,7 @@ export function createLiveValidation(
   options: ValidationOptions = {},
 ): LiveValidation {
   let registry = first;
+  let inForce = options.enforcement ?? 'on';
   let validation = createValidation(first, options);
   let planned = new Set(validation.eventNames);
   return {
@@ -29,10 +32,12 @@ export function createLiveValidation(
     nameSent: (event) => validation.nameSent(event),
     redactRejected: (event) => validation.redactRejected(event),
     registry: () => registry,
+    enforcement: () => inForce,
     isPlanned: (eventName) => planned.has(eventName),
-    replace: (next, enforcement = options.enforcement) => {
-      const made = createValidation(next, { ...options, enforcement: enforcement ?? 'on' });
+    replace: (next, enforcement = options.enforcement ?? 'on') => {
+      const made = createValidation(next, { ...options, enforcement });
       registry = next;
+      inForce = enforcement;
       validation = made;
       planned = new Set(made.eventNames);
     },

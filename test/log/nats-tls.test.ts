@@ -8,6 +8,7 @@ import type { ConnectionOptions } from '@nats-io/nats-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { connectToServer, parseServerUrl } from '../../src/jetstream/connection.ts';
+import { openOtherStream } from '../../src/jetstream/other/other-stream.ts';
 import { startOperatorsNats, type OperatorsNats } from '../destinations/nats-server.ts';
 
 /* `nats.url: tls://...` with a certificate for addresses: a real nats-server on loopback. */
@@ -34,6 +35,15 @@ async function startSecured(name: string, names: string): Promise<OperatorsNats>
   tls.setDefaultCACertificates([...trusted, await readFile(cert, 'utf8')]);
   const own = { tls: { caFile: cert, rejectUnauthorized: false } } as ConnectionOptions;
   return startOperatorsNats(`tls { cert_file: "${cert}", key_file: "${key}" }`, own);
+}
+
+/** Why a stream of the operator on that NATS is not opened: there is none, if NATS is reached. */
+async function openStream(url: string): Promise<string> {
+  const consumer = { stream: 'none', consumer: 'none' };
+  return openOtherStream(parseServerUrl(url), consumer, 'test').then(
+    (opened) => opened.close().then(() => 'opened'),
+    (error: Error) => error.message,
+  );
 }
 
 async function open(url: string): Promise<string> {
@@ -66,4 +76,12 @@ test('with tls:// a server without TLS is refused', async () => {
   await using server = await startOperatorsNats();
   expect(await open(`tls://127.0.0.1:${server.port}`)).toContain("does not support 'tls'");
   expect(await open(`nats://127.0.0.1:${server.port}`)).toBe('connected');
+});
+
+test('for a stream of the operator on the NATS of the log the same rules hold', async () => {
+  await using server = await startSecured('stream', 'IP:127.0.0.1');
+  expect(await openStream(`tls://127.0.0.1:${server.port}`)).toMatch(/stream.*none/);
+  await using open = await startOperatorsNats();
+  expect(await openStream(`tls://127.0.0.1:${open.port}`)).toContain("does not support 'tls'");
+  expect(await openStream(`nats://127.0.0.1:${open.port}`)).toMatch(/stream.*none/);
 });

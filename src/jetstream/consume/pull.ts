@@ -1,4 +1,5 @@
 import { clientsOf } from '../clients.ts';
+import { flushWithin } from '../connection.ts';
 import { retryWhileForming } from '../server/retry-forming.ts';
 import type { Log } from '../log.ts';
 import { partsOf } from '../events/event-streams.ts';
@@ -27,19 +28,10 @@ export async function openPull(options: PullOptions): Promise<Pull> {
   return runPull({ ...options, part, connection, manager, traffic });
 }
 
-/** An unreachable server must not delay a stop. */
-const flushTimeoutMs = 1_000;
-
 /**
  * Waits until the client has sent its buffered acks and naks, because the caller may close the
  * connection next. Never rejects; the log redelivers a message whose ack is lost.
  */
-export async function flushSettled(log: Log): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, flushTimeoutMs);
-  clientsOf(log)
-    .connection.flush()
-    .then(resolve, () => resolve());
-  await promise;
-  clearTimeout(timer);
+export function flushSettled(log: Log): Promise<void> {
+  return flushWithin(clientsOf(log).connection);
 }

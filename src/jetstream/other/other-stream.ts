@@ -8,7 +8,7 @@ import {
 } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 
-import { dropSocket } from '../connection.ts';
+import { dialOptions, dropSocket, flushWithin } from '../connection.ts';
 import { runPull, type Pull, type PullRoom } from '../consume/pull-requests.ts';
 import type { Pulled, PulledMessage } from '../consume/pulled-message.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
@@ -66,7 +66,6 @@ const connectTimeoutMs = 3_000;
 const requestTimeoutMs = 5_000;
 /** Two PINGs without an answer: the server is left after 10 to 15 s. */
 const pingIntervalMs = 5_000;
-const flushTimeoutMs = 1_000;
 
 /** Connects, and inspects the consumer. Throws an OtherStreamFault. `name` is what NATS shows. */
 export async function openOtherStream(
@@ -99,7 +98,7 @@ export async function openOtherStream(
         }),
       isClosed: () => connection.isClosed(),
       closed: connection.closed().then(() => undefined),
-      flush: () => flush(connection),
+      flush: () => flushWithin(connection),
       close,
     };
   } catch (error) {
@@ -124,30 +123,13 @@ async function connectTo(server: OtherServer, name: string): Promise<NatsConnect
   }
 }
 
-function optionsOf({
-  servers,
-  user,
-  password,
-  token,
-  credsFile,
-  tls,
-}: OtherServer): ConnectionOptions {
+function optionsOf({ token, credsFile, tls, ...address }: OtherServer): ConnectionOptions {
   return {
-    servers: [...servers],
-    ...(user !== undefined && { user, pass: password ?? '' }),
+    ...dialOptions(address),
     ...(token !== undefined && { token }),
     ...(credsFile !== undefined && { authenticator: credsAuthenticator(readFileSync(credsFile)) }),
     ...(tls !== undefined && { tls }),
   };
-}
-
-async function flush(connection: NatsConnection): Promise<void> {
-  if (connection.isClosed()) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, flushTimeoutMs);
-  connection.flush().then(resolve, () => resolve());
-  await promise;
-  clearTimeout(timer);
 }
 
 /** A stream whose positions are its sequences. */
