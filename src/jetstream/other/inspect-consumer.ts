@@ -7,7 +7,7 @@ import {
 import { errors } from '@nats-io/nats-core';
 
 import { consumerNotFound } from '../consume/consumer-position.ts';
-import { expiresMs } from '../consume/pull-requests.ts';
+import { expiresMs } from '../consume/pulling/pull-requests.ts';
 import { infoOf } from '../events/stream-parts.ts';
 import { isSubjectOfLog } from '../topology.ts';
 

@@ -1,7 +1,8 @@
 import { headers, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import { expect, test } from 'vitest';
 
-import { otherStream } from '../events/stream-parts.ts';
+import { otherStream } from '../../events/stream-parts.ts';
+import { createAcknowledgements } from './acknowledgements.ts';
 import { Pulled } from './pulled-message.ts';
 
 const plain = '$JS.ACK.EVENTS.crm.3.41.7.1767323045678901234.5';
@@ -17,7 +18,8 @@ function pulled(reply: string): { message: Pulled; sent: string[] } {
   head.set('traceparent', '00-1');
   const data = new Uint8Array(3);
   const received = { subject: 'headgate.events.shop.x', reply, data, headers: head } as Msg;
-  return { message: new Pulled(connection, received, otherStream('REPLAY')), sent };
+  const acks = createAcknowledgements(connection);
+  return { message: new Pulled(connection, acks, received, otherStream('REPLAY')), sent };
 }
 
 test.each([plain, withDomain])('reads the subject of the acknowledgement: %s', (reply) => {

@@ -1,6 +1,7 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
 
-import type { StreamPart } from '../events/stream-parts.ts';
+import type { StreamPart } from '../../events/stream-parts.ts';
+import type { Acknowledgements } from './acknowledgements.ts';
 
 /**
  * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an
@@ -34,6 +35,7 @@ const plainTokens = 9;
 /** A class, because one is created for every event and its methods are shared. */
 export class Pulled implements PulledMessage {
   readonly #connection: NatsConnection;
+  readonly #acks: Acknowledgements;
   readonly #message: Msg;
   readonly subject: string;
   readonly sequence: number;
@@ -42,11 +44,12 @@ export class Pulled implements PulledMessage {
   readonly payload: Uint8Array;
 
   /** Throws a TypeError if the message does not come from a consumer. */
-  constructor(connection: NatsConnection, message: Msg, part: StreamPart) {
+  constructor(connection: NatsConnection, acks: Acknowledgements, message: Msg, part: StreamPart) {
     const tokens = message.reply?.split('.') ?? [];
     if (tokens.length < plainTokens) throw new TypeError('not a message of a consumer');
     const at = tokens.length === plainTokens ? 4 : 6;
     this.#connection = connection;
+    this.#acks = acks;
     this.#message = message;
     this.subject = message.subject;
     this.deliveries = Number(tokens[at]);
@@ -65,7 +68,7 @@ export class Pulled implements PulledMessage {
   }
 
   ack(): void {
-    this.#answer('+ACK');
+    this.#acks.add(this.#message.reply!);
   }
 
   nak(delayMs: number): void {
