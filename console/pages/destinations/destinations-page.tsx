@@ -1,0 +1,3 @@
+export function DestinationsPage() {
+  return <h1>Destinations</h1>;
+}

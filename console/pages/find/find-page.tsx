@@ -1,0 +1,3 @@
+export function FindPage() {
+  return <h1>Find</h1>;
+}
