@@ -1,10 +1,9 @@
 import { useMemo } from 'preact/hooks';
 
-import type { Violation } from '../../gen/headgate/v1/event_result_pb.ts';
 import { layOutJson } from '../parts/json/format-json.ts';
 import { parseExact } from './exact-json.ts';
 import { fieldsOf, type Field } from './fields.ts';
-import { FieldRow } from './field-row.tsx';
+import { FieldRow, type FieldProblem } from './field-row.tsx';
 
 /** The changes of a form: values by their path, or the whole event. */
 export interface EventChanges {
@@ -21,7 +20,7 @@ export interface EventFormProps {
   readonly eventJson: string;
   /** The contract; undefined where the event has none. */
   readonly schemaJson: string | undefined;
-  readonly violations: readonly Violation[];
+  readonly violations: readonly FieldProblem[];
   /** Whether the name and the person can be changed, too. */
   readonly withIds: boolean;
   readonly changes: EventChanges;
@@ -78,7 +77,7 @@ export function EventForm(props: EventFormProps) {
 
 function FieldList(props: EventFormProps & { readonly fields: readonly Field[] }) {
   const { fields, violations, changes, onChange } = props;
-  const at = (path: string): Violation[] =>
+  const at = (path: string): FieldProblem[] =>
     violations.filter((violation) => violation.path === path);
   const others = violations.filter(({ path }) => !fields.some((field) => field.path === path));
   const change = (field: Field, json: string | undefined): void => {

@@ -3,11 +3,14 @@ import { useId } from 'preact/hooks';
 import type { Violation } from '../../gen/headgate/v1/event_result_pb.ts';
 import { convertedJson, inputOfJson, jsonOfInput, type Field } from './fields.ts';
 
+/** What is wrong with a value. */
+export type FieldProblem = Pick<Violation, 'path' | 'message'>;
+
 export interface FieldRowProps {
   readonly field: Field;
   readonly json: string | undefined;
   readonly isChanged: boolean;
-  readonly violations: readonly Violation[];
+  readonly violations: readonly FieldProblem[];
   readonly onChange: (json: string | undefined) => void;
 }
 

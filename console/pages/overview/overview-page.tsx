@@ -88,8 +88,8 @@ function Signals({ answer }: { readonly answer: GetHourlyCountsResponse }) {
           'Nothing is counted yet: counts are added about once a minute.'
         ) : (
           <>
-            Counted <Time at={updatedAt} as="ago" />, by all gates, in hours. The dashed line is the
-            same day last week.
+            By hour, of all gates; last changed <Time at={updatedAt} as="ago" />. The dashed line is
+            the same day last week.
           </>
         )}
       </p>
