@@ -7,6 +7,7 @@ import {
 import { connectAdminPort, type AdminPort } from '../admin-client.ts';
 import { getAdminPage, type AdminPage } from '../admin-port/get-page.ts';
 import { tlsAdvice } from '../admin-port/port-tls.ts';
+import { checkConsole } from '../../doctor/check-console.ts';
 import { checkDelivery, type DeliveryFacts } from '../../doctor/check-deliveries.ts';
 import type { CheckFindings } from '../../doctor/finding.ts';
 import { oneLine, visible } from '../terminal/print.ts';
@@ -92,3 +93,9 @@ const stateNames: Readonly<Partial<Record<State, DeliveryFacts['state']>>> = {
   [State.ELSEWHERE]: 'elsewhere',
   [State.REMOVED]: 'removed',
 };
+
+/** Whether the running gate serves the console. */
+export async function checkConsolePage(findings: CheckFindings, gate: RunningGate): Promise<void> {
+  const { status } = await getAdminPage(gate, '/', timeoutMs);
+  checkConsole(findings, status === 200 ? `at ${gate.url}/` : undefined);
+}

@@ -16,7 +16,7 @@ import { warnObserving } from '../../doctor/warn-observing.ts';
 import { checkDestinations } from '../../doctor/check-destinations.ts';
 import { look, type Finding, type CheckFindings } from '../../doctor/finding.ts';
 import { checkGate } from '../../doctor/check-gate.ts';
-import { checkDeliveries, reachGate, type RunningGate } from './check-gate.ts';
+import { checkConsolePage, checkDeliveries, reachGate, type RunningGate } from './check-gate.ts';
 import {
   checkDataDirectory,
   checkDisk,
@@ -128,6 +128,7 @@ async function examine(
   const running = gate;
   if (running !== undefined) {
     await check('deliveries', (findings) => checkDeliveries(findings, running));
+    await check('console', (findings) => checkConsolePage(findings, running));
   }
   if (config.auth === 'keys') {
     await check('keys', (findings) => checkKeys(findings, config.keys.length, running));

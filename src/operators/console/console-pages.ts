@@ -48,7 +48,7 @@ export function createConsolePages(options: ConsolePagesOptions): ConsolePages {
     isBuilt: async () => (await current()).size > 0,
     serve: (exchange, asked) => {
       if (exchange.call.method !== 'GET') return false;
-      const isAsset = asked.startsWith('/assets/');
+      const isAsset = asked === '/assets' || asked.startsWith('/assets/');
       if (!isAsset && asked !== '/' && !isPage(exchange, asked, options)) return false;
       answer(exchange, isAsset ? asked : '/').catch((error: unknown) => {
         options.onTrouble(error);

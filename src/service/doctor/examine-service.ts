@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 
 import type { Config } from '../../config/config.ts';
+import { checkConsole } from '../../doctor/check-console.ts';
 import { checkDelivery } from '../../doctor/check-deliveries.ts';
 import { checkDestinations } from '../../doctor/check-destinations.ts';
 import { checkGate } from '../../doctor/check-gate.ts';
@@ -78,7 +79,9 @@ export async function examineService(
     for (const facts of await port.deliveries()) checkDelivery(findings, facts);
   });
   if (config.auth === 'keys') await check('keys', (findings) => checkKeys(findings, options));
-  await check('console', (findings) => checkConsole(findings, port));
+  await check('console', async (findings) =>
+    checkConsole(findings, (await port.servesConsole()) ? 'on this port' : undefined),
+  );
   return all;
 }
 
@@ -139,14 +142,4 @@ function checkKeys(findings: CheckFindings, { keys }: ExamineOptions): void {
       'Rotate each, or ask its sender to change to the new one: docs/runbooks/key-expires.md.',
     );
   } else findings.ok(`write keys in force: ${inForce}; none that is in use expires within 14 days`);
-}
-
-async function checkConsole(findings: CheckFindings, port: ExaminedPort): Promise<void> {
-  if (await port.servesConsole()) findings.ok('the console is served on this port');
-  else {
-    findings.skipped(
-      'the console is not built, so this port serves only RPCs and metrics',
-      'In the repository: npm run build:console. The package brings it.',
-    );
-  }
 }
