@@ -5,6 +5,8 @@ import path from 'node:path';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { hashOperatorToken, newOperatorToken } from '../../src/config/operators/operator-token.ts';
+import { createHourCounts, encodeHourCounts, hourMs } from '../../src/counts/hour-counts.ts';
+import { writeCountEntry } from '../../src/jetstream/counts/count-entries.ts';
 import { startHttpServer, type RealHttpServer } from '../destinations/http-server.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 
@@ -112,4 +114,17 @@ export function invoice(number: number, properties: object = {}): object {
     user_id: `user-${number}`,
     properties: { invoice_id: `I-${number}`, amount: 100 + number, currency: 'EUR', ...properties },
   };
+}
+
+/** Counts of eight days, as gates would have written them, with a dip and a day of refusals. */
+export async function writeHourCounts({ service }: RealService): Promise<void> {
+  const thisHour = Math.floor(Date.now() / hourMs);
+  for (let hour = thisHour - 191; hour < thisHour; hour += 1) {
+    const counts = createHourCounts(hour);
+    const wave = 1 + Math.sin(((hour % 24) / 24) * 2 * Math.PI);
+    counts.add('order_completed', 'shop', 'accepted', Math.round(400 * wave + (hour % 7) * 20));
+    counts.add('order_completed', 'shop', 'rejected', hour % 24 > 15 ? 12 + (hour % 5) : 2);
+    counts.add('invoice_paid', 'shop', 'dead', hour % 11 === 0 ? 3 : 0);
+    await writeCountEntry(service.log, hour, 'test', encodeHourCounts(counts));
+  }
 }
