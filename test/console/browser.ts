@@ -31,6 +31,9 @@ export function whyNoBrowser(): string | undefined {
   return reason;
 }
 
+/** For expect.poll: a page on a busy machine. */
+export const soon = { timeout: 20_000 };
+
 export interface ConsoleBrowser extends AsyncDisposable {
   /** A window of its own, signed in with the token. Cookies and storage are its own. */
   signIn(token?: string, options?: WindowOptions): Promise<ConsoleWindow>;
@@ -100,9 +103,8 @@ async function openWindow(context: BrowserContext, url: string): Promise<Console
   page.on('pageerror', (error) => troubles.push(error.message));
   page.on('console', (message) => {
     // Chromium reports each answer of an error, which the console shows by itself.
-    if (message.type() === 'error' && !message.text().includes('401')) {
-      troubles.push(message.text());
-    }
+    const isAnswer = message.text().startsWith('Failed to load resource');
+    if (message.type() === 'error' && !isAnswer) troubles.push(message.text());
   });
   return {
     page,

@@ -19,6 +19,8 @@ export interface ConsoleWorld extends AsyncDisposable {
   /** Answers 400 for invoices without a plan: they become dead letters of `billing`. */
   readonly billing: RealHttpServer;
   send(source: Source, ...events: readonly object[]): Promise<void>;
+  /** At most 1,000 in one request. */
+  sendBatch(source: Source, events: readonly object[]): Promise<void>;
 }
 
 const keys = { shop: 'key-of-the-shop-0123456789', web: 'key-of-the-web-0123456789' };
@@ -60,7 +62,11 @@ destinations:
     viewerToken,
     crm,
     billing,
-    send: (source, ...events) => sendEvents(real.url, keys[source], events),
+    send: async (source, ...events) => {
+      for (const event of events) await post(`${real.url}/v1/track`, keys[source], withKey(event));
+    },
+    sendBatch: (source, events) =>
+      post(`${real.url}/v1/batch`, keys[source], { events: events.map(withKey) }),
     [Symbol.asyncDispose]: async () => {
       await real[Symbol.asyncDispose]();
       await Promise.all([crm.close(), billing.close()]);
@@ -82,16 +88,18 @@ async function writeContracts(folder: string): Promise<void> {
   await writeFile(path.join(folder, 'order_completed/3.json'), JSON.stringify(second));
 }
 
-async function sendEvents(url: string, key: string, events: readonly object[]): Promise<void> {
-  for (const event of events) {
-    const answer = await fetch(`${url}/v1/track`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ idempotency_key: randomUUID(), ...event }),
-    });
-    // What is refused is answered, too: with a status of its own.
-    await answer.arrayBuffer();
-  }
+function withKey(event: object): object {
+  return { idempotency_key: randomUUID(), ...event };
+}
+
+async function post(url: string, key: string, body: object): Promise<void> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  // What is refused is answered, too: with a status of its own.
+  await answer.arrayBuffer();
 }
 
 /** An order that keeps the contract, of a person of its own. */
