@@ -27,7 +27,7 @@ export async function startFar(env: Readonly<Record<string, string>> = {}): Prom
       keys: [{ source: relayName, hash: hashWriteKey(relayKey), relay_sources: ['shop-*'] }],
     }),
   });
-  const network = await startRelay(gate.service.address!.port);
+  const network = await startRelay(Number(new URL(gate.url).port));
   const file = path.join(gate.dataDir, 'warehouse.db');
   return {
     gate,

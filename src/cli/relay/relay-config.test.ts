@@ -51,6 +51,12 @@ test('the key and the gate may come from the environment', () => {
   expect(config.destinations[0]!.settings['url']).toBe('https://other.example');
 });
 
+test('--listen wins over the variable and the file', () => {
+  const env = { HEADGATE_LISTEN: '127.0.0.1:1' };
+  const config = read(env, { listen: 'unix:/run/relay.sock' }, 'listen: 127.0.0.1:2');
+  expect(config.listen).toEqual({ socketPath: '/run/relay.sock' });
+});
+
 test('a file that names the destination needs no --to', () => {
   const file = 'destinations: { head: { type: headgate, url: "https://g", key: k, ack_wait: 5s } }';
   const config = readRelayConfig({}, {}, () => file);
@@ -73,6 +79,7 @@ test.each<[string, () => Config, RegExp]>([
     /one destination, of type headgate/,
   ],
   ['several processes', () => read({ HEADGATE_PROCESSES: '2' }), /A relay is one process/],
+  ['a wrong address', () => read({}, { listen: '/run/a.sock' }), /or unix:PATH/],
   ['a wrong source', () => read({}, { source: 'a.b' }), /is not a source/],
   ['an unknown variable', () => read({ HEADGATE_RELAY_KEYS: 'hg_x' }), /is not known/],
 ])('%s stops the start, and no message shows the key', (_what, start, text) => {

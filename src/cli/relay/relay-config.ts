@@ -15,6 +15,8 @@ export interface RelayOptions {
   /** The write key. */
   readonly key?: string | undefined;
   readonly source?: string | undefined;
+  /** Over `listen` of the file and HEADGATE_LISTEN. */
+  readonly listen?: string | undefined;
   readonly config?: string | undefined;
 }
 
@@ -93,6 +95,7 @@ export function readRelayConfig(
       ...others,
       ...Object.fromEntries(set.map(([path, value]) => [environmentName(path), value])),
       [innerKeyVariable]: key,
+      ...(options.listen !== undefined && { [environmentName('listen')]: options.listen }),
     },
     configFile: text === undefined ? undefined : configFileOf({ env, configFile: options.config }),
     readFile: () => String(document),
