@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import type { Config } from '../../src/config/config.ts';
+import type { DestinationSettings } from '../../src/destinations/destination.ts';
 import { farGateSettings } from '../destinations/headgate-far-side.ts';
 import { startRelay, type Relay as Network } from '../destinations/relay.ts';
 import { startRealService, type RealService } from '../real-service.ts';
@@ -52,10 +53,17 @@ export async function startFar(env: Readonly<Record<string, string>> = {}): Prom
   };
 }
 
+export interface DestinationOverrides {
+  readonly settings?: DestinationSettings;
+  /** Attempts of an event until it is a dead letter. */
+  readonly attempts?: number;
+}
+
 /** A relay in this process. The contracts are asked for every 100 ms. */
 export function startRelayHere(
   port: number,
   env: Readonly<Record<string, string>> = {},
+  { settings, attempts = 5 }: DestinationOverrides = {},
 ): Promise<RealService> {
   const destination: Config['destinations'][number] = {
     name: 'gate',
@@ -63,10 +71,10 @@ export function startRelayHere(
     events: [],
     sources: [],
     start: { kind: 'earliest' },
-    retry: { attempts: 5, baseMs: 10, capMs: 100 },
+    retry: { attempts, baseMs: 10, capMs: 100 },
     ackWaitMs: 2_000,
     whenFull: 'hold',
-    settings: farGateSettings(port, relayKey, { instance: 'host-1' }),
+    settings: farGateSettings(port, relayKey, { instance: 'host-1', ...settings }),
   };
   return startRealService({
     env: { HEADGATE_SOURCE: 'shop-fra', ...env },

@@ -51,6 +51,13 @@ test('the key and the gate may come from the environment', () => {
   expect(config.destinations[0]!.settings['url']).toBe('https://other.example');
 });
 
+test('--ca names the CAs of the far gate, as its variable does', () => {
+  const caOf = (config: Config): unknown => config.destinations[0]!.settings['tls_ca'];
+  expect(caOf(read({}, { ca: '/etc/ca.pem' }))).toBe('/etc/ca.pem');
+  expect(caOf(read({ HEADGATE_RELAY_CA: '/etc/ca.pem' }))).toBe('/etc/ca.pem');
+  expect(caOf(read())).toBe(null);
+});
+
 test('--listen wins over the variable and the file', () => {
   const env = { HEADGATE_LISTEN: '127.0.0.1:1' };
   const config = read(env, { listen: 'unix:/run/relay.sock' }, 'listen: 127.0.0.1:2');
@@ -72,6 +79,16 @@ test.each<[string, () => Config, RegExp]>([
     'two gates',
     () => read({}, {}, 'destinations: { a: { type: headgate, url: "https://g", key: k } }'),
     /leave out one/,
+  ],
+  [
+    'CAs in two places',
+    () =>
+      readRelayConfig(
+        {},
+        { ca: 'ca.pem' },
+        () => 'destinations: { a: { type: headgate, url: "https://g", key: k } }',
+      ),
+    /name the CAs there, as tls_ca/,
   ],
   [
     'another type',

@@ -13,11 +13,12 @@ import type { CommandContext } from '../command-context.ts';
 import { readSource } from '../keys/key-values.ts';
 import { runService, urlOf } from '../serve.ts';
 import { configOption } from '../shared-options.ts';
-import { keyVariable, readRelayConfig, toVariable } from './relay-config.ts';
+import { caVariable, keyVariable, readRelayConfig, toVariable } from './relay-config.ts';
 
 interface Options {
   readonly to?: string;
   readonly key?: string;
+  readonly ca?: string;
   readonly source?: string;
   readonly listen?: string;
   readonly config?: string;
@@ -29,6 +30,7 @@ export function relayCommand(context: CommandContext): Command {
     .description('take events on this machine, keep them on its disk and forward them to a gate')
     .option('--to <url>', `the gate that events go to (or ${toVariable})`)
     .option('--key <file>', `a file with the write key of that gate (or the key in ${keyVariable})`)
+    .option('--ca <file>', `the CAs that signed its certificate, in PEM (or ${caVariable})`)
     .option('--source <name>', 'the source of every event, while auth is off', readSource)
     .option('--listen <address>', 'host:port, or unix:PATH for a Unix socket (default: listen)')
     .addOption(configOption())
