@@ -20,12 +20,19 @@ export interface FarGate {
   close(): Promise<void>;
 }
 
-export async function startFar(env: Readonly<Record<string, string>> = {}): Promise<FarGate> {
+/** @param keys write keys beside that of the relay, by source. */
+export async function startFar(
+  env: Readonly<Record<string, string>> = {},
+  keys: Readonly<Record<string, string>> = {},
+): Promise<FarGate> {
   const gate = await startRealService({
     env: { HEADGATE_AUTH: 'keys', ...env },
     // JSON is YAML too.
     yaml: JSON.stringify({
-      keys: [{ source: relayName, hash: hashWriteKey(relayKey), relay_sources: ['shop-*'] }],
+      keys: [
+        { source: relayName, hash: hashWriteKey(relayKey), relay_sources: ['shop-*'] },
+        ...Object.entries(keys).map(([source, key]) => ({ source, hash: hashWriteKey(key) })),
+      ],
     }),
   });
   const network = await startRelay(Number(new URL(gate.url).port));
