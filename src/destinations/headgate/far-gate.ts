@@ -12,6 +12,7 @@ import { RelayService } from '../../../gen/headgate/v1/relay_service_pb.ts';
 import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import type { Outcome } from '../destination.ts';
 import type { FarGateSettings } from './settings.ts';
+import { tlsFault } from './tls-fault.ts';
 
 /** A client of the other gate. It connects with the first request. */
 export interface FarGate {
@@ -27,9 +28,17 @@ const pingTimeoutMs = 5_000;
 const idleConnectionTimeoutMs = 60_000;
 
 /** gRPC over HTTP/2: in the clear with http://, by TLS with https://. */
-export function openFarGate({ url, key, ca }: FarGateSettings): FarGate {
+export function openFarGate({ url, key, caFile, readCa }: FarGateSettings): FarGate {
   const baseUrl = url.origin;
-  const tls = ca === undefined ? {} : { ca };
+  // http2.connect copies the options: each new connection trusts what the file has by then.
+  const tls =
+    caFile === undefined
+      ? {}
+      : {
+          get ca() {
+            return readCa();
+          },
+        };
   const pings = { pingIntervalMs, pingTimeoutMs, idleConnectionTimeoutMs };
   const sessionManager = new Http2SessionManager(baseUrl, pings, tls);
   const withKey: Interceptor = (next) => (request) => {
@@ -63,7 +72,8 @@ const names: Partial<Record<Code, string>> = {
  * What a failed request says about its events: that the other gate cannot take them now, or, `dead`, that
  * the request must be split. Names only the host: errors of the network may quote more.
  */
-export function outcomeOfFailure(error: unknown, { url, timeoutMs }: FarGateSettings): Failed {
+export function outcomeOfFailure(error: unknown, far: FarGateSettings): Failed {
+  const { url } = far;
   const failure = ConnectError.from(error);
   const code = failure.findDetails(ErrorInfoSchema)[0]?.reason;
   const status = code ?? (Code[failure.code] ?? 'unknown').toLowerCase();
@@ -71,16 +81,18 @@ export function outcomeOfFailure(error: unknown, { url, timeoutMs }: FarGateSett
     return { kind: 'dead', reason: `${code}: ${failure.rawMessage}`, status };
   }
   const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  return retryLater(`${url.host}: ${reasonOf(failure, code, timeoutMs)}`, status, delay);
+  return retryLater(`${url.host}: ${reasonOf(failure, code, far)}`, status, delay);
 }
 
-function reasonOf(failure: ConnectError, code: string | undefined, timeoutMs: number): string {
+function reasonOf(failure: ConnectError, code: string | undefined, far: FarGateSettings): string {
   // Only our gates send these details; any other text may come from whatever answers at the address.
   if (code !== undefined) return `${code}: ${failure.rawMessage}`;
-  if (failure.code === Code.DeadlineExceeded) return `no answer within ${timeoutMs} ms`;
+  if (failure.code === Code.DeadlineExceeded) return `no answer within ${far.timeoutMs} ms`;
   if (failure.code === Code.Canceled) return 'the delivery was stopped';
   const { cause } = failure;
-  const network = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-  if (network !== undefined) return `no answer: ${network}`;
+  if (cause instanceof Error && 'code' in cause) {
+    const network = String(cause.code);
+    return tlsFault(cause, network, far) ?? `no answer: ${network}`;
+  }
   return names[failure.code] ?? `it answered ${Code[failure.code] ?? failure.code}`;
 }
