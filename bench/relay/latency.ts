@@ -63,6 +63,10 @@ function quantiles(values: number[]): Quantiles {
 /** In seconds, of all events so far. */
 function readLag(text: string): { sum: number; count: number } {
   const read = (name: string): number =>
-    Number(new RegExp(`^headgate_relay_lag_seconds_${name}\\{.*\\} (\\S+)$`, 'm').exec(text)?.[1]);
+    Number(
+      new RegExp(`^headgate_relay_lag_seconds_${name}\\{relay="relay"\\} (\\S+)$`, 'm').exec(
+        text,
+      )?.[1],
+    );
   return { sum: read('sum'), count: read('count') };
 }

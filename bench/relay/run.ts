@@ -39,7 +39,7 @@ const key = 'hg_key-of-the-relay-bench';
 const directSeconds = 4;
 const batch = 500;
 /** As many requests of as many events as the destination has by default. */
-const requestsInFlight = 4;
+const requestsInFlight = 8;
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-relay-'));
 const write = (name: string, content: object): string => {
@@ -74,7 +74,7 @@ try {
   const relay = await start({
     HEADGATE_CONFIG: write('relay.yaml', {
       destinations: {
-        far: { type: 'headgate', url: `http://127.0.0.1:${farPort}`, key, concurrency: 8 },
+        far: { type: 'headgate', url: `http://127.0.0.1:${farPort}`, key },
       },
     }),
   });

@@ -4,7 +4,7 @@ import { createInbox, nanos, type Msg, type NatsConnection } from '@nats-io/nats
 import { moveToOtherServer } from '../connection.ts';
 import type { Traffic } from '../traffic.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
-import { Pulled, type PulledMessage } from './pulled-message.ts';
+import { createAnswers, Pulled, type Answers, type PulledMessage } from './pulled-message.ts';
 import { Request } from './pull-request.ts';
 import { isAnswer, troubleOfSilence, readStatus } from './pull-status.ts';
 
@@ -81,6 +81,7 @@ export function runPull(options: RunPullOptions): Pull {
  */
 class PullLoop implements Pull {
   readonly #options: RunPullOptions;
+  readonly #answers: Answers;
   readonly #requests: readonly Request[];
   readonly #status: ConnectionStatus;
   readonly #removePullers: () => void;
@@ -95,6 +96,7 @@ class PullLoop implements Pull {
   constructor(options: RunPullOptions) {
     const { connection } = options;
     this.#options = options;
+    this.#answers = createAnswers(options.connection);
     this.#removePullers = options.traffic.addPullers(requestCount);
     this.#requests = Array.from({ length: requestCount }, () => {
       const request = new Request(createInbox());
@@ -203,7 +205,7 @@ class PullLoop implements Pull {
   }
 
   #receive(request: Request, message: Msg): void {
-    const { connection, part, onMessage, onTrouble } = this.#options;
+    const { part, onMessage, onTrouble } = this.#options;
     request.isHeard = true;
     if (message.subject === request.inbox) {
       this.#receiveStatus(request, message);
@@ -213,7 +215,7 @@ class PullLoop implements Pull {
     request.count((message as SizedMsg).size());
     if (request.isUsedUp) this.#end(request);
     try {
-      onMessage(new Pulled(connection, message, part));
+      onMessage(new Pulled(this.#answers, message, part));
     } catch (error) {
       // The message stays unsettled, and the log delivers it again.
       onTrouble((error as Error).message);

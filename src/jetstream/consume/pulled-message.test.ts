@@ -2,7 +2,7 @@ import { headers, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import { expect, test } from 'vitest';
 
 import { otherStream } from '../events/stream-parts.ts';
-import { Pulled } from './pulled-message.ts';
+import { createAnswers, Pulled } from './pulled-message.ts';
 
 const plain = '$JS.ACK.EVENTS.crm.3.41.7.1767323045678901234.5';
 const withDomain = '$JS.ACK.hub.AbCdEf.EVENTS.crm.3.41.7.1767323045678901234.5.x9y8';
@@ -12,12 +12,18 @@ function pulled(reply: string): { message: Pulled; sent: string[] } {
   const connection = {
     isClosed: () => false,
     publish: (subject: string, text: string) => void sent.push(`${subject} ${text}`),
+    protocol: {
+      sendCommand: (bytes: Uint8Array) => {
+        const [, subject, text] = /^PUB (\S+) 4\r\n(.{4})\r\n$/.exec(String(bytes))!;
+        sent.push(`${subject} ${text}`);
+      },
+    },
   } as unknown as NatsConnection;
   const head = headers();
   head.set('traceparent', '00-1');
   const data = new Uint8Array(3);
   const received = { subject: 'headgate.events.shop.x', reply, data, headers: head } as Msg;
-  return { message: new Pulled(connection, received, otherStream('REPLAY')), sent };
+  return { message: new Pulled(createAnswers(connection), received, otherStream('REPLAY')), sent };
 }
 
 test.each([plain, withDomain])('reads the subject of the acknowledgement: %s', (reply) => {

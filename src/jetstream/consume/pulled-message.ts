@@ -33,7 +33,7 @@ const plainTokens = 9;
 
 /** A class, because one is created for every event and its methods are shared. */
 export class Pulled implements PulledMessage {
-  readonly #connection: NatsConnection;
+  readonly #answers: Answers;
   readonly #message: Msg;
   readonly subject: string;
   readonly sequence: number;
@@ -42,11 +42,11 @@ export class Pulled implements PulledMessage {
   readonly payload: Uint8Array;
 
   /** Throws a TypeError if the message does not come from a consumer. */
-  constructor(connection: NatsConnection, message: Msg, part: StreamPart) {
+  constructor(answers: Answers, message: Msg, part: StreamPart) {
     const tokens = message.reply?.split('.') ?? [];
     if (tokens.length < plainTokens) throw new TypeError('not a message of a consumer');
     const at = tokens.length === plainTokens ? 4 : 6;
-    this.#connection = connection;
+    this.#answers = answers;
     this.#message = message;
     this.subject = message.subject;
     this.deliveries = Number(tokens[at]);
@@ -65,7 +65,7 @@ export class Pulled implements PulledMessage {
   }
 
   ack(): void {
-    this.#answer('+ACK');
+    this.#answers.acknowledge(this.#message.reply!);
   }
 
   nak(delayMs: number): void {
@@ -81,8 +81,38 @@ export class Pulled implements PulledMessage {
   }
 
   #answer(text: string): void {
-    // Timers answer, too: an exception of theirs would end the process.
-    if (this.#connection.isClosed()) return;
-    this.#connection.publish(this.#message.reply!, text);
+    this.#answers.send(this.#message.reply!, text);
   }
+}
+
+/** Sends what settles messages, to their reply subjects. */
+export interface Answers {
+  acknowledge(reply: string): void;
+  send(reply: string, text: string): void;
+}
+
+/**
+ * An acknowledgement follows every event. `connection.publish()` encodes its subject and its text into
+ * arrays of their own and joins the three parts later; here it is one piece of a shared buffer. Pieces of
+ * one turn go to the socket together. `sendCommand` belongs to the client's protocol handler, as in
+ * publish/raw-publish.ts. Throws a TypeError if this version of the client has none.
+ */
+export function createAnswers(connection: NatsConnection): Answers {
+  const { protocol } = connection as unknown as {
+    protocol?: { sendCommand?: (bytes: Uint8Array) => void };
+  };
+  if (typeof protocol?.sendCommand !== 'function') {
+    throw new TypeError('this version of @nats-io/nats-core has no protocol.sendCommand');
+  }
+  return {
+    // Timers answer, too: an exception of theirs would end the process.
+    acknowledge: (reply) => {
+      if (connection.isClosed()) return;
+      // A reply subject is ASCII: it has the names of streams and consumers, and numbers.
+      protocol.sendCommand!(Buffer.from(`PUB ${reply} 4\r\n+ACK\r\n`, 'latin1'));
+    },
+    send: (reply, text) => {
+      if (!connection.isClosed()) connection.publish(reply, text);
+    },
+  };
 }
