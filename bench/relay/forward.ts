@@ -12,12 +12,13 @@ export interface Pair {
 }
 
 const minutesMax = 5;
-const batch = 500;
-const requestsInFlight = 4;
+/** Single events are stored as fast as the log syncs, which takes many in flight. */
+const eventsInFlight = 2_000;
+const requestsInFlightMax = 64;
 const run = (Math.random() * 0xffff_ffff) >>> 0;
 
-/** Sends events to a gate until it has acknowledged so many. */
-export async function store(gate: Gate, events: number): Promise<void> {
+/** Sends events to a gate, in requests of `batch`, until it has acknowledged so many. */
+export async function store(gate: Gate, events: number, batch: number): Promise<void> {
   let sent = 0;
   const send = async (): Promise<void> => {
     const body = batchJson(batch);
@@ -29,7 +30,8 @@ export async function store(gate: Gate, events: number): Promise<void> {
       await post(gate.port, '/v1/batch', body);
     }
   };
-  await Promise.all(Array.from({ length: requestsInFlight }, send));
+  const requests = Math.min(requestsInFlightMax, Math.ceil(eventsInFlight / batch));
+  await Promise.all(Array.from({ length: requests }, send));
 }
 
 /** Sends JSON, and reads the answer. Rejects if that is no success. */

@@ -52,10 +52,11 @@ export async function startFar(env: Readonly<Record<string, string>> = {}): Prom
   };
 }
 
-/** A relay in this process. The contracts are asked for every 100 ms. */
+/** A relay in this process, called `host-1`. The contracts are asked for every 100 ms. */
 export function startRelayHere(
   port: number,
   env: Readonly<Record<string, string>> = {},
+  key = relayKey,
 ): Promise<RealService> {
   const destination: Config['destinations'][number] = {
     name: 'gate',
@@ -66,7 +67,7 @@ export function startRelayHere(
     retry: { attempts: 5, baseMs: 10, capMs: 100 },
     ackWaitMs: 2_000,
     whenFull: 'hold',
-    settings: farGateSettings(port, relayKey, { instance: 'host-1' }),
+    settings: farGateSettings(port, key, { instance: 'host-1' }),
   };
   return startRealService({
     env: { HEADGATE_SOURCE: 'shop-fra', ...env },
