@@ -9,6 +9,13 @@ const to = 'deploy/helm/headgate';
 
 type Edit = readonly [text: string, template: string];
 
+/**
+ * The key of a file of contracts in its ConfigMap, which may hold letters, digits, `-`, `_` and `.` alone.
+ * The names of folders have `=` and `+` for other characters, and no capitals: `+login/1.json` is
+ * `Clogin.1.json`, `order=20completed/1.json` is `orderE20completed.1.json`.
+ */
+const configMapKey = '{{ $path | replace "/" "." | replace "=" "E" | replace "+" "C" | quote }}';
+
 const condition = (value: string, text: string): string =>
   `{{- if ${value} }}\n${text.trimEnd()}\n{{- end }}\n`;
 
@@ -41,7 +48,7 @@ const ofPods: readonly Edit[] = [
     '              - { key: order_completed.1.json, path: order_completed/1.json }\n' +
       '              - { key: taxonomy.yaml, path: taxonomy.yaml }\n',
     '              {{- range $path, $text := .Values.schemas }}\n' +
-      '              - { key: {{ $path | replace "/" "." }}, path: {{ $path }} }\n' +
+      `              - { key: ${configMapKey}, path: {{ $path | quote }} }\n` +
       '              {{- end }}\n',
   ],
 ];
@@ -107,7 +114,7 @@ metadata:
   name: schemas
 data:
   {{- range $path, $text := .Values.schemas }}
-  {{ $path | replace "/" "." }}: {{ $text | toJson }}
+  ${configMapKey}: {{ $text | toJson }}
   {{- end }}
 ---
 {{- if .Values.nats.enabled }}

@@ -106,6 +106,31 @@ describe('deploy/helm/headgate', () => {
     expect(objects['ConfigMap/schemas']!['data']).toMatchObject({ 'cart_viewed.1.json': '{}' });
   });
 
+  it('takes contracts of events with any name', () => {
+    const paths = [
+      '+login/1.json',
+      '=20/1.json',
+      'order=20completed/12.json',
+      '+order=20+completed/1.json',
+      '1e3/1.json',
+      'true/1.json',
+      `${'=c3=9f'.repeat(26)}=c3==h${'0'.repeat(32)}/1.json`,
+    ];
+    const schemas = Object.fromEntries(paths.map((name) => [name, `{"title":"${name}"}`]));
+    const objects = render({ schemas });
+    const data = objects['ConfigMap/schemas']!['data'] as Record<string, string>;
+    for (const key of Object.keys(data)) {
+      expect(key).toMatch(/^(?!\.\.)[-._a-zA-Z0-9]{1,253}$/);
+    }
+    for (const name of ['Deployment/gate', 'Deployment/workers']) {
+      const [mounted] = [...JSON.stringify(objects[name]).matchAll(/"items":(\[[^\]]*\])/g)];
+      const items = JSON.parse(mounted![1]!) as { key: string; path: string }[];
+      const files = Object.fromEntries(items.map(({ key, path: file }) => [file, data[key]]));
+      expect(files).toMatchObject(schemas);
+      expect(new Set(items.map(({ key }) => key)).size).toBe(items.length);
+    }
+  });
+
   it('leaves out what is turned off', () => {
     const off = { enabled: false };
     const url = 'nats://nats.example:4222';
