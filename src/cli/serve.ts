@@ -22,7 +22,8 @@ export function serveCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       `
-Settings: docs/reference/configuration.md. Ctrl-C drains and stops; a second one, a second later, cuts off.
+Settings: headgate.yaml (headgate init writes one, with comments) and HEADGATE_* variables; headgate doctor
+checks them. Ctrl-C drains and stops; a second one, a second later, cuts off.
 
 Exit code: 0 when it was stopped, 1 when it could not start.
 
