@@ -1,4 +1,4 @@
-import type { Address, Config } from '../config/config.ts';
+import type { Address, Config, ListenAddress } from '../config/config.ts';
 import { openDeadLetters } from '../dead-letters/queue.ts';
 import { StartError } from '../errors.ts';
 import type { JsonObject } from '../event/json/json.ts';
@@ -34,7 +34,7 @@ import { startRegistry } from './start-registry.ts';
 /** A running Headgate. */
 export interface Service {
   /** The address for events; undefined if this process does not have the role `gate`. */
-  readonly address: Address | undefined;
+  readonly address: ListenAddress | undefined;
   readonly adminAddress: Address;
   /** Makes a code by which one person signs in to the console as `admin`, once, within ten minutes. */
   readonly makeSignInCode: () => string;
