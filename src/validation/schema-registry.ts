@@ -212,7 +212,9 @@ async function readSchemaFile(path: string, report: ReportFault): Promise<JsonVa
       report(`it has ${size} bytes, more than ${schemaBytesMax}`, 'Split the event.');
       return undefined;
     }
-    return JSON.parse(await readFile(path, 'utf8')) as JsonValue;
+    // Editors of Windows begin a file with U+FEFF.
+    const text = await readFile(path, 'utf8');
+    return JSON.parse(text.replace(/^\ufeff/, '')) as JsonValue;
   } catch (error) {
     report(`it cannot be read as JSON: ${reasonOf(error)}`, 'Fix it there.');
     return undefined;
