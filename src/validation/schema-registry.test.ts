@@ -37,6 +37,13 @@ test('uses defaults for omitted keys of the taxonomy', async () => {
   expect(registry.events[0]?.mode).toBe('enforce');
 });
 
+test('a folder of contracts without an entry is a fault, in observe mode too', async () => {
+  expect(await faultsOf({ 'taxonomy.yaml': 'events: {}' })).toEqual([]);
+  expect(await faultsOf({ 'taxonomy.yaml': 'events: {}', 'login/1.json': schema })).toEqual([
+    'login/: no entry of the taxonomy has this name',
+  ]);
+});
+
 test('reads a file as editors of Windows write it', async () => {
   const folder = schemasFolder({ 'taxonomy.yaml': `\ufeff${orderTaxonomy()}` });
   mkdirSync(path.join(folder, 'order_completed'));

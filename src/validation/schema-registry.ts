@@ -112,7 +112,8 @@ export async function readRegistry(directory: string): Promise<RegistryReading> 
     checkActive(entry, versions, reportOn(taxonomyFile));
     events.push({ ...entry, versions: versions.filter((version) => version !== undefined) });
   }
-  if (entries.length > 0) {
+  // Also without an entry: contracts that lost theirs must not open the gate in observe mode.
+  if (entries.length > 0 || faults.length === 0) {
     for (const name of folders) {
       reportOn(`${name}/`)(
         'no entry of the taxonomy has this name',
