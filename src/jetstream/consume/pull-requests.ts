@@ -4,7 +4,12 @@ import { createInbox, nanos, type Msg, type NatsConnection } from '@nats-io/nats
 import { moveToOtherServer } from '../connection.ts';
 import type { Traffic } from '../traffic.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
-import { createAnswers, Pulled, type Answers, type PulledMessage } from './pulled-message.ts';
+import {
+  createAnswers,
+  Pulled,
+  type MessageAnswers,
+  type PulledMessage,
+} from './pulled-message.ts';
 import { Request } from './pull-request.ts';
 import { isAnswer, troubleOfSilence, readStatus } from './pull-status.ts';
 
@@ -81,7 +86,7 @@ export function runPull(options: RunPullOptions): Pull {
  */
 class PullLoop implements Pull {
   readonly #options: RunPullOptions;
-  readonly #answers: Answers;
+  readonly #answers: MessageAnswers;
   readonly #requests: readonly Request[];
   readonly #status: ConnectionStatus;
   readonly #removePullers: () => void;

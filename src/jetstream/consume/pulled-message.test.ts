@@ -7,10 +7,10 @@ import { createAnswers, Pulled } from './pulled-message.ts';
 const plain = '$JS.ACK.EVENTS.crm.3.41.7.1767323045678901234.5';
 const withDomain = '$JS.ACK.hub.AbCdEf.EVENTS.crm.3.41.7.1767323045678901234.5.x9y8';
 
-function pulled(reply: string): { message: Pulled; sent: string[] } {
+function pulled(reply: string, isClosed = false): { message: Pulled; sent: string[] } {
   const sent: string[] = [];
   const connection = {
-    isClosed: () => false,
+    isClosed: () => isClosed,
     publish: (subject: string, text: string) => void sent.push(`${subject} ${text}`),
     protocol: {
       sendCommand: (bytes: Uint8Array) => {
@@ -50,6 +50,13 @@ test('settles in the words of NATS', () => {
       (text) => `${plain} ${text}`,
     ),
   );
+});
+
+test('sends nothing on a connection that is closed', () => {
+  const { message, sent } = pulled(plain, true);
+  message.ack();
+  message.nak(0);
+  expect(sent).toEqual([]);
 });
 
 test('throws on a message that no consumer sent', () => {

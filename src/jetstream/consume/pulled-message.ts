@@ -33,7 +33,7 @@ const plainTokens = 9;
 
 /** A class, because one is created for every event and its methods are shared. */
 export class Pulled implements PulledMessage {
-  readonly #answers: Answers;
+  readonly #answers: MessageAnswers;
   readonly #message: Msg;
   readonly subject: string;
   readonly sequence: number;
@@ -42,7 +42,7 @@ export class Pulled implements PulledMessage {
   readonly payload: Uint8Array;
 
   /** Throws a TypeError if the message does not come from a consumer. */
-  constructor(answers: Answers, message: Msg, part: StreamPart) {
+  constructor(answers: MessageAnswers, message: Msg, part: StreamPart) {
     const tokens = message.reply?.split('.') ?? [];
     if (tokens.length < plainTokens) throw new TypeError('not a message of a consumer');
     const at = tokens.length === plainTokens ? 4 : 6;
@@ -86,7 +86,7 @@ export class Pulled implements PulledMessage {
 }
 
 /** Sends what settles messages, to their reply subjects. */
-export interface Answers {
+export interface MessageAnswers {
   acknowledge(reply: string): void;
   send(reply: string, text: string): void;
 }
@@ -97,7 +97,7 @@ export interface Answers {
  * one turn go to the socket together. `sendCommand` belongs to the client's protocol handler, as in
  * publish/raw-publish.ts. Throws a TypeError if this version of the client has none.
  */
-export function createAnswers(connection: NatsConnection): Answers {
+export function createAnswers(connection: NatsConnection): MessageAnswers {
   const { protocol } = connection as unknown as {
     protocol?: { sendCommand?: (bytes: Uint8Array) => void };
   };
