@@ -56,7 +56,7 @@ export function farGateSettings(
     timeout: 1_000,
     batch_events: 500,
     batch_bytes: 2 * 1024 * 1024,
-    concurrency: 4,
+    concurrency: 8,
     ...more,
   };
 }

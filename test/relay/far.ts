@@ -64,13 +64,14 @@ export interface DestinationOverrides {
   readonly settings?: DestinationSettings;
   /** Attempts of an event until it is a dead letter. */
   readonly attempts?: number;
+  readonly key?: string;
 }
 
-/** A relay in this process. The contracts are asked for every 100 ms. */
+/** A relay in this process, called `host-1`. The contracts are asked for every 100 ms. */
 export function startRelayHere(
   port: number,
   env: Readonly<Record<string, string>> = {},
-  { settings, attempts = 5 }: DestinationOverrides = {},
+  { settings, attempts = 5, key = relayKey }: DestinationOverrides = {},
 ): Promise<RealService> {
   const destination: Config['destinations'][number] = {
     name: 'gate',
@@ -81,7 +82,7 @@ export function startRelayHere(
     retry: { attempts, baseMs: 10, capMs: 100 },
     ackWaitMs: 2_000,
     whenFull: 'hold',
-    settings: farGateSettings(port, relayKey, { instance: 'host-1', ...settings }),
+    settings: farGateSettings(port, key, { instance: 'host-1', ...settings }),
   };
   return startRealService({
     env: { HEADGATE_SOURCE: 'shop-fra', ...env },

@@ -39,7 +39,7 @@ export function relayCommand(context: CommandContext): Command {
       `
 Takes events at --listen (default 127.0.0.1:8080) by every protocol of a gate, syncs each to its disk before it
 acknowledges, and gives the verdict of the far gate's contracts also while that is away. A full disk is
-answered with retry. Guide: docs/send/relay.md.
+answered with retry.
 
 Exit code: 0 when it was stopped, 1 when it could not start.
 

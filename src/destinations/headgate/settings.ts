@@ -52,7 +52,7 @@ export function readFarGateSettings(name: string, settings: DestinationSettings)
     timeoutMs: Number(settings['timeout'] ?? 10_000),
     batchEvents: Number(settings['batch_events'] ?? 500),
     batchBytes: Number(settings['batch_bytes'] ?? 2 * 1024 * 1024),
-    concurrency: Number(settings['concurrency'] ?? 4),
+    concurrency: Number(settings['concurrency'] ?? 8),
   };
 }
 

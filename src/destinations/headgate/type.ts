@@ -48,7 +48,7 @@ export const headgateType: DestinationType = {
     },
     concurrency: {
       type: 'integer',
-      default: 4,
+      default: 8,
       min: 1,
       max: 64,
       text: 'Requests at once.',
