@@ -37,7 +37,7 @@ export async function startFarGate(env: Readonly<Record<string, string>> = {}): 
       destinations: {},
     }),
   });
-  return { gate, port: gate.service.address!.port, key };
+  return { gate, port: Number(new URL(gate.url).port), key };
 }
 
 /** The defaults of the type, to a gate on this machine. */

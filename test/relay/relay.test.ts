@@ -170,7 +170,11 @@ test('a relay whose key is revoked waits, says so, and loses nothing', async () 
   const writeKeys = connect(far.gate, KeyService);
   const made = await writeKeys.createKey({ source: 'relay-ber', relaySources: ['shop-*'] });
   const start = (key?: string) =>
-    startRelayHere(far.network.port, { HEADGATE_DATA_DIR: dataDir }, key);
+    startRelayHere(
+      far.network.port,
+      { HEADGATE_DATA_DIR: dataDir },
+      { ...(key !== undefined && { key }) },
+    );
   const before = await start(made.secret);
   const keys: string[] = [];
   try {

@@ -12,6 +12,7 @@ import { RelayService } from '../../../gen/headgate/v1/relay_service_pb.ts';
 import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import type { Outcome } from '../destination.ts';
 import type { FarGateSettings } from './settings.ts';
+import { tlsFault } from './tls-fault.ts';
 
 /** A client of the other gate. It connects with the first request. */
 export interface FarGate {
@@ -31,9 +32,20 @@ const idleConnectionTimeoutMs = 60_000;
  *
  * @param answerBytesMax of one answer: a larger one is not read. `isAnswerTooLarge` knows its error.
  */
-export function openFarGate({ url, key, ca }: FarGateSettings, answerBytesMax: number): FarGate {
+export function openFarGate(
+  { url, key, caFile, readCa }: FarGateSettings,
+  answerBytesMax: number,
+): FarGate {
   const baseUrl = url.origin;
-  const tls = ca === undefined ? {} : { ca };
+  // http2.connect copies the options: each new connection trusts what the file has by then.
+  const tls =
+    caFile === undefined
+      ? {}
+      : {
+          get ca() {
+            return readCa();
+          },
+        };
   const pings = { pingIntervalMs, pingTimeoutMs, idleConnectionTimeoutMs };
   const sessionManager = new Http2SessionManager(baseUrl, pings, tls);
   const withKey: Interceptor = (next) => (request) => {
@@ -115,7 +127,9 @@ function reasonOf(failure: ConnectError, code: string | undefined, far: FarGateS
   if (failure.code === Code.DeadlineExceeded) return `no answer within ${far.timeoutMs} ms`;
   if (failure.code === Code.Canceled) return 'the delivery was stopped';
   const { cause } = failure;
-  const network = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-  if (network !== undefined) return `no answer: ${network}`;
+  if (cause instanceof Error && 'code' in cause) {
+    const network = String(cause.code);
+    return tlsFault(cause, network, far) ?? `no answer: ${network}`;
+  }
   return names[failure.code] ?? `it answered ${Code[failure.code] ?? failure.code}`;
 }

@@ -18,7 +18,7 @@ export const headgateType: DestinationType = {
     tls_ca: {
       type: 'path',
       default: null,
-      text: 'Certificate authorities to trust, in PEM. Use it with https://.',
+      text: 'Certificate authorities to trust, in PEM. Use it with https://. A changed file is read with the next connection.',
     },
     instance: {
       type: 'string',

@@ -1,6 +1,7 @@
-import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
+import type { Msg, MsgHdrs } from '@nats-io/nats-core';
 
-import type { StreamPart } from '../events/stream-parts.ts';
+import type { StreamPart } from '../../events/stream-parts.ts';
+import type { MessageAnswers } from './message-answers.ts';
 
 /**
  * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an
@@ -83,36 +84,4 @@ export class Pulled implements PulledMessage {
   #answer(text: string): void {
     this.#answers.send(this.#message.reply!, text);
   }
-}
-
-/** Sends what settles messages, to their reply subjects. */
-export interface MessageAnswers {
-  acknowledge(reply: string): void;
-  send(reply: string, text: string): void;
-}
-
-/**
- * An acknowledgement follows every event. `connection.publish()` encodes its subject and its text into
- * arrays of their own and joins the three parts later; here it is one piece of a shared buffer. Pieces of
- * one turn go to the socket together. `sendCommand` belongs to the client's protocol handler, as in
- * publish/raw-publish.ts. Throws a TypeError if this version of the client has none.
- */
-export function createAnswers(connection: NatsConnection): MessageAnswers {
-  const { protocol } = connection as unknown as {
-    protocol?: { sendCommand?: (bytes: Uint8Array) => void };
-  };
-  if (typeof protocol?.sendCommand !== 'function') {
-    throw new TypeError('this version of @nats-io/nats-core has no protocol.sendCommand');
-  }
-  return {
-    // Timers answer, too: an exception of theirs would end the process.
-    acknowledge: (reply) => {
-      if (connection.isClosed()) return;
-      // A reply subject is ASCII: it has the names of streams and consumers, and numbers.
-      protocol.sendCommand!(Buffer.from(`PUB ${reply} 4\r\n+ACK\r\n`, 'latin1'));
-    },
-    send: (reply, text) => {
-      if (!connection.isClosed()) connection.publish(reply, text);
-    },
-  };
 }

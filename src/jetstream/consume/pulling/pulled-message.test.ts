@@ -1,29 +1,31 @@
 import { headers, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import { expect, test } from 'vitest';
 
-import { otherStream } from '../events/stream-parts.ts';
-import { createAnswers, Pulled } from './pulled-message.ts';
+import { otherStream } from '../../events/stream-parts.ts';
+import { createMessageAnswers } from './message-answers.ts';
+import { Pulled } from './pulled-message.ts';
 
 const plain = '$JS.ACK.EVENTS.crm.3.41.7.1767323045678901234.5';
 const withDomain = '$JS.ACK.hub.AbCdEf.EVENTS.crm.3.41.7.1767323045678901234.5.x9y8';
 
-function pulled(reply: string, isClosed = false): { message: Pulled; sent: string[] } {
+function pulled(reply: string): { message: Pulled; sent: string[] } {
   const sent: string[] = [];
   const connection = {
-    isClosed: () => isClosed,
+    isClosed: () => false,
     publish: (subject: string, text: string) => void sent.push(`${subject} ${text}`),
     protocol: {
-      sendCommand: (bytes: Uint8Array) => {
-        const [, subject, text] = /^PUB (\S+) 4\r\n(.{4})\r\n$/.exec(String(bytes))!;
-        sent.push(`${subject} ${text}`);
-      },
+      sendCommand: (bytes: Uint8Array) =>
+        void sent.push(
+          /^PUB (\S+) 4\r\n(\+ACK)\r\n$/.exec(Buffer.from(bytes).toString())!.slice(1).join(' '),
+        ),
     },
   } as unknown as NatsConnection;
   const head = headers();
   head.set('traceparent', '00-1');
   const data = new Uint8Array(3);
   const received = { subject: 'headgate.events.shop.x', reply, data, headers: head } as Msg;
-  return { message: new Pulled(createAnswers(connection), received, otherStream('REPLAY')), sent };
+  const answers = createMessageAnswers(connection);
+  return { message: new Pulled(answers, received, otherStream('REPLAY')), sent };
 }
 
 test.each([plain, withDomain])('reads the subject of the acknowledgement: %s', (reply) => {
@@ -50,13 +52,6 @@ test('settles in the words of NATS', () => {
       (text) => `${plain} ${text}`,
     ),
   );
-});
-
-test('sends nothing on a connection that is closed', () => {
-  const { message, sent } = pulled(plain, true);
-  message.ack();
-  message.nak(0);
-  expect(sent).toEqual([]);
 });
 
 test('throws on a message that no consumer sent', () => {
