@@ -68,10 +68,25 @@ function createBacklogSignals({ gauges }: Metrics) {
   };
 }
 
+function createPauseSignals({ gauges }: Metrics, logger: Logger) {
+  return {
+    /** Undefined: the destination was resumed. */
+    destinationPaused: (
+      destination: string,
+      pause: { readonly by: string; readonly why: string } | undefined,
+    ): void => {
+      gauges.destinationPaused.set(destination, pause === undefined ? 0 : 1);
+      if (pause === undefined) logger.info({ destination }, 'destination resumed');
+      else logger.warn({ destination, by: pause.by, why: pause.why }, 'destination paused');
+    },
+  };
+}
+
 /** The signals about deliveries. */
 export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   return {
     ...createTransformSignals(metrics),
+    ...createPauseSignals(metrics, logger),
     eventsDelivered: (destination: string, count: number): void => {
       metrics.deliveries.series(destination, 'delivered').value += count;
     },

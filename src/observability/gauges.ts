@@ -19,6 +19,7 @@ export function createGauges(
     destinationAside: zeros(destinations),
     destinationParked: zeros(destinations),
     destinationDisabled: zeros(destinations),
+    destinationPaused: zeros(destinations),
     redeliveryRunning: zeros(destinations),
     deadLetters: zeros(destinations),
     deadLetterOldest: zeros(destinations),
@@ -197,6 +198,7 @@ type DestinationGauge =
   | 'destinationAside'
   | 'destinationParked'
   | 'destinationDisabled'
+  | 'destinationPaused'
   | 'destinationHeldBytes'
   | 'redeliveryRunning'
   | 'deadLetters'
@@ -227,6 +229,11 @@ function exposeDestinations(
     'headgate_destination_disabled',
     '1 when a destination has said that it wants nothing more; it is not tried until a restart.',
     gauges.destinationDisabled,
+  );
+  show(
+    'headgate_destination_paused',
+    '1 while an operator has paused a destination: it gets nothing, and its events wait.',
+    gauges.destinationPaused,
   );
   show(
     'headgate_destination_held_bytes',

@@ -15,6 +15,7 @@ import {
   loadContracts,
   type SchemaRegistry,
 } from '../validation/schema-registry.ts';
+import { startCounts } from './counts/start-counts.ts';
 import { followFarContracts } from './follow/follow-far-contracts.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
@@ -35,6 +36,8 @@ export interface Service {
   /** The address for events; undefined if this process does not have the role `gate`. */
   readonly address: ListenAddress | undefined;
   readonly adminAddress: Address;
+  /** Makes a code by which one person signs in to the console as `admin`, once, within ten minutes. */
+  readonly makeSignInCode: () => string;
   /** Whether there are no contracts, and events of any name are stored. */
   readonly observing: () => boolean;
   /** Whether the contracts have this event, and its active version takes these properties. */
@@ -53,6 +56,8 @@ export interface ServiceOverrides {
   readonly logger?: Logger;
   /** If undefined, keys and certificates stay as they were at the start. */
   readonly configReader?: ConfigReader;
+  /** Where the built console is. If undefined: in dist/. */
+  readonly consoleFolder?: string | undefined;
 }
 
 /**
@@ -84,7 +89,7 @@ export async function createService(
 
 async function startService(
   config: Config,
-  { searchPath = '', configReader }: ServiceOverrides,
+  { searchPath = '', configReader, consoleFolder }: ServiceOverrides,
   logger: Logger,
   lifecycle: Lifecycle,
 ): Promise<Service> {
@@ -99,7 +104,10 @@ async function startService(
   // The log.
   const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
   const { log } = opened;
-  const started = { config, log, signals, lifecycle };
+  const started = { config, log, metrics, signals, lifecycle };
+
+  // Counts by hour; first, so that they end last.
+  const counts = startCounts(started);
 
   // The contracts that are kept in the log; they are in force before the first event.
   let gate: GateProcesses | undefined;
@@ -115,13 +123,12 @@ async function startService(
   });
 
   // The contracts of a relay are those of the gate that it forwards to.
-  const stopFollowing = await followFarContracts({ config, signals, useContracts });
-  lifecycle.onRelease('contracts of the far gate', stopFollowing);
+  const farContracts = followFarContracts({ config, signals, useContracts });
+  lifecycle.onRelease('contracts of the far gate', await farContracts);
 
   // The write keys that are kept in the log.
   const keys = await startKeys({
     ...started,
-    metrics,
     onChange: (changes) => gate?.followKeys(changes),
     takeUsed: () => gate?.takeUsedKeys() ?? [],
   });
@@ -130,7 +137,7 @@ async function startService(
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
   const delivery = config.roles.has('deliver')
-    ? await startDelivery({ ...started, deadLetters })
+    ? await startDelivery({ ...started, deadLetters, counts })
     : undefined;
 
   // Rejected events, and their replay, which follows the write keys.
@@ -140,11 +147,11 @@ async function startService(
   const admin = await openOperatorsPort({
     ...started,
     opened,
-    metrics,
     registry,
     rejected,
     deadLetters,
     delivery,
+    consoleFolder,
     keys: keys.forOperators,
     gatesRunning: () => gate?.running() ?? 0,
     storeFailure: () => gate?.storeFailure(),
@@ -166,6 +173,7 @@ async function startService(
   return {
     address: gate?.address,
     adminAddress: admin.address,
+    makeSignInCode: admin.makeSignInCode,
     ...ofContracts(validation, metrics),
     log,
     embedded: opened.embedded,

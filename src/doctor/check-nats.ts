@@ -1,54 +1,15 @@
-import type { Config } from '../../config/config.ts';
-import { StartError } from '../../errors.ts';
-import { wantedTopology } from '../../jetstream/wanted-topology.ts';
-import type { Log } from '../../jetstream/log.ts';
+import type { Config } from '../config/config.ts';
+import { wantedTopology } from '../jetstream/wanted-topology.ts';
+import type { Log } from '../jetstream/log.ts';
 import {
   accountBytesMax,
-  connectedServer,
   countReplicas,
   inspectStreams,
-  readServerTimeMs,
   type StreamCheck,
   type StreamSize,
-} from '../../jetstream/server/inspect-server.ts';
-import { findServerBinary, oldestServerVersion } from '../../jetstream/server/server-binary.ts';
-import { checkKnownFaults, checkSync } from './check-servers.ts';
+} from '../jetstream/server/inspect-server.ts';
+import { checkSync } from './check-servers.ts';
 import { sizeText, type CheckFindings } from './finding.ts';
-import { openRunningLog } from '../running-log.ts';
-
-/** The log, if it can be reached. Otherwise `findings` has the reason. */
-export async function reachLog(
-  findings: CheckFindings,
-  config: Config,
-  searchPath: string,
-): Promise<Log | undefined> {
-  const external = config.nats.url !== undefined;
-  if (!external) {
-    const { path, version } = await findServerBinary({ named: config.nats.serverBin, searchPath });
-    findings.ok(`${path} is nats-server ${version}`);
-  }
-  try {
-    const log = await openRunningLog(config);
-    const { version, address } = connectedServer(log);
-    findings.ok(`NATS ${version} answers at ${address} (${oldestServerVersion} or newer)`);
-    checkKnownFaults(findings, config, log);
-    return log;
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    if (external) {
-      findings.failure(
-        error.message,
-        'Start it, or fix nats.url; check that this machine can reach it.',
-      );
-    } else {
-      findings.skipped(
-        'no nats-server runs on this data directory, so what the log holds was not looked at',
-        'Run this again while the gate runs.',
-      );
-    }
-    return undefined;
-  }
-}
 
 /** Headers besides the payload. service.ts requires the same. */
 const headersBytesMax = 4096;
@@ -173,25 +134,4 @@ export async function checkDurability(
     } else findings.ok(`replicated: held by ${servers} servers`);
     await checkSync(findings, config, log);
   }
-}
-
-const skewMsMax = 1_000;
-const skewMsBad = 60_000;
-
-/** Compares the clock of this machine with that of NATS. */
-export async function checkClock(findings: CheckFindings, log: Log): Promise<void> {
-  const before = Date.now();
-  const serverMs = await readServerTimeMs(log);
-  const after = Date.now();
-  if (serverMs === undefined) {
-    findings.skipped('this NATS does not report its time');
-    return;
-  }
-  // NATS read its clock somewhere in between.
-  const ahead = before > serverMs ? before - serverMs : serverMs > after ? after - serverMs : 0;
-  const found = `this machine is ${Math.abs(ahead)} ms ${ahead > 0 ? 'ahead of' : 'behind'} NATS`;
-  const mend = 'Let both follow a time server (chrony, systemd-timesyncd).';
-  if (Math.abs(ahead) > skewMsBad) findings.failure(found, mend);
-  else if (Math.abs(ahead) > skewMsMax) findings.warning(found, mend);
-  else findings.ok(`this machine and NATS agree to the second`);
 }

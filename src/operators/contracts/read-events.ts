@@ -1,10 +1,10 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../event/json/json.ts';
-import { canonicalName } from '../../../event/name/event-name.ts';
-import { parseJsonText } from '../../../event/json/parse-json.ts';
-import { snakeName } from '../../../gate/decode/vendor/vendor-names.ts';
-import { isCall, segmentCalls, type SegmentCall } from '../../../gate/vendors/segment-calls.ts';
-import type { TrafficEvent } from '../../../inference/traffic.ts';
-import { checkEntryName } from '../../../validation/taxonomy/naming.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
+import { canonicalName } from '../../event/name/event-name.ts';
+import { parseJsonText } from '../../event/json/parse-json.ts';
+import { snakeName } from '../../gate/decode/vendor/vendor-names.ts';
+import { isCall, segmentCalls, type SegmentCall } from '../../gate/vendors/segment-calls.ts';
+import type { TrafficEvent } from '../../inference/traffic.ts';
+import { checkEntryName } from '../../validation/taxonomy/naming.ts';
 
 /** The name that a gate stores a name as. Undefined if no entry of a taxonomy can have it. */
 export function taxonomyName(sent: string): string | undefined {

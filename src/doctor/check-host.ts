@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-import { formatAddress, formatListenAddress, isLocal, isLoopback } from '../../config/address.ts';
-import type { Config } from '../../config/config.ts';
+import { formatAddress, formatListenAddress, isLocal, isLoopback } from '../config/address.ts';
+import type { Config } from '../config/config.ts';
 import { sizeText, type CheckFindings } from './finding.ts';
 
 /**
@@ -160,7 +160,8 @@ export function checkFileLimit(
   } else findings.ok(found);
 }
 
-function ownFileLimit(): number | undefined {
+/** How many files this process may open. Undefined where the system does not say it. */
+export function ownFileLimit(): number | undefined {
   try {
     const line = /^Max open files\s+(\d+|unlimited)/m.exec(
       readFileSync('/proc/self/limits', 'utf8'),

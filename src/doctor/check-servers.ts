@@ -1,9 +1,9 @@
-import type { Config } from '../../config/config.ts';
-import type { Log } from '../../jetstream/log.ts';
-import { connectedServer } from '../../jetstream/server/inspect-server.ts';
-import { knownFaultsOf } from '../../jetstream/server/known-faults.ts';
-import { readLogServers } from '../../jetstream/server/server-sync.ts';
-import { spanText } from '../destinations.ts';
+import type { Config } from '../config/config.ts';
+import type { Log } from '../jetstream/log.ts';
+import { connectedServer } from '../jetstream/server/inspect-server.ts';
+import { knownFaultsOf } from '../jetstream/server/known-faults.ts';
+import { readLogServers } from '../jetstream/server/server-sync.ts';
+import { spanText } from '../event/time/span-text.ts';
 import type { CheckFindings } from './finding.ts';
 
 /** Faults of the connected nats-server that concern this set-up. */

@@ -2,11 +2,11 @@ import { accessSync, constants } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 
-import type { Config, DestinationConfig } from '../../config/config.ts';
-import { missingClient } from '../../destinations/client-package.ts';
-import { refusedRange } from '../../destinations/http-client/address-guard.ts';
-import type { DestinationType } from '../../destinations/destination.ts';
-import { destinationTypes } from '../../destinations/registry.ts';
+import type { Config, DestinationConfig } from '../config/config.ts';
+import { missingClient } from '../destinations/client-package.ts';
+import { refusedRange } from '../destinations/http-client/address-guard.ts';
+import type { DestinationType } from '../destinations/destination.ts';
+import { destinationTypes } from '../destinations/registry.ts';
 import type { CheckFindings } from './finding.ts';
 import { checkReadable, nearestFolder } from './check-host.ts';
 

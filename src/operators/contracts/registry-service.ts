@@ -1,15 +1,22 @@
 import { timestampFromMs, type Timestamp } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 
-import type { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
-import type { Config } from '../config/config.ts';
-import { ServiceError } from '../errors.ts';
-import { modeText } from '../validation/modes.ts';
-import { schemaHash } from '../validation/schema/schema-identity.ts';
-import { isObserving } from '../validation/taxonomy/taxonomy.ts';
-import type { PlannedEvent, SchemaRegistry } from '../validation/schema-registry.ts';
-import type { Registered, Registration } from '../registry/register-schema.ts';
-import { versionOf, type RegistryEditor } from '../registry/registry-editor.ts';
+import type { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
+import type { Config } from '../../config/config.ts';
+import { ServiceError } from '../../errors.ts';
+import { canonicalName, nameProblem } from '../../event/name/event-name.ts';
+import { modeText } from '../../validation/modes.ts';
+import { schemaHash } from '../../validation/schema/schema-identity.ts';
+import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
+import type { PlannedEvent, SchemaRegistry } from '../../validation/schema-registry.ts';
+import { operatorOf, type OperatorContext } from '../access/operator.ts';
+import { includesRole } from '../access/roles.ts';
+import { readBounds, refuse } from '../request-fields.ts';
+import { inferContract } from './infer-contract.ts';
+import { trySchema } from './try-schema.ts';
+import { createOneAtATime, type TrafficRange, type TrafficSources } from './walk-traffic.ts';
+import type { Registered, Registration } from '../../registry/register-schema.ts';
+import { versionOf, type RegistryEditor } from '../../registry/registry-editor.ts';
 
 /** The changes that operators can make if the contracts are kept in the log. */
 export interface ChangeableRegistry extends RegistryEditor {
@@ -28,14 +35,18 @@ export interface RegistryServiceOptions {
   readonly countEvents: () => Promise<ReadonlyMap<string, number>>;
 }
 
+/** With the events on which schemas are tried, and from which they are inferred. */
+export type RegistryServiceParts = RegistryServiceOptions & { readonly traffic: TrafficSources };
+
 /** How many look-ups of last events run at once. */
 const lookupsMax = 16;
 
 /** `headgate.v1.SchemaRegistryService`, for the admin port. */
 export function createRegistryService(
-  options: RegistryServiceOptions,
+  options: RegistryServiceParts,
 ): ServiceImpl<typeof SchemaRegistryService> {
-  const { registry } = options;
+  const { registry, traffic } = options;
+  const inTurn = createOneAtATime();
   const changeable = (): ChangeableRegistry => {
     if (options.changeable !== undefined) return options.changeable;
     throw new ServiceError('registry_read_only', 'Not changed.');
@@ -85,11 +96,51 @@ export function createRegistryService(
       const findings = await changeable().activate(eventName, version);
       return { event: describe(find(registry(), eventName)), findings: findingMessages(findings) };
     },
+    trySchema: async ({ version, schemaJson, ...request }, context) => {
+      if (schemaJson !== '') checkMayTry(context);
+      const range = readRange(request, dayMs);
+      return inTurn(() => trySchema(traffic, registry(), { version, schemaJson }, range));
+    },
+    inferSchema: async ({ samplesMin, ...request }) => {
+      const range = readRange(request, 7 * dayMs);
+      const least = samplesMin === 0 ? samplesMinDefault : samplesMin;
+      return inTurn(() => inferContract(traffic, registry(), range, least));
+    },
     deprecateSchema: async ({ eventName, version }) => {
       await changeable().deprecate(eventName, version);
       return { event: describe(find(registry(), eventName)) };
     },
   };
+}
+
+const dayMs = 86_400_000;
+const samplesMinDefault = 20;
+const sourcePattern = /^[a-z0-9_-]+$/;
+
+interface RangeRequest {
+  readonly eventName: string;
+  readonly source: string;
+  readonly since?: Timestamp | undefined;
+}
+
+/** `defaultMs`: how far back it reads if the request does not say it. */
+function readRange(request: RangeRequest, defaultMs: number): TrafficRange {
+  const eventName = canonicalName(request.eventName);
+  if (nameProblem(eventName) !== undefined) refuse('event_name is missing, or is not a name.');
+  const { source, since } = request;
+  if (source !== '' && !sourcePattern.test(source)) refuse('source is not a name.');
+  const sinceMs = since === undefined ? Date.now() - defaultMs : readBounds({ since }).sinceMs;
+  return { eventName, source, sinceMs };
+}
+
+/** A schema of a request is compiled in this process, as one that is stored is. */
+function checkMayTry(context: OperatorContext): void {
+  const { name, role } = operatorOf(context);
+  if (includesRole(role, 'admin')) return;
+  throw new ServiceError(
+    'operator_not_allowed',
+    `A schema_json needs the role admin, and ${name} has the role ${role}. A version needs viewer.`,
+  );
 }
 
 function find(registry: SchemaRegistry, name: string): PlannedEvent {

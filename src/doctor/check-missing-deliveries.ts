@@ -1,8 +1,8 @@
-import { ageMs } from '../../event/time/steady-time.ts';
-import { listConsumingDestinations } from '../../jetstream/consume/destination-consumer.ts';
-import { partsOf } from '../../jetstream/events/event-streams.ts';
-import { readConfirmed } from '../../jetstream/integrity/confirmed-position.ts';
-import type { Log } from '../../jetstream/log.ts';
+import { ageMs } from '../event/time/steady-time.ts';
+import { listConsumingDestinations } from '../jetstream/consume/destination-consumer.ts';
+import { partsOf } from '../jetstream/events/event-streams.ts';
+import { readConfirmed } from '../jetstream/integrity/confirmed-position.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { CheckFindings } from './finding.ts';
 
 /** A week: then what caused it is either fixed or has caused it again. */

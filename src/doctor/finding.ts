@@ -1,4 +1,4 @@
-import { StartError } from '../../errors.ts';
+import { StartError } from '../errors.ts';
 
 export const levels = ['ok', 'skipped', 'warning', 'failure'] as const;
 export type Level = (typeof levels)[number];

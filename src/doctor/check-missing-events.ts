@@ -1,6 +1,6 @@
-import { lengthOf } from '../../jetstream/events/ranges.ts';
-import { readMissingEvents } from '../../jetstream/integrity/integrity.ts';
-import type { Log } from '../../jetstream/log.ts';
+import { lengthOf } from '../jetstream/events/ranges.ts';
+import { readMissingEvents } from '../jetstream/integrity/integrity.ts';
+import type { Log } from '../jetstream/log.ts';
 import type { CheckFindings } from './finding.ts';
 
 /** How many ranges one run names. */

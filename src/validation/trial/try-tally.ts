@@ -1,6 +1,6 @@
-import type { IncomingEvent } from '../../../event/incoming-event.ts';
-import type { Violation } from '../../../event/violation.ts';
-import type { Candidate } from '../candidate.ts';
+import type { IncomingEvent } from '../../event/incoming-event.ts';
+import type { Violation } from '../../event/violation.ts';
+import type { Candidate } from './candidate.ts';
 
 /** The location of an event, and its key. */
 export interface Example {
