@@ -2,7 +2,10 @@ import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { StartError } from '../../errors.ts';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { olderEventTime } from '../older-event-time.ts';
+import type { TableMode } from '../tables/table-mode.ts';
+import { createTypedTables, readTypedEvent, type TypedTables } from './typed-tables.ts';
 
 /**
  * Increase it, with a step in `migrate`, whenever the table changes so that an earlier version cannot
@@ -89,6 +92,8 @@ export interface RefusedEvent {
 }
 
 export interface Warehouse {
+  /** The contracts of the events, for tables with typed columns. */
+  use(contracts: readonly EventContract[]): void;
   /** One transaction: if it throws, nothing of the batch is in the table. */
   write(batch: PackedBatch): RefusedEvent[];
   close(): void;
@@ -99,7 +104,12 @@ export interface Warehouse {
  *
  * @param isIndexed whether rows are looked for by their time.
  */
-export function openWarehouse(path: string, busyTimeoutMs: number, isIndexed = true): Warehouse {
+export function openWarehouse(
+  path: string,
+  busyTimeoutMs: number,
+  isIndexed = true,
+  { mode, prefix }: { readonly mode: TableMode; readonly prefix: string } = onlyEvents,
+): Warehouse {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // SQLite would let everyone read it. Its WAL gets the same mode.
   closeSync(openSync(path, 'a', 0o600));
@@ -107,19 +117,22 @@ export function openWarehouse(path: string, busyTimeoutMs: number, isIndexed = t
   try {
     prepareDatabase(database, isIndexed);
     syncFolder(dirname(path));
-    const insert = database.prepare(insertEvent);
+    const insert = mode === 'per_event' ? undefined : database.prepare(insertEvent);
+    const typed = mode === 'events' ? undefined : createTypedTables(database, prefix);
     const opened = fileIdentity(path);
     const write = (batch: PackedBatch): RefusedEvent[] => {
       // SQLite continues to write into a deleted file, and everything would be lost.
       if (fileIdentity(path) !== opened) throw new Error('the database file was moved or deleted');
-      return writeBatch(database, insert, batch);
+      return writeBatch(database, { insert, typed }, batch);
     };
-    return { write, close: () => database.close() };
+    return { use: (contracts) => typed?.use(contracts), write, close: () => database.close() };
   } catch (error) {
     database.close();
     throw error;
   }
 }
+
+const onlyEvents = { mode: 'events', prefix: '' } as const;
 
 function fileIdentity(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
@@ -208,9 +221,15 @@ function migrate(database: DatabaseSync): void {
 
 const decoder = new TextDecoder();
 
+/** Where rows go: one of them, or both. */
+interface RowWriters {
+  readonly insert: StatementSync | undefined;
+  readonly typed: TypedTables | undefined;
+}
+
 function writeBatch(
   database: DatabaseSync,
-  insert: StatementSync,
+  { insert, typed }: RowWriters,
   batch: PackedBatch,
 ): RefusedEvent[] {
   const deliveredAt = new Date().toISOString();
@@ -218,21 +237,31 @@ function writeBatch(
   let start = 0;
   database.exec('BEGIN IMMEDIATE');
   try {
+    typed?.begin();
     for (let index = 0; index < batch.ends.length; index += 1) {
       const end = batch.ends[index] ?? start;
       const payload = decoder.decode(batch.bytes.subarray(start, end));
       start = end;
+      const sequence = batch.sequences[index] ?? 0;
+      const event = typed === undefined ? undefined : readTypedEvent(payload);
+      if (event !== undefined && 'refused' in event) {
+        refused.push({ index, reason: event.refused });
+        continue;
+      }
       try {
-        insert.run(payload, batch.sequences[index] ?? 0, deliveredAt, olderEventTime(payload));
+        insert?.run(payload, sequence, deliveredAt, olderEventTime(payload));
       } catch (error) {
         const reason = refusalReason(database, payload, error);
         if (reason === undefined) throw error;
         refused.push({ index, reason });
+        continue;
       }
+      if (event !== undefined) typed?.insert(event, { sequence, deliveredAt });
     }
     database.exec('COMMIT');
     return refused;
   } catch (error) {
+    typed?.forget();
     // A full disk may have ended the transaction already.
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
