@@ -3,7 +3,7 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { StartError } from '../../errors.ts';
 import { createClickhouseConnection } from './connection.ts';
 import { faultOf, isRefusedChange, isTableGone } from './fault.ts';
-import { rowOf, type ClickhouseRow } from './row.ts';
+import { rowColumns, rowOf, rowText, type ClickhouseRow } from './row.ts';
 import { addEventTime, createTable, describeTable, quoteName, selectWindow } from './table.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
@@ -66,8 +66,9 @@ export function createClickhouseDestination(
       await prepare(whole, queryId);
       await client.insert({
         table,
-        values: rows.map(({ row }) => (hasEventTime ? row : withoutEventTime(row))),
-        format: 'JSONEachRow',
+        values: rows.map(({ row }) => rowText(row, hasEventTime)),
+        columns: hasEventTime ? [...rowColumns, 'event_time'] : [...rowColumns],
+        format: 'JSONCompactEachRow',
         query_id: queryId,
         abort_signal: whole,
         clickhouse_settings: { ...insertSettings, insert_deduplication_token: tokenOf(rows) },
@@ -93,7 +94,7 @@ export function createClickhouseDestination(
       if (typeof row === 'string') outcomes[index] = { kind: 'dead', reason: row };
       else rows.push({ index, row });
     }
-    rows.sort((a, b) => Number(a.row['sequence']) - Number(b.row['sequence']));
+    rows.sort((a, b) => a.row.sequence - b.row.sequence);
     const written = await write(rows, signal);
     for (const [at, { index }] of rows.entries()) outcomes[index] = written[at]!;
     return outcomes;
@@ -112,8 +113,6 @@ const insertSettings = {
   async_insert: 0,
   insert_deduplicate: 1,
   date_time_input_format: 'best_effort',
-  // A missing column is an error. Otherwise its values would be dropped silently.
-  input_format_skip_unknown_fields: 0,
 } as const;
 
 /**
@@ -123,7 +122,7 @@ const insertSettings = {
  */
 function tokenOf(rows: readonly Row[]): string {
   const hash = createHash('sha256');
-  for (const { row } of rows) hash.update(`${row['event_id']} ${row['sequence']}\n`);
+  hash.update(rows.map(({ row }) => `${row.eventId} ${row.sequence}\n`).join(''));
   return hash.digest('hex');
 }
 
@@ -161,10 +160,6 @@ async function makeEventTime(
     if (isRefusedChange(error)) return false;
     throw error;
   }
-}
-
-function withoutEventTime({ event_time: _eventTime, ...row }: ClickhouseRow): ClickhouseRow {
-  return row;
 }
 
 /** No table is no event. */
