@@ -1,3 +1,4 @@
+import type { ContractsInForce } from '../event/event-contract.ts';
 import type { StoredEvent } from '../event/stored-event.ts';
 
 /** One event on its way to one destination. */
@@ -118,6 +119,12 @@ export interface DestinationSetting {
 /** The values of the settings: durations in milliseconds, sizes in bytes. */
 export type DestinationSettings = Readonly<Record<string, string | number | boolean | null>>;
 
+/** What the service knows and a destination may need. */
+export interface DestinationContext {
+  /** For tables with typed columns. */
+  readonly contracts: ContractsInForce;
+}
+
 /** One type of destination: an entry of the registry. */
 export interface DestinationType {
   /** The value of `type:`. */
@@ -143,6 +150,14 @@ export interface DestinationType {
    * what to fix.
    */
   preview?(name: string, settings: DestinationSettings): Promise<RequestPreview>;
-  /** Opens the destination. Throws a StartError that says what the operator must fix. */
-  create(name: string, settings: DestinationSettings): Promise<Destination>;
+  /**
+   * Opens the destination. Throws a StartError that says what the operator must fix.
+   *
+   * @param context left out where the destination is only read.
+   */
+  create(
+    name: string,
+    settings: DestinationSettings,
+    context?: DestinationContext,
+  ): Promise<Destination>;
 }
