@@ -1,4 +1,4 @@
-import type { ContractsInForce } from '../event/event-contract.ts';
+import type { ContractsInForce } from '../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../event/stored-event.ts';
 
 /** One event on its way to one destination. */

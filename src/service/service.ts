@@ -1,6 +1,7 @@
 import type { Address, Config } from '../config/config.ts';
 import { openDeadLetters } from '../dead-letters/queue.ts';
 import { StartError } from '../errors.ts';
+import type { EventContract } from '../event/contracts/event-contract.ts';
 import type { JsonObject } from '../event/json/json.ts';
 import { createEventFixer } from '../gate/accept/fix-event.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
@@ -8,6 +9,7 @@ import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { eventContractsOf } from '../validation/schema/event-contracts.ts';
 import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
 import {
   emptyRegistry,
@@ -129,8 +131,9 @@ async function startService(
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
+  const contracts = (): readonly EventContract[] => eventContractsOf(validation.registry());
   const delivery = config.roles.has('deliver')
-    ? await startDelivery({ ...started, deadLetters })
+    ? await startDelivery({ ...started, deadLetters, contracts })
     : undefined;
 
   // Rejected events, and their replay, which follows the write keys.

@@ -12,6 +12,7 @@ import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination, DestinationType } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
+import type { ContractsInForce } from '../event/contracts/event-contract.ts';
 import { cleanAside } from '../jetstream/consume/aside/clean-aside.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -34,6 +35,7 @@ export interface DeliveryParts {
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
   readonly deadLetters: DeadLetterQueue;
+  readonly contracts: ContractsInForce;
 }
 
 /** The running delivery. */
@@ -151,12 +153,12 @@ async function startPressureRelief(
 
 async function createCarrier(
   destinationConfig: DestinationConfig,
-  { config, log, signals }: DeliveryParts,
+  { config, log, signals, contracts }: DeliveryParts,
   giveUp: GiveUp,
 ): Promise<Carrier> {
   const { name, type, settings } = destinationConfig;
   const transformer = await openTransform(destinationConfig);
-  const destination = await destinationTypeOf(type).create(name, settings);
+  const destination = await destinationTypeOf(type).create(name, settings, { contracts });
   const worker = createDeliveryWorker({
     destinationConfig,
     destination,

@@ -1,5 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client';
-import type { EventContract } from '../../event/event-contract.ts';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { createRowMaker } from '../tables/event-row.ts';

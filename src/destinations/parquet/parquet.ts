@@ -24,7 +24,7 @@ export async function createParquetDestination(
   const spool = path.join(folder, '.spool', 'spool.db');
   const busyTimeoutMs = Number(settings['busy_timeout']);
   const own = { path: spool, busy_timeout: busyTimeoutMs };
-  const events = await createSqliteDestination(name, own, false);
+  const events = await createSqliteDestination(name, own, { isIndexed: false });
   const exporting = createParquetExport(
     {
       folder,

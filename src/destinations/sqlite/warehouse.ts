@@ -2,8 +2,11 @@ import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../../errors.ts';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
+import type { TableMode } from '../tables/table-mode.ts';
 import { createKeyedRows, createNumberedRows, type EventRows } from './event-rows.ts';
 import { createIdTables } from './id-index.ts';
+import { createTypedTables, readTypedEvent, type TypedTables } from './typed-tables.ts';
 
 /**
  * Increase it whenever the table changes so that an earlier version cannot use it. A new column is no such
@@ -80,6 +83,8 @@ export interface RefusedEvent {
 }
 
 export interface Warehouse {
+  /** The contracts of the events, for tables with typed columns. */
+  use(contracts: readonly EventContract[]): void;
   /** One transaction: if it throws, nothing of the batch is in the table. */
   write(batch: PackedBatch): RefusedEvent[];
   close(): void;
@@ -90,7 +95,12 @@ export interface Warehouse {
  *
  * @param isIndexed whether rows are looked for by their time.
  */
-export function openWarehouse(path: string, busyTimeoutMs: number, isIndexed = true): Warehouse {
+export function openWarehouse(
+  path: string,
+  busyTimeoutMs: number,
+  isIndexed = true,
+  { mode, prefix }: { readonly mode: TableMode; readonly prefix: string } = onlyEvents,
+): Warehouse {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // SQLite would let everyone read it. Its WAL gets the same mode.
   closeSync(openSync(path, 'a', 0o600));
@@ -98,20 +108,22 @@ export function openWarehouse(path: string, busyTimeoutMs: number, isIndexed = t
   try {
     prepareDatabase(database, isIndexed);
     syncFolder(dirname(path));
-    const isKeyed = readSchemaVersion(database) === keyedVersion;
-    const rows = isKeyed ? createKeyedRows(database) : createNumberedRows(database);
+    const rows = mode === 'per_event' ? undefined : createRows(database);
+    const typed = mode === 'events' ? undefined : createTypedTables(database, prefix);
     const opened = fileIdentity(path);
     const write = (batch: PackedBatch): RefusedEvent[] => {
       // SQLite continues to write into a deleted file, and everything would be lost.
       if (fileIdentity(path) !== opened) throw new Error('the database file was moved or deleted');
-      return writeBatch(database, rows, batch);
+      return writeBatch(database, { rows, typed }, batch);
     };
-    return { write, close: () => database.close() };
+    return { use: (contracts) => typed?.use(contracts), write, close: () => database.close() };
   } catch (error) {
     database.close();
     throw error;
   }
 }
+
+const onlyEvents = { mode: 'events', prefix: '' } as const;
 
 function fileIdentity(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
@@ -203,30 +215,55 @@ function createOrRefuse(database: DatabaseSync, newVersion: number): void {
 
 const decoder = new TextDecoder();
 
-function writeBatch(database: DatabaseSync, rows: EventRows, batch: PackedBatch): RefusedEvent[] {
+/** Where rows go: one of them, or both. */
+interface RowWriters {
+  readonly rows: EventRows | undefined;
+  readonly typed: TypedTables | undefined;
+}
+
+function createRows(database: DatabaseSync): EventRows {
+  const isKeyed = readSchemaVersion(database) === keyedVersion;
+  return isKeyed ? createKeyedRows(database) : createNumberedRows(database);
+}
+
+function writeBatch(
+  database: DatabaseSync,
+  { rows, typed }: RowWriters,
+  batch: PackedBatch,
+): RefusedEvent[] {
   const deliveredAt = new Date().toISOString();
   const refused: RefusedEvent[] = [];
   let start = 0;
   database.exec('BEGIN IMMEDIATE');
   try {
-    rows.begin();
+    rows?.begin();
+    typed?.begin();
     for (let index = 0; index < batch.ends.length; index += 1) {
       const end = batch.ends[index] ?? start;
       const payload = decoder.decode(batch.bytes.subarray(start, end));
       start = end;
+      const sequence = batch.sequences[index] ?? 0;
+      const event = typed === undefined ? undefined : readTypedEvent(payload);
+      if (event !== undefined && 'refused' in event) {
+        refused.push({ index, reason: event.refused });
+        continue;
+      }
       try {
-        rows.insert(payload, batch.sequences[index] ?? 0, deliveredAt);
+        rows?.insert(payload, sequence, deliveredAt);
       } catch (error) {
         const reason = refusalReason(database, payload, error);
         if (reason === undefined) throw error;
         refused.push({ index, reason });
+        continue;
       }
+      if (event !== undefined) typed?.insert(event, { sequence, deliveredAt });
     }
-    rows.end();
+    rows?.end();
     database.exec('COMMIT');
     return refused;
   } catch (error) {
-    rows.forget();
+    rows?.forget();
+    typed?.forget();
     // A full disk may have ended the transaction already.
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;

@@ -1,4 +1,4 @@
-import type { EventContract } from '../../event/event-contract.ts';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
 import { planTable, planUnplanned, type PlanOptions, type TablePlan } from './plan-table.ts';
 import { tableNameOf } from './safe-name.ts';

@@ -69,12 +69,15 @@ describe('the types of columns', () => {
       type: 'object',
       properties: { [name]: schema },
     });
+    const sometimes = JSON.parse(
+      '{"then":{"properties":{"conditional":{"type":"boolean"}}}}',
+    ) as JsonObject;
     const schema = {
       type: 'object',
       properties: { kind: { enum: ['a', 'b'] } },
       oneOf: [withMember('left', { type: 'string' }), withMember('right', { type: 'integer' })],
       if: { properties: { kind: { const: 'a' } } },
-      ...Object.fromEntries([['then', withMember('conditional', { type: 'boolean' })]]),
+      ...sometimes,
       else: { required: ['left'] },
       dependentSchemas: { kind: withMember('dependent', { type: 'number' }) },
     };

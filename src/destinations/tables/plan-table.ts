@@ -1,4 +1,4 @@
-import type { EventContract } from '../../event/event-contract.ts';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { TableDialect } from './dialect.ts';
 import { eventColumns } from './event-columns.ts';
 import { familyOf, type LogicalType } from './logical-type.ts';

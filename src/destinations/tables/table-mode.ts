@@ -15,7 +15,7 @@ export const tableSettings: Readonly<Record<'tables' | 'table_prefix', Destinati
   },
   table_prefix: {
     type: 'string',
-    default: '',
+    default: null,
     text: 'Put before the names of the tables of events, where the database has tables of others: hg_.',
   },
 };

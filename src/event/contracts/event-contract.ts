@@ -1,4 +1,4 @@
-import type { JsonObject } from './json/json.ts';
+import type { JsonObject } from '../json/json.ts';
 
 /**
  * The contract of one event, for those who store its properties by their types. Every `$ref` is
