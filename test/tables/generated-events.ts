@@ -49,11 +49,39 @@ const literal = fc.oneof(
   fc.integer({ min: -1000, max: 1000 }).map((value) => String(value / 100)),
 );
 
+const byFormat: Readonly<Record<string, readonly string[]>> = {
+  'date-time': [
+    '"2026-02-28T23:59:59.123456789+02:00"',
+    '"1066-10-14T00:00:00Z"',
+    '"1969-12-31T23:59:59.5Z"',
+    '"9999-12-31T00:00:00Z"',
+  ],
+  date: ['"2024-02-29"', '"1815-12-10"', '"9999-12-31"'],
+  time: ['"23:59:59.5Z"'],
+  uuid: ['"0190163D-8694-739B-AEA5-966C26F8AD91"'],
+};
+
+const byType: Readonly<Record<string, readonly string[]>> = {
+  boolean: ['true', 'false'],
+  integer: ['0', '-7', '9007199254740993', '-9223372036854775808', '1e2', '1e30', '1e80'],
+  number: ['19.90', '-0.05', '1e-7', '12345678901234567890.125', '1e60', '1e-50', '123456789.01'],
+  array: ['[]', '["a"]', '[1e400]'],
+  object: ['{}', '{"k":7}'],
+};
+
+/** Most values are of the type that the schema says. */
+function valueOf(schema: JsonObject): fc.Arbitrary<string> {
+  const { format, type } = schema;
+  const known = byFormat[String(format)] ?? byType[String(type)];
+  if (known === undefined) return literal;
+  return fc.oneof({ arbitrary: fc.constantFrom(...known), weight: 3 }, literal);
+}
+
 function propertiesOf(schema: JsonObject): fc.Arbitrary<string> {
   const members = Object.entries((schema['properties'] ?? {}) as JsonObject);
   const texts = members.map(([name, member]) => {
     const inner = member as JsonObject;
-    const value = inner['properties'] === undefined ? literal : propertiesOf(inner);
+    const value = inner['properties'] === undefined ? valueOf(inner) : propertiesOf(inner);
     return fc
       .option(value)
       .map((text) => (text === null ? [] : [`${JSON.stringify(name)}:${text}`]));
