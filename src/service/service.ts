@@ -1,4 +1,4 @@
-import type { Address, Config } from '../config/config.ts';
+import type { Address, Config, ListenAddress } from '../config/config.ts';
 import { openDeadLetters } from '../dead-letters/queue.ts';
 import { StartError } from '../errors.ts';
 import type { EventContract } from '../event/contracts/event-contract.ts';
@@ -35,7 +35,7 @@ import { startRegistry } from './start-registry.ts';
 /** A running Headgate. */
 export interface Service {
   /** The address for events; undefined if this process does not have the role `gate`. */
-  readonly address: Address | undefined;
+  readonly address: ListenAddress | undefined;
   readonly adminAddress: Address;
   /** Whether there are no contracts, and events of any name are stored. */
   readonly observing: () => boolean;

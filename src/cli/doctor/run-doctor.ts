@@ -60,8 +60,7 @@ function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Fin
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     const [head = '', ...faults] = error.message.split('\n');
-    const mend =
-      'Fix what it says (docs/reference/configuration.md), then run this again: nothing else was checked.';
+    const mend = 'Fix what it says, then run this again: nothing else was checked.';
     return (faults.length === 0 ? [head] : faults).map((fault) => ({
       check: 'settings',
       level: 'failure',
@@ -163,7 +162,7 @@ async function checkSchemas(
 function warnObserving(findings: CheckFindings): void {
   findings.warning(
     observingText,
-    'Write contracts once you have seen your events: docs/contracts/observe.md.',
+    'Write contracts once you have seen your events: "headgate schemas infer" begins with what came.',
   );
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -170,7 +170,7 @@ test.each([
 });
 
 test('without git, a version that is older than the active one is only reported', async () => {
-  const { write, check } = repository();
+  const { schemas, write, check } = repository();
   write('taxonomy.yaml', withActive(orderTaxonomy(''), 3));
   write('order_completed/2.json', wide);
   write('order_completed/3.json', wide);
@@ -186,6 +186,13 @@ test('without git, a version that is older than the active one is only reported'
     { version: 2, allowed: false, past: true },
     { version: 3, allowed: true, past: false },
   ]);
+  const file = path.join(schemas, '..', 'report.md');
+  await check('--report', file);
+  const report = readFileSync(file, 'utf8');
+  expect(report).toContain('nothing breaks its contract');
+  expect(report).toContain('ℹ️ **order\\_completed**: version 2 after version 1 is not allowed');
+  expect(report).toContain('older than the active one');
+  expect(report).not.toContain('❌');
 });
 
 test('without git, a version that another one supersedes is not compared', async () => {

@@ -83,7 +83,8 @@ async function runThread(data: ExportData, contracts: ContractsInForce): Promise
     } satisfies ExportRun,
     name: 'headgate-parquet',
     // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
-    execArgv: [],
+    // Node 22 says that node:sqlite is experimental.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   let reply = failure('the thread ended before it was done');
   thread.on('message', (message: ExportReply) => (reply = message));
