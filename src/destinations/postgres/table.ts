@@ -106,13 +106,13 @@ export function insertEvents(table: string, hasEventTime: boolean): string {
 }
 
 /** A cursor over a time window. A declaration takes no parameters, and a Date needs no quoting. */
-export function declareWindow(table: string, from: Date, to: Date): string {
-  return `
-    DECLARE events_of_window NO SCROLL CURSOR FOR
+export function declareWindow(tables: readonly string[], from: Date, to: Date): string {
+  const select = (table: string): string => `
     SELECT event_id::text AS "eventId", event_name AS "eventName",
       to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS timestamp
     FROM ${table}
     WHERE timestamp >= '${from.toISOString()}' AND timestamp < '${to.toISOString()}'`;
+  return `DECLARE events_of_window NO SCROLL CURSOR FOR ${tables.map(select).join(' UNION ALL ')}`;
 }
 
 export const fetchPage = 'FETCH 2000 FROM events_of_window';

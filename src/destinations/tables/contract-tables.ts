@@ -49,6 +49,7 @@ export function createContractTables(
     planWithout: (event) => ({
       event,
       table: tableNameOf(event, options.dialect.nameBytesMax, options.prefix),
+      versions: 0,
       columns: [],
       left: 0,
     }),

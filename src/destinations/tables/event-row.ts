@@ -51,11 +51,12 @@ const requiredFields = eventColumns
   .map(({ field }) => field);
 
 /** Makes rows for a table. Which column a value goes to depends on the event's version alone. */
-export function createRowMaker({ columns }: Pick<TablePlan, 'columns'>): RowMaker {
+export function createRowMaker({ columns, versions }: TablePlan): RowMaker {
   const byVersion = new Map<number, readonly boolean[]>();
   const columnsOf = (version: number): readonly boolean[] => {
     let used = byVersion.get(version);
-    if (used === undefined) byVersion.set(version, (used = columnsInUse(columns, version)));
+    if (used === undefined)
+      byVersion.set(version, (used = columnsInUse(columns, version <= versions ? version : 0)));
     return used;
   };
   return {
@@ -74,17 +75,13 @@ export function createRowMaker({ columns }: Pick<TablePlan, 'columns'>): RowMake
 }
 
 /**
- * A property whose type has changed has several columns: the one of the event's version is used, or the
- * newest if the event has no version, or one that has no such property.
+ * Those of the event's version. Without one that is known, the newest of each property: its type may have
+ * changed.
  */
 function columnsInUse(columns: readonly PlannedColumn[], version: number): boolean[] {
-  const chosen = new Map<string, PlannedColumn>();
-  for (const column of columns) {
-    const key = JSON.stringify(column.path);
-    const known = chosen.get(key);
-    if (known?.versions.includes(version) !== true) chosen.set(key, column);
-  }
-  const used = new Set(chosen.values());
+  if (version !== 0) return columns.map(({ versions }) => versions.includes(version));
+  const newest = new Map(columns.map((column) => [JSON.stringify(column.path), column]));
+  const used = new Set(newest.values());
   return columns.map((column) => used.has(column));
 }
 

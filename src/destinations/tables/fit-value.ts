@@ -16,8 +16,8 @@ export type ColumnValue = string | number | bigint | boolean | null;
 const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const timeForm = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(z|[+-](0\d|1[0-5]):[0-5]\d)$/i;
 const dateForm = /^\d{4}-\d{2}-\d{2}$/;
-/** Beyond, a number of PostgreSQL would have thousands of zeros, or lose digits. */
-const exponentMax = 300;
+/** Every double is within. A number far beyond would have thousands of zeros in PostgreSQL, or lose digits. */
+const exponentMax = 400;
 const int64Min = -(2n ** 63n);
 const int64Max = 2n ** 63n - 1n;
 

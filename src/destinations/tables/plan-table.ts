@@ -32,6 +32,8 @@ export interface TablePlan {
   /** Undefined for the table of all events without a contract. */
   readonly event: string | undefined;
   readonly table: string;
+  /** How many versions of the contract it is made from. */
+  readonly versions: number;
   readonly columns: readonly PlannedColumn[];
   /** Present if the type of a property has changed. */
   readonly view?: { readonly name: string; readonly columns: readonly PlannedViewColumn[] };
@@ -50,7 +52,13 @@ export interface PlanOptions {
 
 /** Plans the table of events without a contract: it has the columns of every table. */
 export function planUnplanned({ prefix = '' }: PlanOptions): TablePlan {
-  return { event: undefined, table: `${prefix}${unplannedTable}`, columns: [], left: 0 };
+  return {
+    event: undefined,
+    table: `${prefix}${unplannedTable}`,
+    versions: 0,
+    columns: [],
+    left: 0,
+  };
 }
 
 /**
@@ -89,7 +97,7 @@ export function planTable({ name, schemas }: EventContract, options: PlanOptions
   const all = [...columns.values()];
   const view = all.some((same) => same.length > 1) ? { view: viewOf(table, all) } : {};
   const inOrder = all.flat().toSorted((one, other) => one.versions[0]! - other.versions[0]!);
-  return { event: name, table, columns: inOrder, ...view, left };
+  return { event: name, table, versions: schemas.length, columns: inOrder, ...view, left };
 }
 
 /** Adds a version to the column that holds its type, if one does. */
