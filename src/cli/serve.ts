@@ -86,7 +86,8 @@ export async function runService(options: RunOptions): Promise<void> {
   await service.stop();
 }
 
-function welcome(service: Service, config: Config, isTerminal: boolean): string {
+/** What people read once it runs. The link to sign in is for a person at a terminal: a log would keep it. */
+export function welcome(service: Service, config: Config, isTerminal: boolean): string {
   const lines: string[] = [];
   if (service.address !== undefined) {
     lines.push(

@@ -1,4 +1,4 @@
-import type { ContractsForm } from '../../event/contracts-form.ts';
+import type { ContractsForm } from '../../event/contracts/contracts-form.ts';
 import type { DestinationSettings } from '../destination.ts';
 import { openFarGate, outcomeOfFailure } from './far-gate.ts';
 import { readFarGateSettings } from './settings.ts';

@@ -26,7 +26,7 @@ import { checkBatchSize } from '../decode/decode-json.ts';
 import { createRpcEntry, type RpcEntry } from '../rpc/serve-rpc.ts';
 import type { UnaryRpc } from '../rpc/unary-rpc.ts';
 import { forwardBatch, instancePattern, relayOf, type ForwardedBatch } from './forward-events.ts';
-import type { ContractsForm } from '../../event/contracts-form.ts';
+import type { ContractsForm } from '../../event/contracts/contracts-form.ts';
 
 /*
  * The RPCs of RelayService. Their events are bytes, so that the library of protocol buffers costs next to
