@@ -34,6 +34,8 @@ export interface RealServiceOverrides {
   readonly followed?: string;
   /** Else nothing is logged. */
   readonly logger?: Logger;
+  /** Where the built console is. */
+  readonly consoleFolder?: string;
   /** Laid over the configuration as it was read. */
   readonly config?: Partial<Config>;
 }
@@ -56,6 +58,7 @@ export async function startRealService(overrides: RealServiceOverrides = {}): Pr
     const service = await createService(config, {
       searchPath: process.env['PATH'] ?? '',
       ...(overrides.logger !== undefined && { logger: overrides.logger }),
+      consoleFolder: overrides.consoleFolder,
       ...(followed !== undefined && { configReader: { file: followed, read } }),
     });
     const { address, adminAddress } = service;

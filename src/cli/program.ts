@@ -20,6 +20,7 @@ import { rejectedCommand } from './rejected/rejected.ts';
 import { relayCommand } from './relay/relay.ts';
 import { schemasCommand } from './schemas/schemas.ts';
 import { serveCommand } from './serve.ts';
+import { tablesCommand } from './tables/tables.ts';
 import { tailCommand } from './tail/tail.ts';
 import { traceCommand } from './trace/trace.ts';
 import { trackCommand } from './track/track.ts';
@@ -48,6 +49,7 @@ function commands(context: CommandContext): readonly Command[] {
     rejectedCommand(context),
     deadCommand(context),
     destinationsCommand(context),
+    tablesCommand(context),
     transformCommand(context),
     redeliverCommand(context),
     traceCommand(context),

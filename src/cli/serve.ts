@@ -54,7 +54,7 @@ export interface RunOptions {
   readonly searchPath: string;
   readonly configReader: ConfigReader;
   /** What people read once it runs. */
-  readonly welcome: (service: Service, config: Config) => string;
+  readonly welcome: (service: Service, config: Config, isTerminal: boolean) => string;
 }
 
 /** Runs a service until a signal stops it. Call `prepareRuntime` before the configuration is read. */
@@ -81,12 +81,13 @@ export async function runService(options: RunOptions): Promise<void> {
   // Loaded here: other commands do not need it, and it takes a third of a second.
   const { createService } = await import('../service/service.ts');
   const service = await createService(config, overrides);
-  console.error(welcome(service, config));
+  console.error(welcome(service, config, process.stderr.isTTY === true));
   await stopped.promise;
   await service.stop();
 }
 
-function welcome(service: Service, config: Config): string {
+/** What people read once it runs. The link to sign in is for a person at a terminal: a log would keep it. */
+export function welcome(service: Service, config: Config, isTerminal: boolean): string {
   const lines: string[] = [];
   if (service.address !== undefined) {
     lines.push(
@@ -99,8 +100,14 @@ function welcome(service: Service, config: Config): string {
       lines.push('Try:', '', ...exampleCall(service.address, config), '');
     }
   }
+  const admin = `http${config.admin.tls === undefined ? '' : 's'}://${formatAddress(service.adminAddress)}`;
   lines.push(
-    `Metrics and health: http${config.admin.tls === undefined ? '' : 's'}://${formatAddress(service.adminAddress)}/metrics`,
+    `Console: ${admin}/`,
+    // Only for a person at a terminal: a log would keep it.
+    ...(isTerminal
+      ? [`  sign in once, within 10 minutes: ${admin}/#code=${service.makeSignInCode()}`]
+      : []),
+    `Metrics and health: ${admin}/metrics`,
     `Data: ${config.dataDir}. Ctrl-C drains and stops.`,
   );
   return lines.join('\n');

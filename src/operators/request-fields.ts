@@ -48,9 +48,12 @@ function readTime(field: string, { seconds, nanos }: Timestamp): number {
 /** A reason is a line or a paragraph. */
 const whyCharactersMax = 2_000;
 
-/** The reason for a discard. Throws a ServiceError `invalid_request` if it is empty or too long. */
-export function readWhy(why: string): string {
-  if (why.trim() === '') refuse('why is missing. Say why the event is given up; it is kept.');
+/**
+ * The reason for a discard or another act. Throws a ServiceError `invalid_request` if it is empty or too
+ * long.
+ */
+export function readWhy(why: string, act = 'the event is given up'): string {
+  if (why.trim() === '') refuse(`why is missing. Say why ${act}; it is kept.`);
   if (why.length > whyCharactersMax) {
     refuse(`why has ${why.length} characters; at most ${whyCharactersMax} are kept.`);
   }

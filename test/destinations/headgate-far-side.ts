@@ -20,7 +20,7 @@ const eventBytesMax = 64 * 1024;
 
 export async function startFarGate(env: Readonly<Record<string, string>> = {}): Promise<FarGate> {
   const key = 'hg_key-of-the-relay';
-  const relaySources = ['checkout', 'web-*'];
+  const relaySources = ['checkout', 'shop', 'web-*'];
   const gate = await startRealService({
     env: {
       HEADGATE_AUTH: 'keys',

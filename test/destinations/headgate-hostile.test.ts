@@ -2,6 +2,7 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { EventResult_Status as Status } from '../../gen/headgate/v1/event_result_pb.ts';
@@ -108,6 +109,8 @@ test('a verdict that this version does not know waits, and says so', async () =>
     kind: 'retry',
     fault: 'destination',
     status: 'unknown',
+    // With a delay it is no attempt of the event: see delivery/parking.ts.
+    notBeforeMs: 1_000,
     reason: `127.0.0.1:${port}: it answered with the status ${status}, which this version does not know`,
   });
   const delivered = { kind: 'delivered' };
@@ -123,7 +126,22 @@ test('a refusal without a reason says so, and reasons of other events do not cou
   const outcomes = await deliver(2, answers({ statuses: [REJECTED, RETRY], failures }));
   expect(outcomes).toMatchObject([
     { kind: 'dead', reason: `rejected by 127.0.0.1:${port}: it gave no reason` },
-    { kind: 'retry', reason: `127.0.0.1:${port}: it gave no reason` },
+    { kind: 'retry', reason: `127.0.0.1:${port}: it gave no reason`, notBeforeMs: 1_000 },
+  ]);
+});
+
+test('an event with the verdict retry always waits, so that no attempt is spent', async () => {
+  const error = { code: 'not_stored', message: 'x' };
+  const delays = [undefined, 0, -5_000, 40, 90_000_000];
+  const failures = delays.map((ms, index) => ({
+    index,
+    error,
+    ...(ms !== undefined && { retryDelay: durationFromMs(ms) }),
+  }));
+  const statuses = delays.map(() => RETRY);
+  const outcomes = await deliver(delays.length, answers({ statuses, failures }));
+  expect(outcomes.map((one) => one.kind === 'retry' && one.notBeforeMs)).toEqual([
+    1_000, 1_000, 1_000, 40, 90_000_000,
   ]);
 });
 

@@ -96,6 +96,7 @@ test('the far gate counts by relay, with its lag', async () => {
   expect(text).toMatch(
     new RegExp(`headgate_relayed_events_total\\{${of},outcome="accepted"\\} [1-9]`),
   );
+  expect(text).toMatch(new RegExp(`headgate_relay_contracts_requests_total\\{${of}\\} [1-9]`));
   expect(text).toMatch(new RegExp(`headgate_relay_lag_seconds_count\\{${of}\\} [1-9]`));
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -167,6 +167,17 @@ test.each([
   expect(text.includes('does not allow')).toBe(exitCode === 1);
   const line = `  order_completed: version 2 after version 1 is not allowed (compatibility: ${mode})`;
   expect(text.split('\n').includes(line)).toBe(exitCode === 1);
+});
+
+test('a folder that was moved is reported: nothing in it is compared', async () => {
+  const { schemas, write } = repository();
+  write('order_completed/1.json', closed({ total: { type: 'string' } }, ['total']));
+  const moved = path.join(schemas, '..', 'moved');
+  renameSync(schemas, moved);
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const options = ['--schemas', moved, '--against', 'main'];
+  await schemasCheckCommand({ env: {} }).parseAsync(options, { from: 'user' });
+  expect(error.mock.calls.join()).toContain(`main has no event in ${moved}`);
 });
 
 test('without git, a version that is older than the active one is only reported', async () => {

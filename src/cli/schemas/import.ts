@@ -21,7 +21,7 @@ import { schemasFolder } from '../command-settings.ts';
 import { configOption } from '../shared-options.ts';
 import { markdownText } from '../terminal/markdown.ts';
 import { oneLine, print } from '../terminal/print.ts';
-import { taxonomyName } from './infer/read-events.ts';
+import { taxonomyName } from '../../operators/contracts/read-events.ts';
 import { writeContracts } from './infer/write-contracts.ts';
 
 interface ImportOptions {

@@ -1,3 +1,4 @@
+import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 
 import { EventResult_Status as Status } from '../../../gen/headgate/v1/event_result_pb.ts';
@@ -109,14 +110,21 @@ function outcomeOf(
       status: code,
     };
   }
+  // The event is not the cause, so it waits and no attempt is spent: an outcome with a delay says that.
+  const { retryDelay } = failure ?? {};
+  const isDelay = retryDelay !== undefined && durationMs(retryDelay) > 0;
+  const delay = isDelay ? retryDelay : waitWithoutDelay;
   if (status === Status.RETRY) {
     const why = failure === undefined ? 'it gave no reason' : shownText(`${code}: ${message}`, far);
-    return retryLater(`${url.host}: ${why}`, code, failure?.retryDelay);
+    return retryLater(`${url.host}: ${why}`, code, delay);
   }
   // A newer gate may send a status that is not known here, and may not be final.
   const unknown = `it answered with the status ${status}, which this version does not know`;
-  return retryLater(`${url.host}: ${unknown}`, 'unknown', failure?.retryDelay);
+  return retryLater(`${url.host}: ${unknown}`, 'unknown', delay);
 }
+
+/** How long an event waits whose verdict is `retry` without a delay. */
+const waitWithoutDelay = durationFromMs(1_000);
 
 /** An event of a thousand wrong members is one mistake. */
 const violationsMax = 5;

@@ -48,6 +48,14 @@ export const postgresType: DestinationType = {
       text: 'Connections, and statements under way at once, from 1 to 32.',
     },
   },
+  async previewTables(name, settings, contracts) {
+    const { previewPostgresTables } = await loadWithClient(
+      'postgres',
+      'pg',
+      () => import('./preview-tables.ts'),
+    );
+    return previewPostgresTables(name, settings, contracts);
+  },
   async create(name, settings, context) {
     const { createPostgresDestination } = await loadWithClient(
       'postgres',

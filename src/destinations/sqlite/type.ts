@@ -20,6 +20,10 @@ export const sqliteType: DestinationType = {
     },
     ...tableSettings,
   },
+  async previewTables(_name, settings, contracts) {
+    const { previewSqliteTables } = await import('./preview-tables.ts');
+    return previewSqliteTables(settings, contracts);
+  },
   async create(name, settings, context) {
     const { createSqliteDestination } = await import('./sqlite.ts');
     return createSqliteDestination(name, settings, { context });

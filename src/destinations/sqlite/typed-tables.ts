@@ -9,16 +9,9 @@ import {
   type RowMaker,
 } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
-import { changesOf, type TablePlan } from '../tables/plan-table.ts';
-import { notOurs, wrongColumns } from '../tables/table-fault.ts';
-import {
-  createRegister,
-  insertRow,
-  quoted,
-  sqliteDialect,
-  sqliteStatements,
-  sqliteView,
-} from './typed-statements.ts';
+import type { TablePlan } from '../tables/plan-table.ts';
+import { findRegistered, makeTable } from './table-register.ts';
+import { insertRow, quoted, sqliteDialect } from './typed-statements.ts';
 
 /** The tables of events. Everything is called within the transaction of a batch. */
 export interface TypedTables {
@@ -42,7 +35,6 @@ interface OpenTable {
 /** @param prefix of the names of tables. */
 export function createTypedTables(database: DatabaseSync, prefix: string): TypedTables {
   const contracts = createContractTables({ dialect: sqliteDialect, prefix });
-  const register = createTableRegister(database);
   let open = new Map<string, OpenTable>();
   let schemaVersion: unknown;
 
@@ -51,12 +43,12 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
     if (plan !== undefined) return plan;
     // An event whose contract is gone keeps its table, so that a second copy of it finds the first.
     const without = contracts.planWithout(event);
-    return register.eventOf(without.table) === event ? without : contracts.unplanned;
+    return findRegistered(database, without.table)?.event === event ? without : contracts.unplanned;
   };
 
   const openTable = (event: string): OpenTable => {
     const plan = planOf(event);
-    register.make(plan);
+    makeTable(database, plan);
     const isUnplanned = plan === contracts.unplanned;
     return {
       plan,
@@ -68,7 +60,7 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
 
   const unplannedRows = (event: string): StatementSync | undefined => {
     const { table } = contracts.unplanned;
-    if (!register.has(table)) return undefined;
+    if (findRegistered(database, table) === undefined) return undefined;
     const any = database.prepare(`SELECT 1 FROM ${quoted(table)} WHERE event_name = ? LIMIT 1`);
     if (any.get(event) === undefined) return undefined;
     return database.prepare(`DELETE FROM ${quoted(table)} WHERE event_id = ?`);
@@ -126,74 +118,4 @@ function asBound(value: ColumnValue): SQLInputValue {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) return String(value);
   return value;
-}
-
-interface TableRegister {
-  eventOf(table: string): string | undefined;
-  has(table: string): boolean;
-  /** Makes the table what its plan says, and its view. Throws a TableFault if it cannot. */
-  make(plan: TablePlan): void;
-}
-
-function createTableRegister(database: DatabaseSync): TableRegister {
-  const find = (name: string): { event: string | undefined } | undefined => {
-    const exists = "SELECT 1 FROM sqlite_schema WHERE name = 'headgate_tables'";
-    if (database.prepare(exists).get() === undefined) return undefined;
-    const row = database
-      .prepare('SELECT event_name FROM headgate_tables WHERE table_name = ?')
-      .get(name);
-    if (row === undefined) return undefined;
-    const event = row['event_name'];
-    return { event: typeof event === 'string' ? event : undefined };
-  };
-  const enter = (name: string, { event }: TablePlan, kind: string): void => {
-    database.exec(createRegister);
-    database
-      .prepare('INSERT OR REPLACE INTO headgate_tables VALUES (?, ?, ?)')
-      .run(name, event ?? null, kind);
-  };
-  /** Whether this name is free for the plan. */
-  const isOurs = (name: string, plan: TablePlan): boolean => {
-    const found = find(name);
-    return found !== undefined && found.event === plan.event;
-  };
-  return {
-    eventOf: (table) => find(table)?.event,
-    has: (table) => find(table) !== undefined,
-    make(plan) {
-      const existing = readColumns(database, plan.table);
-      if (existing !== undefined && !isOurs(plan.table, plan)) throw notOurs(named(plan.table));
-      const changes = changesOf(plan, existing, sqliteDialect);
-      if (changes.wrong.length > 0) throw wrongColumns(named(plan.table), changes.wrong);
-      for (const statement of sqliteStatements(plan, changes)) database.exec(statement);
-      if (existing === undefined) enter(plan.table, plan, 'table');
-      makeView(plan);
-    },
-  };
-
-  function makeView(plan: TablePlan): void {
-    const wanted = sqliteView(plan);
-    if (wanted === undefined || plan.view === undefined) return;
-    const { name } = plan.view;
-    const found = database.prepare('SELECT sql FROM sqlite_schema WHERE name = ?').get(name);
-    if (found?.['sql'] === wanted) return;
-    if (found !== undefined && !isOurs(name, plan)) throw notOurs(named(name));
-    database.exec(`DROP VIEW IF EXISTS ${quoted(name)}`);
-    database.exec(wanted);
-    enter(name, plan, 'view');
-  }
-}
-
-function named(table: string): string {
-  return `table ${quoted(table)}`;
-}
-
-/** The declared type of each column; undefined if there is no such table. */
-export function readColumns(
-  database: DatabaseSync,
-  table: string,
-): ReadonlyMap<string, string> | undefined {
-  const rows = database.prepare('SELECT name, type FROM pragma_table_info(?)').all(table);
-  if (rows.length === 0) return undefined;
-  return new Map(rows.map((row) => [String(row['name']), String(row['type'])]));
 }

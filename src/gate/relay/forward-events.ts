@@ -49,13 +49,18 @@ export function relayOf({ producer }: Caller): Producer {
 
 /** Events of one request to the other gate. */
 interface Group {
+  readonly request: RequestThere;
   readonly arrival: Arrival & { messageBytes: number; readonly relayed: Relayed };
-  readonly sentAt: string;
-  readonly historical: boolean;
   readonly events: IncomingEvent[];
   /** Their places in the request of the relay. */
   readonly places: number[];
 }
+
+/** What the events of one request to the other gate have in common. */
+type RequestThere = Pick<
+  ForwardedEvent,
+  'source' | 'correlationId' | 'takenAt' | 'sentAt' | 'traceparent' | 'historical'
+>;
 
 class Forwarding {
   private readonly context: GateContext;
@@ -92,7 +97,8 @@ class Forwarding {
   }
 
   private accept(group: Group, finish: () => void): void {
-    const { sentAt, historical, events } = group;
+    const { events } = group;
+    const { sentAt, historical } = group.request;
     const request = { events, sentAt, historical, context: undefined, validateOnly: false };
     const { place, fail } = this.answersOf(group, finish);
     this.context.accept(request, group.arrival, place, fail);
@@ -128,9 +134,10 @@ class Forwarding {
 
   /** Groups the events, and gives a verdict to those that cannot be accepted. */
   private group(events: readonly Uint8Array[]): Group[] {
-    const groups = new Map<string, Group>();
+    const groups: Group[] = [];
+    // Their ids tell nearly all requests apart; two with one id may become more groups than two.
+    const byId = new Map<string, Group>();
     let last: Group | undefined;
-    let lastKey = '';
     for (const [place, bytes] of events.entries()) {
       const read = decodeForwarded(bytes, this.nowMs);
       const refusal = this.refusalOf(read);
@@ -138,23 +145,25 @@ class Forwarding {
         this.refuse(place, read, refusal!);
         continue;
       }
-      const key = keyOf(read);
-      if (last === undefined || key !== lastKey) {
-        last = groups.get(key) ?? this.openGroup(read);
-        groups.set(key, last);
-        lastKey = key;
+      if (last === undefined || !isOneRequest(last.request, read)) {
+        last = byId.get(read.correlationId);
+        if (last === undefined || !isOneRequest(last.request, read)) {
+          last = this.openGroup(read);
+          groups.push(last);
+          byId.set(read.correlationId, last);
+        }
       }
       last.events.push(read.event);
       last.places.push(place);
       this.takenAtMs[place] = last.arrival.relayed.takenAtMs;
       last.arrival.messageBytes += read.bytes;
     }
-    return [...groups.values()];
+    return groups;
   }
 
   private openGroup(first: ForwardedEvent): Group {
     const { exchange, call } = this.caller;
-    const { source, takenAt, sentAt, historical, traceparent } = first;
+    const { source, takenAt, traceparent } = first;
     const { instance } = this;
     const relay = instance === '' ? this.relay.source : `${this.relay.source}/${instance}`;
     const arrival = {
@@ -168,7 +177,7 @@ class Forwarding {
       messageBytes: 0,
       relayed: { relay, takenAt, takenAtMs: Date.parse(takenAt) },
     };
-    return { arrival, sentAt, historical, events: [], places: [] };
+    return { request: first, arrival, events: [], places: [] };
   }
 
   private producerOf(source: string): Producer {
@@ -225,10 +234,15 @@ class Forwarding {
   }
 }
 
-/** Events with the same key came in one request. Values have no line breaks. */
-function keyOf(read: ForwardedEvent): string {
-  const { source, correlationId, takenAt, sentAt, traceparent, historical } = read;
-  return `${source}\n${correlationId}\n${takenAt}\n${sentAt}\n${traceparent}\n${historical}`;
+function isOneRequest(one: RequestThere, other: RequestThere): boolean {
+  return (
+    one.correlationId === other.correlationId &&
+    one.source === other.source &&
+    one.takenAt === other.takenAt &&
+    one.sentAt === other.sentAt &&
+    one.traceparent === other.traceparent &&
+    one.historical === other.historical
+  );
 }
 
 function retryOf(error: unknown): Pick<Verdict, 'error' | 'retryAfterMs'> {

@@ -24,7 +24,7 @@ import { print } from '../../terminal/print.ts';
 import { createWalkProgressBar } from '../../terminal/walk-progress.ts';
 import { openSource } from '../../track/source.ts';
 import { writeContracts } from './write-contracts.ts';
-import { taxonomyName } from './read-events.ts';
+import { taxonomyName } from '../../../operators/contracts/read-events.ts';
 import { markdownReport, printReport, type ReadingFacts } from './report.ts';
 import { walkFile } from './walk-file.ts';
 import { walkRejected, walkStored, type GateRange } from './walk-gate.ts';
