@@ -25,8 +25,7 @@ const resolve = {
 /**
  * `unit`: beside the code, no servers, files side by side on all cores. `integration`: the real service,
  * a real nats-server and real clients; two files at a time, because most of their time is waiting.
- * `alone`: likewise, one file at a time. No test is tried twice: one that fails now and then is a fault,
- * in it or in the code.
+ * `alone`: likewise, one file at a time. No test is tried twice here: `npm test` says what is unsteady.
  */
 export default defineConfig({
   test: {

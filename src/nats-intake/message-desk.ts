@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { ageMs } from '../event/time/steady-time.ts';
 import type { StreamEndpoint, TakenMessage } from '../gate/nats/stream-endpoint.ts';
-import type { PullRoom } from '../jetstream/consume/pull-requests.ts';
-import type { PulledMessage } from '../jetstream/consume/pulled-message.ts';
+import type { PullRoom } from '../jetstream/consume/pulling/pull-requests.ts';
+import type { PulledMessage } from '../jetstream/consume/pulling/pulled-message.ts';
 import { messagesMax } from '../jetstream/other/inspect-consumer.ts';
 import type { OtherMessage } from '../jetstream/other/other-stream.ts';
 import type { Signals } from '../observability/signals.ts';

@@ -171,6 +171,10 @@ test('a backup of a NATS of your own under load restores what was acknowledged',
   server = await startServer(port, path.join(folder, 'second'));
   await backups.restore();
 
+  // nats-server copies the events first and its count of them last: what came between is counted,
+  // and was in no copy. Headgate says so.
+  const uncopied = await goneFromLog(url);
+
   run = await gate.start();
   await waitUntilSettled(gate);
   await expectSideEntries(gate);
@@ -179,7 +183,10 @@ test('a backup of a NATS of your own under load restores what was acknowledged',
   const warehouse = readWarehouse(gate.dataDir);
   expect(warehouse.rowCount).toBe(warehouse.rows.size);
   const twice = [...outside.arrivals].filter(([, count]) => count > 1).map(([id]) => id);
-  console.log(`${accepted.size} events restored; ${twice.length} came to the webhook again`);
+  console.log(
+    `${accepted.size} events restored, ${uncopied} came while they were copied; ` +
+      `${twice.length} came to the webhook again`,
+  );
   const earlyIds = new Set(early.acknowledged.values());
   expect(twice.filter((id) => earlyIds.has(id))).toEqual([]);
 
@@ -190,10 +197,22 @@ test('a backup of a NATS of your own under load restores what was acknowledged',
   );
   await later.finish();
   await waitUntilSettled(gate);
-  await expectMatching(gate);
+  await expectMatching(gate, uncopied);
   const ids = [...later.acknowledged.values()];
   expect(ids.filter((id) => !outside.arrivals.has(id))).toEqual([]);
 });
+
+/** How many events the log has counted and does not hold. */
+async function goneFromLog(url: string): Promise<number> {
+  const { jetstreamManager } = await import('@nats-io/jetstream');
+  const connection = await connect({ servers: url });
+  try {
+    const { state } = await (await jetstreamManager(connection)).streams.info('EVENTS_0');
+    return state.num_deleted ?? 0;
+  } finally {
+    await connection.close();
+  }
+}
 
 /** The idempotency keys of the events in the log. */
 async function idsInLog(url: string): Promise<Set<string>> {

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 
 import type { FieldPath, FieldRules } from '../../config/config.ts';
 import { canonicalJson, hasMembers, mapMembers, rawJson } from '../../event/changed-properties.ts';
@@ -39,7 +39,7 @@ export function compileFieldRules(rules: FieldRules): FieldMapping {
   const allow = rules.allow === undefined ? undefined : buildTree(rules.allow);
   const drop = buildTree(rules.drop);
   const hash = buildTree(rules.hash);
-  const key = rules.hashKey?.reveal() ?? '';
+  const key = createSecretKey(rules.hashKey?.reveal() ?? '', 'utf8');
   const hashed = (text: string): string => createHmac('sha256', key).update(text).digest('hex');
   const changes: ((event: JsonObject) => JsonObject)[] = [];
   if (allow !== undefined) changes.push((event) => keepAllowed(event, allow));

@@ -1,4 +1,5 @@
 import type { DestinationType } from '../destination.ts';
+import { tableSettings } from '../tables/table-mode.ts';
 
 /** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
@@ -44,9 +45,10 @@ export const parquetType: DestinationType = {
       max: '1m',
       text: 'How long a batch waits for the spool while a file is being taken from it.',
     },
+    ...tableSettings,
   },
-  async create(name, settings) {
+  async create(name, settings, context) {
     const { createParquetDestination } = await import('./parquet.ts');
-    return createParquetDestination(name, settings);
+    return createParquetDestination(name, settings, context);
   },
 };

@@ -73,6 +73,9 @@ export function createTable(table: string): string[] {
  * earlier versions. PostgreSQL parses the events itself, so numbers arrive as the producer wrote them,
  * however long.
  *
+ * OFFSET 0 keeps the planner from merging the inner SELECT into the outer one, which would parse the payload
+ * again for each of the columns: 133 us a row instead of 21.
+ *
  * The conflict names its column. Without it, DO NOTHING would also silently skip a row that
  * violates a unique constraint which somebody added.
  *
@@ -96,6 +99,7 @@ export function insertEvents(table: string, hasEventTime: boolean): string {
     FROM (
       SELECT payload::jsonb AS e, sequence, older_time
       FROM unnest($1::text[], $2::bigint[], $3::text[]) AS delivered (payload, sequence, older_time)
+      OFFSET 0
     ) AS events
     ORDER BY 1
     ON CONFLICT (event_id) DO NOTHING`;

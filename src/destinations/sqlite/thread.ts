@@ -32,7 +32,8 @@ export async function startWriterThread(
     workerData: data,
     name: 'headgate-sqlite',
     // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
-    execArgv: [],
+    // Node 22 says that node:sqlite is experimental.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   // Answers arrive in the order of the batches.
   const waiting: ((reply: WriteReply) => void)[] = [];

@@ -180,9 +180,9 @@ describe('a batch', () => {
 describe('a file', () => {
   test('of a newer version is refused, and left as it is', () => {
     open();
-    other().exec('PRAGMA user_version = 2');
-    expect(open).toThrow('its table is of version 2, and this Headgate knows versions up to 1');
-    expect(other().prepare('PRAGMA user_version').get()?.['user_version']).toBe(2);
+    other().exec('PRAGMA user_version = 3');
+    expect(open).toThrow('its table is of version 3, and this Headgate knows versions up to 2');
+    expect(other().prepare('PRAGMA user_version').get()?.['user_version']).toBe(3);
   });
 
   test('of another program is refused', () => {

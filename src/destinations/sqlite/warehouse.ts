@@ -1,21 +1,27 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
-import { olderEventTime } from '../older-event-time.ts';
 import type { TableMode } from '../tables/table-mode.ts';
+import { createKeyedRows, createNumberedRows, type EventRows } from './event-rows.ts';
+import { createIdTables } from './id-index.ts';
 import { createTypedTables, readTypedEvent, type TypedTables } from './typed-tables.ts';
 
 /**
- * Increase it, with a step in `migrate`, whenever the table changes so that an earlier version cannot
- * use it. A new column is no such change: `addColumns`.
+ * Increase it whenever the table changes so that an earlier version cannot use it. A new column is no such
+ * change: `addColumns`.
+ *
+ * 1: the primary key is `event_id`. A file keeps this table, because only a copy of all rows could change
+ * it, and so does a spool, whose rows leave it again. 2: the primary key is `number`, and an index beside
+ * the table has the ids (id-index.ts).
  */
-const schemaVersion = 1;
+const schemaVersion = 2;
+const keyedVersion = 1;
 
 /**
- * The WAL may grow to this many pages of 4 KiB, 128 MiB, before it is copied into the file.
- * Event ids are random, so each batch touches pages all over their index; the longer the WAL, the
+ * The WAL may grow to this many pages of 4 KiB, 128 MiB, before it is copied into the file. With the key
+ * `event_id`, which is random, each batch touches pages all over its index; the longer the WAL, the
  * more often one write of a page serves several batches. Measured at 300,000 rows: 22,000 rows/s
  * with SQLite's 1,000 pages, 45,000 with 16,000; at 1,200,000 rows 39,600 with 16,000, 46,500 with 64,000.
  */
@@ -23,17 +29,20 @@ const checkpointPages = 32_000;
 const walBytesMax = checkpointPages * 4096;
 
 /**
- * The page cache holds the id index of about a million events. In KiB, negative by SQLite's rule.
+ * The page cache holds the index of the ids of a million events, or of four million by their keys. In KiB, negative by SQLite's rule.
  */
 const cacheSize = -64_000;
 
 /**
  * A rowid table: with WITHOUT ROWID, complete rows lie in random order, at less than half the
- * speed.
+ * speed. AUTOINCREMENT: a row that somebody inserts by hand never gets the number of a deleted one, or the
+ * index would take it for known.
  */
-const createTable = `
+function createTable(version: number): string {
+  const isKeyed = version === keyedVersion;
+  return `
   CREATE TABLE events (
-    event_id TEXT PRIMARY KEY NOT NULL,
+    event_id TEXT ${isKeyed ? 'PRIMARY KEY ' : ''}NOT NULL,
     event_name TEXT NOT NULL,
     source TEXT NOT NULL,
     timestamp TEXT NOT NULL,
@@ -50,32 +59,14 @@ const createTable = `
     sequence INTEGER NOT NULL,
     warnings TEXT,
     delivered_at TEXT NOT NULL,
-    event_time TEXT
-  )`;
+    event_time TEXT${isKeyed ? '' : ',\n    number INTEGER PRIMARY KEY AUTOINCREMENT'}
+  );
+  ${isKeyed ? '' : createIdTables}`;
+}
 
 /** Of an old table it holds nothing but the new rows. */
 const createIndex = `CREATE INDEX IF NOT EXISTS events_by_time ON events (event_time)
   WHERE event_time IS NOT NULL`;
-
-/**
- * SQLite parses the event itself: it copies numbers as text, so that none is rounded, and is as
- * fast as JSON.parse with seventeen bindings. `->` keeps JSON, `->>` returns the plain text.
- *
- * ON CONFLICT rather than OR IGNORE, which would also silently skip a row that lacks a value.
- */
-const insertEvent = `
-  INSERT INTO events (
-    event_id, event_name, source, timestamp, user_id, anonymous_id, idempotency_key,
-    schema_version, properties, context, occurred_at, sent_at, correlation_id, traceparent,
-    warnings, sequence, delivered_at, event_time)
-  SELECT
-    e->>'$.eventId', e->>'$.eventName', e->>'$.source', e->>'$.timestamp', e->>'$.userId',
-    e->>'$.anonymousId', e->>'$.idempotencyKey', e->>'$.schemaVersion', e->'$.properties',
-    e->'$.context', e->>'$.occurredAt', e->>'$.sentAt', e->>'$.correlationId',
-    e->>'$.traceparent', e->'$.warnings', ?2, ?3, ifnull(?4, e->>'$.eventTime')
-  FROM (SELECT ?1 AS e)
-  WHERE true
-  ON CONFLICT (event_id) DO NOTHING`;
 
 /** Events of one batch, end to end in one buffer. */
 export interface PackedBatch {
@@ -117,13 +108,13 @@ export function openWarehouse(
   try {
     prepareDatabase(database, isIndexed);
     syncFolder(dirname(path));
-    const insert = mode === 'per_event' ? undefined : database.prepare(insertEvent);
+    const rows = mode === 'per_event' ? undefined : createRows(database);
     const typed = mode === 'events' ? undefined : createTypedTables(database, prefix);
     const opened = fileIdentity(path);
     const write = (batch: PackedBatch): RefusedEvent[] => {
       // SQLite continues to write into a deleted file, and everything would be lost.
       if (fileIdentity(path) !== opened) throw new Error('the database file was moved or deleted');
-      return writeBatch(database, { insert, typed }, batch);
+      return writeBatch(database, { rows, typed }, batch);
     };
     return { use: (contracts) => typed?.use(contracts), write, close: () => database.close() };
   } catch (error) {
@@ -157,7 +148,10 @@ function prepareDatabase(database: DatabaseSync, isIndexed: boolean): void {
   database.exec('PRAGMA synchronous = FULL');
   database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
   database.exec(`PRAGMA journal_size_limit = ${walBytesMax}`);
-  if (readSchemaVersion(database) !== schemaVersion) migrate(database);
+  const version = readSchemaVersion(database);
+  if (version !== schemaVersion && version !== keyedVersion) {
+    createOrRefuse(database, isIndexed ? schemaVersion : keyedVersion);
+  }
   addColumns(database, isIndexed);
 }
 
@@ -193,7 +187,7 @@ function readSchemaVersion(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
 }
 
-function migrate(database: DatabaseSync): void {
+function createOrRefuse(database: DatabaseSync, newVersion: number): void {
   // IMMEDIATE, and the version read again: another process may be creating the same file.
   database.exec('BEGIN IMMEDIATE');
   try {
@@ -209,9 +203,9 @@ function migrate(database: DatabaseSync): void {
       if (taken) {
         throw new StartError('it has a table "events" of another program; give another path');
       }
-      database.exec(createTable);
+      database.exec(createTable(newVersion));
+      database.exec(`PRAGMA user_version = ${newVersion}`);
     }
-    database.exec(`PRAGMA user_version = ${schemaVersion}`);
     database.exec('COMMIT');
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
@@ -223,13 +217,18 @@ const decoder = new TextDecoder();
 
 /** Where rows go: one of them, or both. */
 interface RowWriters {
-  readonly insert: StatementSync | undefined;
+  readonly rows: EventRows | undefined;
   readonly typed: TypedTables | undefined;
+}
+
+function createRows(database: DatabaseSync): EventRows {
+  const isKeyed = readSchemaVersion(database) === keyedVersion;
+  return isKeyed ? createKeyedRows(database) : createNumberedRows(database);
 }
 
 function writeBatch(
   database: DatabaseSync,
-  { insert, typed }: RowWriters,
+  { rows, typed }: RowWriters,
   batch: PackedBatch,
 ): RefusedEvent[] {
   const deliveredAt = new Date().toISOString();
@@ -237,6 +236,7 @@ function writeBatch(
   let start = 0;
   database.exec('BEGIN IMMEDIATE');
   try {
+    rows?.begin();
     typed?.begin();
     for (let index = 0; index < batch.ends.length; index += 1) {
       const end = batch.ends[index] ?? start;
@@ -249,7 +249,7 @@ function writeBatch(
         continue;
       }
       try {
-        insert?.run(payload, sequence, deliveredAt, olderEventTime(payload));
+        rows?.insert(payload, sequence, deliveredAt);
       } catch (error) {
         const reason = refusalReason(database, payload, error);
         if (reason === undefined) throw error;
@@ -258,9 +258,11 @@ function writeBatch(
       }
       if (event !== undefined) typed?.insert(event, { sequence, deliveredAt });
     }
+    rows?.end();
     database.exec('COMMIT');
     return refused;
   } catch (error) {
+    rows?.forget();
     typed?.forget();
     // A full disk may have ended the transaction already.
     if (database.isTransaction) database.exec('ROLLBACK');

@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto';
+
 import { assert, property, string, uint8Array, uuid } from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
@@ -24,7 +26,7 @@ describe('signWebhook', () => {
         const key = readSigningKey(secretOf(bytes));
         expect(key).toBeDefined();
         const content = { id, timestampSeconds: 1_800_000_000, body: Buffer.from(text) };
-        expect(signWebhook([key as Buffer], content)).toBe(
+        expect(signWebhook([key as KeyObject], content)).toBe(
           new Webhook(secretOf(bytes)).sign(id, timestamp, text),
         );
       }),
@@ -36,7 +38,7 @@ describe('signWebhook', () => {
     const secrets = [secretOf(Buffer.alloc(32, 1)), secretOf(Buffer.alloc(24, 2))];
     const timestampSeconds = Math.floor(Date.now() / 1000);
     const body = Buffer.from('{"a":1}');
-    const keys = secrets.map((secret) => readSigningKey(secret) as Buffer);
+    const keys = secrets.map((secret) => readSigningKey(secret) as KeyObject);
     const signature = signWebhook(keys, { id: 'x', timestampSeconds, body });
     const headers = {
       'webhook-id': 'x',

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { StartError } from '../../errors.ts';
 import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import {
@@ -22,7 +22,7 @@ const requestBytesMax = 1024 * 1024;
 
 interface Target {
   readonly path: string;
-  readonly keys: readonly Buffer[];
+  readonly keys: readonly KeyObject[];
   /** True: requests are lists of events, even of one. */
   readonly inBatches: boolean;
   readonly reading: AnswerReading;

@@ -63,7 +63,7 @@ const getContracts: UnaryRpc<GetContractsRequest, ContractsAnswer> = {
   name: 'GetContracts',
   decode: (codec, message) => readMessage(GetContractsRequestSchema, codec, message),
   run: (context, { knownRevision }, caller, succeed) => {
-    relayOf(caller);
+    context.signals.relayAsked(relayOf(caller).source);
     const contracts = context.contracts();
     succeed({ contracts, isKnown: knownRevision === contracts.revision });
   },

@@ -5,8 +5,8 @@ import type { Log } from '../log.ts';
 import { partsOf } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import type { StreamName } from '../topology.ts';
-import { runPull, type Pull, type PullRoom, type PullSettings } from './pull-requests.ts';
-import type { PulledMessage } from './pulled-message.ts';
+import { runPull, type Pull, type PullRoom, type PullSettings } from './pulling/pull-requests.ts';
+import type { PulledMessage } from './pulling/pulled-message.ts';
 
 export type { Pull, PulledMessage, PullRoom };
 
@@ -22,16 +22,18 @@ export interface PullOptions extends PullSettings {
  * Rejects if the consumer does not exist or the log cannot be reached.
  */
 export async function openPull(options: PullOptions): Promise<Pull> {
-  const { connection, manager, traffic } = clientsOf(options.log);
+  const { connection, manager, traffic, answers } = clientsOf(options.log);
   const part = options.part ?? partsOf(options.log, options.stream)[0]!;
   await retryWhileForming(() => manager.consumers.info(part.stream, options.consumer));
-  return runPull({ ...options, part, connection, manager, traffic });
+  return runPull({ ...options, part, connection, manager, traffic, answers });
 }
 
 /**
- * Waits until the client has sent its buffered acks and naks, because the caller may close the
+ * Waits until the client has sent its acks and naks, because the caller may close the
  * connection next. Never rejects; the log redelivers a message whose ack is lost.
  */
 export function flushSettled(log: Log): Promise<void> {
-  return flushWithin(clientsOf(log).connection);
+  const { connection, answers } = clientsOf(log);
+  answers.flush();
+  return flushWithin(connection);
 }

@@ -9,8 +9,9 @@ import {
 import { connect } from '@nats-io/transport-node';
 
 import { dialOptions, dropSocket, flushWithin } from '../connection.ts';
-import { runPull, type Pull, type PullRoom } from '../consume/pull-requests.ts';
-import type { Pulled, PulledMessage } from '../consume/pulled-message.ts';
+import { createMessageAnswers } from '../consume/pulling/message-answers.ts';
+import { runPull, type Pull, type PullRoom } from '../consume/pulling/pull-requests.ts';
+import type { Pulled, PulledMessage } from '../consume/pulling/pulled-message.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import type { StoredStreamName } from '../topology.ts';
 import { createTraffic } from '../traffic.ts';
@@ -81,6 +82,7 @@ export async function openOtherStream(
   try {
     const options = { checkAPI: false, timeout: requestTimeoutMs };
     const manager = await jetstreamManager(connection, options);
+    const answers = createMessageAnswers(connection);
     const inspect = (): Promise<ConsumerState> => inspectConsumer(manager, consumer);
     return {
       state: await inspect(),
@@ -90,6 +92,7 @@ export async function openOtherStream(
           ...settings,
           connection,
           manager,
+          answers,
           messagesMax,
           traffic: createTraffic(),
           part: plainPart(consumer.stream),
@@ -98,7 +101,10 @@ export async function openOtherStream(
         }),
       isClosed: () => connection.isClosed(),
       closed: connection.closed().then(() => undefined),
-      flush: () => flushWithin(connection),
+      flush: () => {
+        answers.flush();
+        return flushWithin(connection);
+      },
       close,
     };
   } catch (error) {

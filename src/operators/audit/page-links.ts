@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 
 import { toBinary, type DescMessage, type Message } from '@bufbuild/protobuf';
 
@@ -39,7 +39,7 @@ const validMs = 3_600_000;
 /** `now`: a monotonic time in ms, for tests. */
 export function createPageLinks(now: () => number = () => performance.now()): PageLinks {
   // Without the signature, a made-up token would read events without an entry.
-  const key = randomBytes(32);
+  const key = createSecretKey(randomBytes(32));
   const sign = (pageToken: string, link: string, request: LinkedRequest): Buffer =>
     createHmac('sha256', key)
       .update(`${request.operator}\n${request.input.typeName}\n${pageToken}\n${link}\n`)

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 
 import { canonicalJson, hasMembers, mapMembers } from '../../event/changed-properties.ts';
 import { patternSubjectMax } from '../schema/pattern-safety.ts';
@@ -21,10 +21,12 @@ export type Redact = (properties: JsonObject) => JsonObject;
  * redacted copy can be sent again.
  */
 export function createRedact(marking: Marking, hashKey: string): Redact {
+  // Made once: it costs five times the hash of a short text.
+  const key = createSecretKey(hashKey, 'utf8');
   const hashed = (value: JsonValue): string => {
     const text = typeof value === 'string' ? value : canonicalJson(value);
     if (hashForm.test(text)) return text;
-    return `${hashPrefix}${createHmac('sha256', hashKey).update(text).digest('hex')}`;
+    return `${hashPrefix}${createHmac('sha256', key).update(text).digest('hex')}`;
   };
   /** Undefined if the value is dropped. */
   function redacted(value: JsonValue, mark: Marking): JsonValue | undefined {

@@ -5,7 +5,7 @@ import { messageIdHeader, type Log } from '../../log.ts';
 import type { StoredMessage } from '../../read/read.ts';
 import { subjects } from '../../topology.ts';
 import { CopiedMessage, keptHeaders, originHeader } from '../delayed-copies.ts';
-import type { PulledMessage } from '../pulled-message.ts';
+import type { PulledMessage } from '../pulling/pulled-message.ts';
 
 /** An event of EVENTS that leaves it for ASIDE. */
 export interface AsideCopy {

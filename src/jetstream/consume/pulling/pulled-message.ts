@@ -1,0 +1,87 @@
+import type { Msg, MsgHdrs } from '@nats-io/nats-core';
+
+import type { StreamPart } from '../../events/stream-parts.ts';
+import type { MessageAnswers } from './message-answers.ts';
+
+/**
+ * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an
+ * answer that is lost, or given on a connection that is closed, lets the log deliver the message again.
+ */
+export interface PulledMessage {
+  readonly subject: string;
+  /** Its position in the log's stream. */
+  readonly sequence: number;
+  /** How often the log has delivered it, including this delivery. */
+  readonly deliveries: number;
+  /** When the log stored it: a Unix time in ms. */
+  readonly storedAtMs: number;
+  readonly payload: Uint8Array;
+  header(name: string): string;
+  ack(): void;
+  /** Rejects the delivery; the log delivers the message again after `delayMs`. */
+  nak(delayMs: number): void;
+  term(reason: string): void;
+  /** Reports progress, which restarts the acknowledgement wait. */
+  working(): void;
+}
+
+/**
+ * How many tokens follow the name of the consumer in `$JS.ACK...`: deliveries, position, position
+ * in the consumer, time in ns, pending. Servers put a domain and an account before the names, and
+ * then a random token at the end: 12 tokens instead of 9.
+ */
+const plainTokens = 9;
+
+/** A class, because one is created for every event and its methods are shared. */
+export class Pulled implements PulledMessage {
+  readonly #answers: MessageAnswers;
+  readonly #message: Msg;
+  readonly subject: string;
+  readonly sequence: number;
+  readonly deliveries: number;
+  readonly storedAtMs: number;
+  readonly payload: Uint8Array;
+
+  /** Throws a TypeError if the message does not come from a consumer. */
+  constructor(answers: MessageAnswers, message: Msg, part: StreamPart) {
+    const tokens = message.reply?.split('.') ?? [];
+    if (tokens.length < plainTokens) throw new TypeError('not a message of a consumer');
+    const at = tokens.length === plainTokens ? 4 : 6;
+    this.#answers = answers;
+    this.#message = message;
+    this.subject = message.subject;
+    this.deliveries = Number(tokens[at]);
+    this.sequence = part.position(Number(tokens[at + 1]));
+    this.storedAtMs = Number(tokens[at + 3]) / 1_000_000;
+    this.payload = message.data;
+  }
+
+  header(name: string): string {
+    return this.#message.headers?.get(name) ?? '';
+  }
+
+  /** Undefined if it has none. They are parsed at the first look. */
+  get headers(): MsgHdrs | undefined {
+    return this.#message.headers;
+  }
+
+  ack(): void {
+    this.#answers.acknowledge(this.#message.reply!);
+  }
+
+  nak(delayMs: number): void {
+    this.#answer(delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1_000_000)}}` : '-NAK');
+  }
+
+  term(reason: string): void {
+    this.#answer(reason === '' ? '+TERM' : `+TERM ${reason}`);
+  }
+
+  working(): void {
+    this.#answer('+WPI');
+  }
+
+  #answer(text: string): void {
+    this.#answers.send(this.#message.reply!, text);
+  }
+}
