@@ -129,7 +129,7 @@ test('what was sent reads back equal after every change of a contract, old rows 
         for (const { name: column, path: names, type, versions } of columns) {
           const value = versions.includes(version) ? propertyAt(properties, names) : null;
           const fitting = fitValue(value, type);
-          if (fitting === undefined) expect(misfits).toContain(column);
+          expect(fitting !== undefined || misfits.includes(column)).toBe(true);
           const wanted = misfits.includes(column) ? null : comparable(fitting ?? null, type);
           const held = row[column] ?? null;
           const isTime = type.kind === 'timestamp';

@@ -4,7 +4,7 @@ import { readPayload } from '../tables/event-row.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import { faultOf } from './fault.ts';
 import type { Inserts } from './inserts.ts';
-import { createClickhouseTables, type TypedEvent, type TypedGroups } from './typed-tables.ts';
+import { createClickhouseTables, type ClickhouseEvent, type TypedGroups } from './typed-tables.ts';
 
 /** Delivers events into tables of their own. */
 export interface TypedDelivery {
@@ -29,7 +29,7 @@ export function createTypedDelivery(
     async deliver(batch, signal) {
       tables.use(context?.contracts() ?? []);
       const outcomes: Outcome[] = [];
-      const events: TypedEvent[] = [];
+      const events: ClickhouseEvent[] = [];
       for (const [index, delivery] of batch.entries()) {
         const event = typedEventOf(delivery, index);
         if (typeof event === 'string') outcomes[index] = { kind: 'dead', reason: event };
@@ -55,7 +55,7 @@ export function createTypedDelivery(
 }
 
 /** The event of a delivery, or the reason why it cannot have a row. Quotes no data. */
-function typedEventOf(delivery: Delivery, index: number): TypedEvent | string {
+function typedEventOf(delivery: Delivery, index: number): ClickhouseEvent | string {
   const { payload, sequence } = delivery;
   try {
     const event = readPayload(decoder.decode(payload));

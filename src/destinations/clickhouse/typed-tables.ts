@@ -19,13 +19,13 @@ import {
 } from './typed-statements.ts';
 
 /** An event with what its row needs. */
-export interface TypedEvent extends InsertedRow {
+export interface ClickhouseEvent extends InsertedRow {
   readonly event: StoredEvent;
   /** In its batch. */
   readonly index: number;
 }
 
-export type TypedGroups = Map<InsertTarget<TypedEvent>, TypedEvent[]>;
+export type TypedGroups = Map<InsertTarget<ClickhouseEvent>, ClickhouseEvent[]>;
 
 /** The tables of events, with typed columns. */
 export interface ClickhouseTables {
@@ -35,7 +35,7 @@ export interface ClickhouseTables {
    * known here yet.
    */
   group(
-    events: readonly TypedEvent[],
+    events: readonly ClickhouseEvent[],
     options: { readonly abort_signal: AbortSignal },
   ): Promise<TypedGroups>;
   /** The quoted names of all tables of events. */
@@ -49,13 +49,13 @@ const targetsMax = 2_000;
 export function createClickhouseTables(client: ClickHouseClient, prefix: string): ClickhouseTables {
   const contracts = createContractTables({ dialect: clickhouseDialect, prefix });
   let used: readonly EventContract[] | undefined;
-  let targets = new Map<string, InsertTarget<TypedEvent>>();
+  let targets = new Map<string, InsertTarget<ClickhouseEvent>>();
   const unplanned = createTarget(client, contracts.unplanned);
 
   const targetOf = async (
     event: string,
     options: { readonly abort_signal: AbortSignal },
-  ): Promise<InsertTarget<TypedEvent>> => {
+  ): Promise<InsertTarget<ClickhouseEvent>> => {
     const known = targets.get(event);
     if (known !== undefined) return known;
     const target = await findTarget(event, options);
@@ -67,7 +67,7 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
   const findTarget = async (
     event: string,
     options: { readonly abort_signal: AbortSignal },
-  ): Promise<InsertTarget<TypedEvent>> => {
+  ): Promise<InsertTarget<ClickhouseEvent>> => {
     const plan = contracts.planOf(event);
     if (plan !== undefined) return createTarget(client, plan);
     // An event whose contract is gone keeps its table, so that a second copy of it finds the first.
@@ -104,7 +104,7 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
   };
 }
 
-function createTarget(client: ClickHouseClient, plan: TablePlan): InsertTarget<TypedEvent> {
+function createTarget(client: ClickHouseClient, plan: TablePlan): InsertTarget<ClickhouseEvent> {
   const rows = createRowMaker(plan);
   const columns = typedColumns(plan);
   let isReady = false;

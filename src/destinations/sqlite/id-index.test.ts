@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeRequestPart, encodeStoredEvent } from '../../event/stored-event.ts';
 import { createNumberedRows } from './event-rows.ts';
@@ -87,7 +87,7 @@ test('each id has one row, whatever comes again, is rolled back, deleted, or wri
     from: fc.nat(600),
     count: fc.integer({ min: 1, max: 60 }),
     by: fc.constantFrom('first', 'second', 'hand', 'reopened'),
-    then: fc.constantFrom('keep', 'keep', 'keep', 'roll back', 'delete'),
+    after: fc.constantFrom('keep', 'keep', 'keep', 'roll back', 'delete'),
   });
   fc.assert(
     fc.property(fc.array(batch, { maxLength: 40 }), (batches) => {
@@ -96,7 +96,7 @@ test('each id has one row, whatever comes again, is rolled back, deleted, or wri
       const { database } = second;
       database.exec('DELETE FROM events');
       const model = new Set<string>();
-      for (const { from, count, by, then } of batches) {
+      for (const { from, count, by, after } of batches) {
         const ids = Array.from({ length: count }, (_, index) => idOf(from + index));
         if (by === 'reopened') first = open();
         if (by === 'hand')
@@ -104,9 +104,9 @@ test('each id has one row, whatever comes again, is rolled back, deleted, or wri
             database,
             ids.filter((id) => !model.has(id)),
           );
-        else (by === 'second' ? second : first).write([...ids, ...ids], then !== 'roll back');
-        if (by === 'hand' || then !== 'roll back') for (const id of ids) model.add(id);
-        if (then === 'delete') {
+        else (by === 'second' ? second : first).write([...ids, ...ids], after !== 'roll back');
+        if (by === 'hand' || after !== 'roll back') for (const id of ids) model.add(id);
+        if (after === 'delete') {
           const gone = ids.slice(0, 5);
           const remove = database.prepare('DELETE FROM events WHERE event_id = ?');
           for (const id of gone) {

@@ -8,7 +8,7 @@ import { createRecentKeys, type RecentKeys } from './recent-keys.ts';
  * and the larger it is, the fewer of those pages are in the cache. A key that begins with a time would
  * go to the end of an index, but a second copy of an event comes with another time and the same id
  * (docs/adr/0033-identity-without-a-clock.md). So the ids are kept as a log-structured merge tree of two
- * levels (docs/adr/0049-an-index-of-ids-that-merges.md):
+ * levels (docs/adr/0047-an-index-of-ids-that-merges.md):
  *
  * - `event_id_runs` has the keys of each batch as they came, one blob at the end of the table. They are in
  *   memory, too.
@@ -86,38 +86,85 @@ const foundPage = 10_000;
 /** @param database has `createIdTables` and a table `events` with `number` as its key. */
 export function createIdIndex(database: DatabaseSync, limits = limitsOfUse): IdIndex {
   const statements = prepareStatements(database);
+  const keys = createKeys(statements, limits);
   let version: SQLOutputValue | undefined;
-  let merge: Merge = { merged: 0, merging: undefined, key: 0 };
-  /** Those that wait, and those that are being merged. */
-  let waiting: RecentKeys = createRecentKeys(0);
-  let sealed: RecentKeys | undefined;
-  /** The number of the last row that has its key in a run or in `event_ids`. */
-  let last = 0;
   let added: number[] = [];
 
   const isRow = (number: number, id: string): boolean =>
     statements.row.get(number, id) !== undefined;
 
-  const load = (): void => {
-    const found = readMerge(statements);
-    const isSame = version !== undefined && sameMerge(found, merge);
-    if (!isSame) {
-      merge = found;
-      waiting = createRecentKeys(merge.merging ?? merge.merged);
-      sealed = merge.merging === undefined ? undefined : createRecentKeys(merge.merged);
-      last = merge.merged;
-    }
-    for (const { first, keys } of readRuns(statements, last)) {
-      const into = merge.merging !== undefined && first <= merge.merging ? sealed! : waiting;
-      for (const [at, key] of keys.entries()) into.add(key, first + at);
-      last = first + keys.length - 1;
+  /** Rows that another program inserted, or copied from another file. */
+  const addFound = (): void => {
+    for (;;) {
+      const rows = statements.unknown.all(keys.last(), foundPage) as unknown as FoundRow[];
+      if (rows.length === 0) return;
+      let run: number[] = [];
+      for (const [at, { number, id }] of rows.entries()) {
+        run.push(keys.add(keyOf(id), number));
+        if (rows[at + 1]?.number === number + 1) continue;
+        keys.store(number - run.length + 1, run);
+        run = [];
+      }
+      keys.merge(rows.length);
     }
   };
 
-  const addRun = (first: number, keys: readonly number[]): void => {
-    const blob = new Uint8Array(Float64Array.from(keys).buffer);
-    statements.insertRun.run(first, blob);
+  return {
+    begin() {
+      added = [];
+      const current = statements.version.get()?.['data_version'];
+      if (current === version) return;
+      keys.load(version === undefined);
+      addFound();
+      version = current;
+    },
+    isWaiting(key, id) {
+      for (const number of keys.find(key)) if (isRow(number, id)) return true;
+      return false;
+    },
+    isMerged(key, id) {
+      return statements.merged.all(key).some((found) => isRow(Number(found['number']), id));
+    },
+    next: () => keys.last() + 1,
+    add(key) {
+      added.push(keys.add(key, keys.last() + 1));
+    },
+    end() {
+      if (added.length > 0) keys.store(keys.last() - added.length + 1, added);
+      keys.merge(added.length);
+    },
+    forget() {
+      version = undefined;
+    },
   };
+}
+
+interface FoundRow {
+  readonly number: number;
+  readonly id: string;
+}
+
+/** The keys that are not in `event_ids`, or not all of them yet. */
+interface Keys {
+  /** The number of the last row that has its key in a run or in `event_ids`. */
+  last(): number;
+  /** Reads what is new; everything, if what is in memory may be wrong. */
+  load(everything: boolean): void;
+  find(key: number): readonly number[];
+  /** In memory alone. Returns the key. */
+  add(key: number, number: number): number;
+  /** A run, of rows from `first` on. */
+  store(first: number, run: readonly number[]): void;
+  /** Merges a share for so many keys that were added. */
+  merge(addedCount: number): void;
+}
+
+function createKeys(statements: Statements, limits: IdIndexLimits): Keys {
+  let merge: Merge = { merged: 0, merging: undefined, key: 0 };
+  /** Those that wait, and those that are being merged. */
+  let waiting: RecentKeys = createRecentKeys(0);
+  let sealed: RecentKeys | undefined;
+  let last = 0;
 
   const startMerge = (): void => {
     const due = Math.min(limits.waitingMax, Math.max(limits.waitingMin, last / 8));
@@ -128,75 +175,52 @@ export function createIdIndex(database: DatabaseSync, limits = limitsOfUse): IdI
     statements.setMerge.run(merge.merged, last, 0);
   };
 
-  const continueMerge = (addedCount: number): void => {
-    if (sealed === undefined || merge.merging === undefined) return;
-    const { merged, merging } = merge;
-    const share = Math.max(mergedMin, addedCount * mergedPerAdded) / sealed.count();
-    const high = Math.min(keyEnd, merge.key + Math.ceil(share * keyEnd));
-    for (const { key, number } of sealed.between(merge.key, high)) {
-      statements.insertKey.run(key, number);
-    }
-    if (high < keyEnd) {
-      merge = { merged, merging, key: high };
-      statements.setMerge.run(merged, merging, high);
-      return;
-    }
-    statements.deleteRuns.run(merging);
-    merge = { merged: merging, merging: undefined, key: 0 };
-    statements.setMerge.run(merging, null, null);
-    sealed = undefined;
-  };
-
-  /** Rows that another program inserted, or copied from another file. */
-  const addFound = (): void => {
-    for (;;) {
-      const rows = statements.unknown.all(last, foundPage) as { number: number; id: string }[];
-      if (rows.length === 0) return;
-      let run: number[] = [];
-      for (const [at, { number, id }] of rows.entries()) {
-        const key = keyOf(id);
-        waiting.add(key, number);
-        run.push(key);
-        last = number;
-        if (rows[at + 1]?.number === number + 1) continue;
-        addRun(number - run.length + 1, run);
-        run = [];
-      }
-      startMerge();
-      continueMerge(rows.length);
-    }
-  };
-
   return {
-    begin() {
-      added = [];
-      const current = statements.version.get()?.['data_version'];
-      if (current === version) return;
-      load();
-      addFound();
-      version = current;
+    last: () => last,
+    load(everything) {
+      const found = readMerge(statements);
+      if (everything || !sameMerge(found, merge)) {
+        merge = found;
+        waiting = createRecentKeys(merge.merging ?? merge.merged);
+        sealed = merge.merging === undefined ? undefined : createRecentKeys(merge.merged);
+        last = merge.merged;
+      }
+      for (const { first, keys } of readRuns(statements, last)) {
+        const into = merge.merging !== undefined && first <= merge.merging ? sealed! : waiting;
+        for (const [at, key] of keys.entries()) into.add(key, first + at);
+        last = first + keys.length - 1;
+      }
     },
-    isWaiting(key, id) {
-      for (const number of waiting.find(key)) if (isRow(number, id)) return true;
-      if (sealed === undefined) return false;
-      return sealed.find(key).some((number) => isRow(number, id));
+    find(key) {
+      const found = waiting.find(key);
+      return sealed === undefined ? found : found.concat(sealed.find(key));
     },
-    isMerged(key, id) {
-      return statements.merged.all(key).some((found) => isRow(Number(found['number']), id));
+    add(key, number) {
+      waiting.add(key, number);
+      last = number;
+      return key;
     },
-    next: () => last + 1,
-    add(key) {
-      last += 1;
-      waiting.add(key, last);
-      added.push(key);
+    store(first, run) {
+      statements.insertRun.run(first, new Uint8Array(Float64Array.from(run).buffer));
     },
-    end() {
-      if (added.length > 0) addRun(last - added.length + 1, added);
+    merge(addedCount) {
       startMerge();
-      continueMerge(added.length);
-    },
-    forget() {
-      version = undefined;
+      if (sealed === undefined || merge.merging === undefined) return;
+      const { merged, merging } = merge;
+      const share = Math.max(mergedMin, addedCount * mergedPerAdded) / sealed.count();
+      const high = Math.min(keyEnd, merge.key + Math.ceil(share * keyEnd));
+      for (const { key, number } of sealed.between(merge.key, high)) {
+        statements.insertKey.run(key, number);
+      }
+      const isDone = high === keyEnd;
+      if (isDone) {
+        statements.deleteRuns.run(merging);
+        sealed = undefined;
+      }
+      merge = isDone
+        ? { merged: merging, merging: undefined, key: 0 }
+        : { merged, merging, key: high };
+      statements.setMerge.run(merge.merged, merge.merging ?? null, isDone ? null : high);
     },
   };
 }
@@ -224,8 +248,7 @@ function prepareStatements(database: DatabaseSync) {
     insertRun: prepare('INSERT INTO event_id_runs VALUES (?, ?)'),
     deleteRuns: prepare('DELETE FROM event_id_runs WHERE first <= ?'),
     merged: prepare('SELECT number FROM event_ids WHERE key = ?'),
-    // OR IGNORE: the number of the last row may be given again when that is deleted.
-    insertKey: prepare('INSERT OR IGNORE INTO event_ids VALUES (?, ?)'),
+    insertKey: prepare('INSERT INTO event_ids VALUES (?, ?)'),
     row: prepare('SELECT 1 FROM events WHERE number = ? AND event_id = ?'),
     unknown: prepare(
       'SELECT number, event_id AS id FROM events WHERE number > ? ORDER BY number LIMIT ?',

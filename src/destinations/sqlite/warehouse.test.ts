@@ -185,6 +185,19 @@ describe('a file', () => {
     expect(other().prepare('PRAGMA user_version').get()?.['user_version']).toBe(3);
   });
 
+  test('of an earlier version keeps its table, and each event once', () => {
+    // The table of version 1, as an export's spool has it still.
+    openWarehouse(path, 100, false).close();
+    const version = (): unknown => other().prepare('PRAGMA user_version').get()?.['user_version'];
+    expect(version()).toBe(1);
+    const warehouse = open();
+    warehouse.write(packed(small('a'), small('b')));
+    warehouse.write(packed(small('b'), small('c'), small('a')));
+    const rows = other().prepare('SELECT event_id FROM events ORDER BY 1').all();
+    expect(rows.map((row) => row['event_id'])).toEqual(['a', 'b', 'c']);
+    expect(version()).toBe(1);
+  });
+
   test('of another program is refused', () => {
     other().exec('CREATE TABLE events (id)');
     expect(open).toThrow('another program');
