@@ -31,7 +31,18 @@ let names = 0;
 /** A name for each test, because they share a database. */
 const newName = (): string => `thing${(names += 1)}_viewed`;
 
-describe.each(engines)('%s', (_engine, start, missing) => {
+/** What somebody may do to a table, so that it takes no row as it is; and how to take it back. */
+const refusal = {
+  SQLite: (name: string) =>
+    `CREATE TRIGGER ${name}_no BEFORE INSERT ON ${name} BEGIN SELECT RAISE(ABORT, 'no'); END`,
+  PostgreSQL: (name: string) => `ALTER TABLE ${name} ALTER COLUMN noted DROP DEFAULT`,
+};
+const consent = {
+  SQLite: (name: string) => `DROP TRIGGER ${name}_no`,
+  PostgreSQL: (name: string) => `ALTER TABLE ${name} ALTER COLUMN noted DROP NOT NULL`,
+};
+
+describe.each(engines)('%s', (engineName, start, missing) => {
   let started: Promise<Engine> | undefined;
   const opened: Destination[] = [];
   const engineOf = (skip: (reason: string) => void): Promise<Engine> => {
@@ -140,6 +151,25 @@ describe.each(engines)('%s', (_engine, start, missing) => {
       'delivered',
     ]);
     expect(await engine.rows(`SELECT event_name FROM hg_${name}`)).toHaveLength(1);
+  });
+
+  test('a column that must have a value makes events wait, and none is a dead letter', async ({
+    skip,
+  }) => {
+    const engine = await engineOf(skip);
+    const name = newName();
+    const destination = await open(engine, () => [contractOf(name, { a: text })]);
+    const event = storedEvent({ eventName: name, schemaVersion: 1, properties: { a: 'x' } });
+    expect(kinds(await deliver(destination, { eventName: name }))).toEqual(['delivered']);
+    await engine.run(`ALTER TABLE ${name} ADD COLUMN noted text NOT NULL DEFAULT 'x'`);
+    expect(kinds(await deliver(destination, event))).toEqual(['delivered']);
+    await engine.run(refusal[engineName](name));
+    const other = storedEvent({ eventName: name, schemaVersion: 1, properties: { a: 'y' } });
+    const [outcome] = await deliver(destination, other);
+    expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination' });
+    await engine.run(consent[engineName](name));
+    expect(kinds(await deliver(destination, other))).toEqual(['delivered']);
+    expect(await engine.rows(`SELECT a FROM ${name} WHERE a = 'y'`)).toHaveLength(1);
   });
 
   test('an event that got a contract is one row, though it had been stored without', async ({
