@@ -149,7 +149,7 @@ function makeClaim(
 ): void {
   const hourOf = folderBy[partition];
   const waiting = database.prepare(
-    `SELECT rowid, octet_length(properties) + octet_length(ifnull(context, '')) AS bytes
+    `SELECT rowid AS rowid, octet_length(properties) + octet_length(ifnull(context, '')) AS bytes
      FROM events WHERE ${hourOf} = ? AND rowid <= ? ORDER BY rowid LIMIT ?`,
   );
   let rowMax = 0;
