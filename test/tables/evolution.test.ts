@@ -10,6 +10,7 @@ import type { JsonObject } from '../../src/event/json/json.ts';
 import type { StoredEvent } from '../../src/event/stored-event.ts';
 import { deliveryOfEvent, never, readAll, storedEvent } from '../destinations/deliveries.ts';
 import { whyNoPostgres } from '../destinations/postgres-server.ts';
+import { checkQueries } from './documented-queries.ts';
 import { startPostgresEngine, startSqliteEngine, type Engine } from './engines.ts';
 
 const engines = [
@@ -30,7 +31,18 @@ let names = 0;
 /** A name for each test, because they share a database. */
 const newName = (): string => `thing${(names += 1)}_viewed`;
 
-describe.each(engines)('%s', (_engine, start, missing) => {
+/** What somebody may do to a table, so that it takes no row as it is; and how to take it back. */
+const refusal = {
+  SQLite: (name: string) =>
+    `CREATE TRIGGER ${name}_no BEFORE INSERT ON ${name} BEGIN SELECT RAISE(ABORT, 'no'); END`,
+  PostgreSQL: (name: string) => `ALTER TABLE ${name} ALTER COLUMN noted DROP DEFAULT`,
+};
+const consent = {
+  SQLite: (name: string) => `DROP TRIGGER ${name}_no`,
+  PostgreSQL: (name: string) => `ALTER TABLE ${name} ALTER COLUMN noted DROP NOT NULL`,
+};
+
+describe.each(engines)('%s', (engineName, start, missing) => {
   let started: Promise<Engine> | undefined;
   const opened: Destination[] = [];
   const engineOf = (skip: (reason: string) => void): Promise<Engine> => {
@@ -58,6 +70,11 @@ describe.each(engines)('%s', (_engine, start, missing) => {
     await Promise.all(opened.splice(0).map((destination) => destination.close()));
   });
   afterAll(async () => (await started)?.close());
+
+  test('the ten queries of the page answer as they are', async ({ skip }) => {
+    const engine = await engineOf(skip);
+    await expect(checkQueries(engine)).resolves.toBeUndefined();
+  });
 
   test('two workers make the same tables at once', async ({ skip }) => {
     const engine = await engineOf(skip);
@@ -136,6 +153,25 @@ describe.each(engines)('%s', (_engine, start, missing) => {
     expect(await engine.rows(`SELECT event_name FROM hg_${name}`)).toHaveLength(1);
   });
 
+  test('a column that must have a value makes events wait, and none is a dead letter', async ({
+    skip,
+  }) => {
+    const engine = await engineOf(skip);
+    const name = newName();
+    const destination = await open(engine, () => [contractOf(name, { a: text })]);
+    const event = storedEvent({ eventName: name, schemaVersion: 1, properties: { a: 'x' } });
+    expect(kinds(await deliver(destination, { eventName: name }))).toEqual(['delivered']);
+    await engine.run(`ALTER TABLE ${name} ADD COLUMN noted text NOT NULL DEFAULT 'x'`);
+    expect(kinds(await deliver(destination, event))).toEqual(['delivered']);
+    await engine.run(refusal[engineName](name));
+    const other = storedEvent({ eventName: name, schemaVersion: 1, properties: { a: 'y' } });
+    const [outcome] = await deliver(destination, other);
+    expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination' });
+    await engine.run(consent[engineName](name));
+    expect(kinds(await deliver(destination, other))).toEqual(['delivered']);
+    expect(await engine.rows(`SELECT a FROM ${name} WHERE a = 'y'`)).toHaveLength(1);
+  });
+
   test('an event that got a contract is one row, though it had been stored without', async ({
     skip,
   }) => {
@@ -183,13 +219,18 @@ describe.each(engines)('%s', (_engine, start, missing) => {
     const name = newName();
     let contracts = [contractOf(name, { a: text })];
     const destination = await open(engine, () => contracts);
-    const event = storedEvent({ eventName: name, schemaVersion: 2, properties: { a: 'x', b: 1 } });
+    const timestamp = new Date().toISOString();
+    const properties = { a: 'x', b: 1 };
+    const event = storedEvent({ eventName: name, schemaVersion: 2, timestamp, properties });
     const [outcome] = await deliver(destination, event);
     expect(outcome).toMatchObject({ kind: 'retry', fault: 'destination' });
     expect(outcome).toMatchObject({ reason: expect.stringContaining('version 2') });
     contracts = [contractOf(name, { a: text }, { a: text, b: integer })];
     expect(kinds(await deliver(destination, event))).toEqual(['delivered']);
     expect(await engine.rows(`SELECT a, b FROM ${name}`)).toEqual([{ a: 'x', b: '1' }]);
+    // Of a contract that is gone, such events are delivered again: none waits.
+    const older = storedEvent({ eventName: name, schemaVersion: 9, properties });
+    expect(kinds(await deliver(destination, older))).toEqual(['delivered']);
   });
 
   test('a view reads a property whose type has changed, however often', async ({ skip }) => {

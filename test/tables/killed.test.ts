@@ -12,8 +12,8 @@ import { askPostgres, postgresSettings } from '../destinations/postgres-far-side
 import { startPostgres, whyNoPostgres } from '../destinations/postgres-server.ts';
 import { idOf, killedName, versionOf, type KilledWriterTask } from './killed-writer.ts';
 
-/** `HEADGATE_TABLES=long`: as the release is tested. */
-const isLong = process.env['HEADGATE_TABLES'] === 'long';
+/** `npm run test:tables` is longer. */
+const isLong = process.env['TABLES'] === 'long';
 const events = isLong ? 20_000 : 2000;
 const kills = isLong ? 10 : 2;
 const versions = isLong ? 12 : 3;

@@ -36,7 +36,8 @@ test('the statements are printed before, and then only what is missing', async (
   expect(offline.stdout).toContain(`there is no file ${file} yet`);
   expect(offline.stdout).toContain('no answer from PostgreSQL: ECONNREFUSED');
   expect(offline.stdout).toContain('-- invoice_paid');
-  const sqlite = (await plan('--destination', 'warehouse')).stdout;
+  expect(offline.stdout).not.toContain('-- other');
+  const sqlite = offline.stdout.split('-- pg\n')[0]!;
   expect(sqlite).not.toContain('invoice_paid');
 
   // The statements are SQL, and they are what a worker runs.
@@ -54,6 +55,10 @@ test('the statements are printed before, and then only what is missing', async (
   expect(rest).not.toContain('CREATE TABLE "order_completed"');
   expect(rest).toContain('CREATE TABLE "unplanned_events"');
 
+  const none = await plan('--destination', 'other');
+  expect(none.code).toBe(1);
+  expect(none.stderr).toContain('set tables: per_event, or both');
+
   // A new version, and a table that somebody has altered.
   const newest = JSON.stringify({ type: 'object', properties: { gift: { type: 'boolean' } } });
   writeFileSync(path.join(schemas, 'order_completed', '3.json'), newest);
@@ -68,10 +73,7 @@ test('the statements are printed before, and then only what is missing', async (
   expect(refused.stderr).toContain('its column gift is TEXT, and its contract makes it INTEGER');
 });
 
-test('says where no destination has tables of events', async () => {
-  const none = await runCli(['tables', 'plan'], {});
-  expect(none.code).toBe(1);
-  expect(none.stderr).toContain('set tables: per_event, or both');
+test('names the destinations if none has this name', async () => {
   const unknown = await runCli(['tables', 'plan', '--destination', 'nowhere'], {});
   expect(unknown.stderr).toContain('nowhere is not a destination of the configuration');
 });

@@ -135,8 +135,8 @@ async function checkCase(
 const longer = process.env['FUZZ_SEED'] === undefined ? 1 : 10;
 
 const engines = [
-  ['SQLite', startSqliteEngine, undefined, 25],
-  ['PostgreSQL', startPostgresEngine, whyNoPostgres(), 12],
+  ['SQLite', startSqliteEngine, undefined, 20],
+  ['PostgreSQL', startPostgresEngine, whyNoPostgres(), 8],
 ] as const;
 
 describe.each(engines)('%s', (_name, start, missing, numRuns) => {

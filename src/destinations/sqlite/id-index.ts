@@ -8,7 +8,7 @@ import { createRecentKeys, type RecentKeys } from './recent-keys.ts';
  * and the larger it is, the fewer of those pages are in the cache. A key that begins with a time would
  * go to the end of an index, but a second copy of an event comes with another time and the same id
  * (docs/adr/0033-identity-without-a-clock.md). So the ids are kept as a log-structured merge tree of two
- * levels (docs/adr/0049-an-index-of-ids-that-merges.md):
+ * levels (docs/adr/0047-an-index-of-ids-that-merges.md):
  *
  * - `event_id_runs` has the keys of each batch as they came, one blob at the end of the table. They are in
  *   memory, too.

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
+import { TableFault } from '../tables/table-fault.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { openWarehouse, type PackedBatch, type RefusedEvent, type Warehouse } from './warehouse.ts';
 
@@ -75,9 +76,9 @@ function run(data: WriterData): void {
       warehouse ??= open();
       reply({ kind: 'written', refused: warehouse.write(request) });
     } catch (error) {
-      // A lock passes. After anything else (a full disk, a file that is gone) the state of the
-      // connection is not known: the next batch opens another.
-      if (!isBusy(error)) {
+      // A lock passes, and a table is corrected. After anything else (a full disk, a file that is gone)
+      // the state of the connection is not known: the next batch opens another.
+      if (!isBusy(error) && !(error instanceof TableFault)) {
         warehouse?.close();
         warehouse = undefined;
       }

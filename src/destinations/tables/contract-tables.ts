@@ -1,10 +1,14 @@
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
+import { ageMs } from '../../event/time/steady-time.ts';
 import { planTable, planUnplanned, type PlanOptions, type TablePlan } from './plan-table.ts';
 import { tableNameOf } from './safe-name.ts';
 import { TableFault } from './table-fault.ts';
 
-/** How long events wait for a version of their contract that this process does not know yet. */
+/**
+ * How long an event waits for a version of its contract that this process does not know yet: since the
+ * gate received it, and since this process met the version, whichever ends first.
+ */
 export const contractWaitMs = 60_000;
 
 /** The plans of the contracts in force, each made when its first event comes. */
@@ -18,7 +22,8 @@ export interface ContractTables {
   readonly unplanned: TablePlan;
   /**
    * Throws a TableFault if an event was validated by a version that is not known here: another gate was
-   * faster. Its columns would stay empty for ever, so it waits, but not longer than `contractWaitMs`.
+   * faster. Its columns would stay empty for ever, so it waits, but not longer than `contractWaitMs`. An
+   * older event does not wait: its contract is gone, and will not come.
    */
   expectVersion(event: StoredEvent): void;
 }
@@ -54,9 +59,9 @@ export function createContractTables(
       left: 0,
     }),
     unplanned: planUnplanned(options),
-    expectVersion({ eventName, schemaVersion = 0 }) {
+    expectVersion({ eventName, timestamp, schemaVersion = 0 }) {
       const known = contracts.get(eventName)?.schemas.length ?? 0;
-      if (schemaVersion <= known) return;
+      if (schemaVersion <= known || ageMs(Date.parse(timestamp)) >= contractWaitMs) return;
       const key = `${schemaVersion} ${eventName}`;
       if (!waitingSince.has(key) && waitingSince.size < versionsMax) waitingSince.set(key, nowMs());
       if (nowMs() - (waitingSince.get(key) ?? 0) >= contractWaitMs) return;
