@@ -6,6 +6,7 @@ import { StartError } from '../errors.ts';
  * package.json.
  */
 export const clientPackages = {
+  '@aws-sdk/client-sqs': '3',
   '@clickhouse/client': '1',
   '@platformatic/kafka': '2',
   pg: '8',
@@ -57,6 +58,7 @@ const clientsByType: Readonly<Record<string, Client>> = {
   clickhouse: { name: '@clickhouse/client', load: () => import('@clickhouse/client') },
   kafka: { name: '@platformatic/kafka', load: () => import('@platformatic/kafka') },
   postgres: { name: 'pg', load: () => import('pg') },
+  sqs: { name: '@aws-sdk/client-sqs', load: () => import('@aws-sdk/client-sqs') },
 };
 
 function isMissing(cause: unknown, name: string): boolean {

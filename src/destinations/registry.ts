@@ -12,6 +12,7 @@ import { posthogType } from './posthog/type.ts';
 import { rudderstackType } from './rudderstack/type.ts';
 import { segmentType } from './segment/type.ts';
 import { sqliteType } from './sqlite/type.ts';
+import { sqsType } from './sqs/type.ts';
 import { webhookType } from './webhook/type.ts';
 
 /**
@@ -34,6 +35,7 @@ export const destinationTypes: readonly DestinationType[] = [
   mixpanelType,
   kafkaType,
   natsType,
+  sqsType,
   headgateType,
   moduleType,
 ];

@@ -33,6 +33,10 @@ export interface KilledRun {
 export interface KilledRunOptions {
   readonly events: number;
   readonly kills: number;
+  /** More of the environment of the worker. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long the last worker may take, where the far side is slow. */
+  readonly deliveredMsMax?: number;
 }
 
 /** Lots in which a share of the events is published: a kill comes between two of them. */
@@ -53,7 +57,7 @@ export async function deliverWhileKilled(
 ): Promise<KilledRun> {
   const chance = seededChance();
   await using real = await startRealLog({ storageBytesMax });
-  await using worker = await prepareWorker(real, destinations);
+  await using worker = await prepareWorker(real, destinations, options.env);
   const ids: string[] = [];
   let inHandAtKills = 0;
   const shareEvents = Math.ceil(options.events / (options.kills + 1));
@@ -82,7 +86,7 @@ export async function deliverWhileKilled(
   }
   const last = await worker.start();
   for await (const _ of publishShare());
-  await untilSettled(real, destinations);
+  await untilSettled(real, destinations, options.deliveredMsMax ?? deliveredTimeoutMs);
   await endGently(last, worker);
   return {
     ids,
@@ -98,6 +102,7 @@ const storageBytesMax = 256 * 1024 * 1024;
 export function prepareWorker(
   real: RealLog,
   destinations: readonly Pick<KilledDestination, 'name' | 'settings'>[],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<GateProcess> {
   const { servers, user, password } = real.server.address;
   const url = new URL(servers[0]!.includes('://') ? servers[0]! : `nats://${servers[0]}`);
@@ -112,6 +117,7 @@ export function prepareWorker(
   const tree = destinations.map(({ name, settings }) => [name, { ...common, ...settings }]);
   return prepareGate({
     env: {
+      ...more,
       HEADGATE_ROLES: 'deliver',
       HEADGATE_NATS_URL: url.href,
       HEADGATE_DURABILITY: 'async',
@@ -135,12 +141,13 @@ async function inHand(real: RealLog, destinations: readonly KilledDestination[])
 async function untilSettled(
   real: RealLog,
   destinations: readonly KilledDestination[],
+  timeoutMs: number,
 ): Promise<void> {
   for (const { name } of destinations) {
     await until(
       () => unsettled(real.log, name),
       (left) => left === 0,
-      deliveredTimeoutMs,
+      timeoutMs,
     );
   }
 }

@@ -64,7 +64,14 @@ test('the image is what its COPY lines build, runs, and has no contracts and no 
     'proto',
   ]);
   const modules = path.join(app, 'node_modules');
-  for (const name of ['pg', '@clickhouse/client', '@platformatic/kafka', 'undici', 'pg-pool']) {
+  for (const name of [
+    'pg',
+    '@clickhouse/client',
+    '@platformatic/kafka',
+    '@aws-sdk/client-sqs',
+    'undici',
+    'pg-pool',
+  ]) {
     expect(existsSync(path.join(modules, name))).toBe(true);
   }
   for (const name of ['vitest', 'typescript', 'rolldown', '@eplightning', '.headgate', 'pino']) {
@@ -88,6 +95,7 @@ test('the image is what its COPY lines build, runs, and has no contracts and no 
     'pg',
     '@clickhouse/client',
     '@platformatic/kafka',
+    '@aws-sdk/client-sqs',
     'hyparquet-writer',
     'jsonata',
   ];

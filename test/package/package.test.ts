@@ -265,6 +265,7 @@ describe('without the package of a client', () => {
     ['postgres', 'url: postgres://user@127.0.0.1/db', 'npm install pg@8'],
     ['clickhouse', 'url: http://127.0.0.1:1', 'npm install @clickhouse/client@1'],
     ['kafka', 'brokers: 127.0.0.1:1, topic: t', 'npm install @platformatic/kafka@2'],
+    ['sqs', 'queue_url: http://127.0.0.1:1/1/q', 'npm install @aws-sdk/client-sqs@3'],
   ])(
     'says how to install the client that a %s destination needs',
     async (type, settings, command) => {
