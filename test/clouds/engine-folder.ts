@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -7,8 +7,17 @@ export const engineFolder = fileURLToPath(
   new URL('../../.headgate/engines/clouds', import.meta.url),
 );
 
-/** A program of that folder, installed by pip. */
-export const programOf = (name: string): string => path.join(engineFolder, 'bin', name);
+/** A fake of Google Cloud Storage. */
+export const gcsProgram = 'fake-gcs-server';
+
+/** A program of that folder, installed by pip; the package of `gcsProgram` has it among its data. */
+export function programOf(name: string): string {
+  if (name !== gcsProgram) return path.join(engineFolder, 'bin', name);
+  const [found] = globSync(`lib/*/site-packages/*/vendor/${name}/bin/${name}-*`, {
+    cwd: engineFolder,
+  });
+  return path.join(engineFolder, found ?? name);
+}
 
 /** Why a fake is missing, which is printed; undefined where it is installed. */
 export function whyNoFake(name: string): string | undefined {

@@ -45,7 +45,7 @@ export async function startMinistack(services: readonly ('sqs' | 's3')[]): Promi
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

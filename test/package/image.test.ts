@@ -69,6 +69,8 @@ test('the image is what its COPY lines build, runs, and has no contracts and no 
     '@clickhouse/client',
     '@platformatic/kafka',
     '@aws-sdk/client-sqs',
+    '@aws-sdk/client-s3',
+    '@google-cloud/storage',
     'undici',
     'pg-pool',
   ]) {
@@ -96,6 +98,8 @@ test('the image is what its COPY lines build, runs, and has no contracts and no 
     '@clickhouse/client',
     '@platformatic/kafka',
     '@aws-sdk/client-sqs',
+    '@aws-sdk/client-s3',
+    '@google-cloud/storage',
     'hyparquet-writer',
     'jsonata',
   ];
