@@ -1,4 +1,5 @@
 import type { StoredEvent } from '../event/stored-event.ts';
+import type { Archive } from './archive.ts';
 
 /** One event on its way to one destination. */
 export interface Delivery {
@@ -143,6 +144,11 @@ export interface DestinationType {
    * what to fix.
    */
   preview?(name: string, settings: DestinationSettings): Promise<RequestPreview>;
+  /**
+   * Opens what the destination has stored, if it can be read back from objects or files. Throws a
+   * StartError.
+   */
+  openArchive?(name: string, settings: DestinationSettings): Promise<Archive>;
   /** Opens the destination. Throws a StartError that says what the operator must fix. */
   create(name: string, settings: DestinationSettings): Promise<Destination>;
 }

@@ -18,12 +18,17 @@ export const gcsType: DestinationType = {
     ...archiveSettings,
   },
   async create(name, settings) {
-    const { openGcsStore } = await loadWithClient(
-      'gcs',
-      '@google-cloud/storage',
-      () => import('./store.ts'),
-    );
+    const { openGcsStore } = await loadStore();
     const { createArchiveDestination } = await import('../objects/archive-destination.ts');
     return createArchiveDestination(name, settings, openGcsStore(name, settings));
   },
+  async openArchive(name, settings) {
+    const { openGcsStore } = await loadStore();
+    const { openBucketArchive } = await import('../objects/bucket-archive.ts');
+    return openBucketArchive(openGcsStore(name, settings), String(settings['prefix'] ?? ''));
+  },
 };
+
+function loadStore(): Promise<typeof import('./store.ts')> {
+  return loadWithClient('gcs', '@google-cloud/storage', () => import('./store.ts'));
+}

@@ -45,6 +45,10 @@ export const parquetType: DestinationType = {
       text: 'How long a batch waits for the spool while a file is being taken from it.',
     },
   },
+  async openArchive(_name, settings) {
+    const { openFolderArchive } = await import('../objects/folder-archive.ts');
+    return openFolderArchive(String(settings['path']));
+  },
   async create(name, settings) {
     const { createParquetDestination } = await import('./parquet.ts');
     return createParquetDestination(name, settings);

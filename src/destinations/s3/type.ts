@@ -28,12 +28,17 @@ export const s3Type: DestinationType = {
     ...archiveSettings,
   },
   async create(name, settings) {
-    const { openS3Store } = await loadWithClient(
-      's3',
-      '@aws-sdk/client-s3',
-      () => import('./store.ts'),
-    );
+    const { openS3Store } = await loadStore();
     const { createArchiveDestination } = await import('../objects/archive-destination.ts');
     return createArchiveDestination(name, settings, await openS3Store(name, settings));
   },
+  async openArchive(name, settings) {
+    const { openS3Store } = await loadStore();
+    const { openBucketArchive } = await import('../objects/bucket-archive.ts');
+    return openBucketArchive(await openS3Store(name, settings), String(settings['prefix'] ?? ''));
+  },
 };
+
+function loadStore(): Promise<typeof import('./store.ts')> {
+  return loadWithClient('s3', '@aws-sdk/client-s3', () => import('./store.ts'));
+}
