@@ -3,7 +3,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import type { Archive } from '../archive.ts';
 import { readKey } from './object-key.ts';
 import type { ObjectStore } from './object-store.ts';
-import { readStoredRows } from './stored-rows.ts';
+import { readStoredRows } from '../parquet/stored-rows.ts';
 
 /** More than any object that `upload.ts` writes: 64 MiB of properties and context, and the rest of the events. */
 const objectBytesMax = 1024 * 1024 * 1024;

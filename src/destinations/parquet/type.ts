@@ -46,7 +46,7 @@ export const parquetType: DestinationType = {
     },
   },
   async openArchive(_name, settings) {
-    const { openFolderArchive } = await import('../objects/folder-archive.ts');
+    const { openFolderArchive } = await import('./folder-archive.ts');
     return openFolderArchive(String(settings['path']));
   },
   async create(name, settings) {
