@@ -22,6 +22,7 @@ COPY bin bin
 COPY gen gen
 COPY proto proto
 COPY src src
+COPY console console
 COPY scripts/build scripts/build
 COPY test/destinations/conformance.ts test/destinations/deliveries.ts test/destinations/
 RUN node scripts/build/run.ts && node scripts/build/image.ts /app && mkdir /data

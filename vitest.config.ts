@@ -37,6 +37,7 @@ export default defineConfig({
           include: [
             'src/**/*.test.ts',
             'client/src/**/*.test.ts',
+            'console/**/*.test.ts',
             'bench/**/*.test.ts',
             'scripts/**/*.test.ts',
             'examples/**/*.test.ts',

@@ -70,11 +70,15 @@ export interface Gate extends Server {
   memoryMax(): number;
 }
 
-/** `folder`: the `bench` of another checkout, whose gate it starts instead. */
-export async function startGate(env: Record<string, string>, folder = here): Promise<Gate> {
+/** `folder`: the `bench` of another checkout, whose gate it starts instead. `flags`: more of Node's. */
+export async function startGate(
+  env: Record<string, string>,
+  folder = here,
+  flags: readonly string[] = [],
+): Promise<Gate> {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'headgate-bench-'));
   const child = fork(path.join(folder, 'gate.ts'), {
-    execArgv: runtimeFlags,
+    execArgv: [...runtimeFlags, ...flags],
     env: {
       ...process.env,
       // As src/main.ts sets it.

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { formatAddress } from '../src/config/address.ts';
+import { formatAddress, formatListenAddress } from '../src/config/address.ts';
 import type { Config } from '../src/config/config.ts';
 import { readConfig } from '../src/config/read-config.ts';
 import { destinationTypes } from '../src/destinations/registry.ts';
@@ -34,6 +34,8 @@ export interface RealServiceOverrides {
   readonly followed?: string;
   /** Else nothing is logged. */
   readonly logger?: Logger;
+  /** Where the built console is. */
+  readonly consoleFolder?: string;
   /** Laid over the configuration as it was read. */
   readonly config?: Partial<Config>;
 }
@@ -56,13 +58,14 @@ export async function startRealService(overrides: RealServiceOverrides = {}): Pr
     const service = await createService(config, {
       searchPath: process.env['PATH'] ?? '',
       ...(overrides.logger !== undefined && { logger: overrides.logger }),
+      consoleFolder: overrides.consoleFolder,
       ...(followed !== undefined && { configReader: { file: followed, read } }),
     });
     const { address, adminAddress } = service;
     return {
       service,
       config,
-      url: address === undefined ? '' : `http://${formatAddress(address)}`,
+      url: address === undefined ? '' : `http://${formatListenAddress(address)}`,
       adminUrl: `http://${formatAddress(adminAddress)}`,
       dataDir,
       stop: () => service.stop(),

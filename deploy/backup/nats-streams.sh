@@ -13,7 +13,7 @@ set -eu
 # were: taken after the events, it would report the newest ones as lost.
 # PROBE and CLAIMS are left out: they hold locks and probes of running processes.
 streams="REJECTED LEDGER EVENTS EVENTS_0 ASIDE RETRY DEAD REPLAY FILTERED ATTEMPTS ADVISORIES
-  KV_headgate_schemas KV_headgate_keys KV_headgate_limits AUDIT"
+  KV_headgate_schemas KV_headgate_keys KV_headgate_limits KV_headgate_counts AUDIT"
 
 if [ $# -ne 2 ]; then
   echo "usage: $0 backup|restore FOLDER" >&2

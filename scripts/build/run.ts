@@ -1,14 +1,18 @@
 import { rmSync } from 'node:fs';
 
 import { writeBundle } from './bundle.ts';
+import { writeConsole } from './console-bundle.ts';
 import { writePublicTypes } from './public-types.ts';
 import { writeLicences } from './third-party-licences.ts';
 
 /**
  * `npm run build`: writes dist/, which the package and the image are made of: the programs, the
- * modules that others import, their types, and the licences of the packages that are part of it.
+ * modules that others import, their types, the console, and the licences of the packages that are part
+ * of it.
  */
 rmSync('dist', { recursive: true, force: true });
 const { packages } = await writeBundle('dist');
 writePublicTypes('dist/types');
-writeLicences('dist/third-party-licences.txt', packages);
+const ofConsole = await writeConsole('dist/console');
+const all = [...new Set([...packages, ...ofConsole])].toSorted();
+writeLicences('dist/third-party-licences.txt', all);

@@ -425,6 +425,7 @@ function takes(setting: Setting): string {
   const { kind, options, min, max, auto } = setting;
   const words = options?.map((option) => `\`${option}\``).join(', ');
   if (words !== undefined) return kind === 'list' ? `list of ${words}` : words;
+  if (kind === 'listen') return 'address or `unix:PATH`';
   if (kind !== 'integer' && kind !== 'duration' && kind !== 'bytes') return kind;
   const bounds = max === undefined ? '' : `, ${min} to ${max}`;
   return `${kind}${bounds}${auto ? ', or `auto`' : ''}`;

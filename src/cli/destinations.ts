@@ -10,6 +10,7 @@ import {
   type DestinationStatus,
 } from '../../gen/headgate/v1/destination_service_pb.ts';
 import { connectAdmin, type AdminClient, type AdminOptions } from './admin-client.ts';
+import { spanText } from '../event/time/span-text.ts';
 import type { CommandContext } from './command-context.ts';
 import { confirm } from './terminal/confirm.ts';
 import { print } from './terminal/print.ts';
@@ -25,7 +26,9 @@ interface Options {
 /** `headgate destinations`: the status of each. Calls the admin port. */
 export function destinationsCommand({ env }: CommandContext): Command {
   const destinations = new Command('destinations')
-    .description('show the status of each destination, or remove one that is no longer configured')
+    .description(
+      'show the status of each destination, pause one, or remove one that is no longer configured',
+    )
     .addOption(adminOption())
     .addOption(configOption())
     .option('--json', 'print JSON')
@@ -42,7 +45,29 @@ export function destinationsCommand({ env }: CommandContext): Command {
   remove.action((name: string, options: { yes?: true }) =>
     removeOne(client(), name, options, remove),
   );
+  destinations
+    .command('pause <name>')
+    .description('deliver nothing to a destination until it is resumed; its events wait')
+    .requiredOption('--why <text>', 'the reason, which everyone sees')
+    .action((name: string, options: { why: string }) => pauseOne(client(), name, options.why));
+  destinations
+    .command('resume <name>')
+    .description('deliver to a paused destination again')
+    .action((name: string) => resumeOne(client(), name));
   return destinations;
+}
+
+async function pauseOne(client: DestinationClient, name: string, why: string): Promise<void> {
+  const { destination } = await client.call((service) => service.pauseDestination({ name, why }));
+  print(`paused ${name}; ${destination?.waiting ?? 0n} events wait`);
+}
+
+async function resumeOne(client: DestinationClient, name: string): Promise<void> {
+  const { destination, resumed } = await client.call((service) =>
+    service.resumeDestination({ name }),
+  );
+  const waiting = `${destination?.waiting ?? 0n} events wait`;
+  print(resumed ? `resumed ${name}; ${waiting}` : `${name} was not paused; ${waiting}`);
 }
 
 async function list(client: DestinationClient, options: Options): Promise<void> {
@@ -106,7 +131,11 @@ function rowOf(status: DestinationStatus, nowMs: number): string[] {
   ];
 }
 
-function whyText({ state, since, nextProbe, reason }: DestinationStatus, nowMs: number): string {
+function whyText(status: DestinationStatus, nowMs: number): string {
+  const { state, since, nextProbe, reason, pausedBy } = status;
+  if (state === State.PAUSED) {
+    return `${plain(reason)}; by ${pausedBy}, for ${age(since, nowMs)}`;
+  }
   if (state !== State.PARKED && state !== State.DISABLED)
     return reason === '' ? '-' : plain(reason);
   const parts = [plain(reason), `for ${age(since, nowMs)}`];
@@ -125,16 +154,4 @@ function age(since: Timestamp | undefined, nowMs: number): string {
 function plain(text: string): string {
   const line = text.replaceAll(/\p{Cc}/gu, ' ');
   return line.length > reasonCharactersMax ? `${line.slice(0, reasonCharactersMax - 1)}…` : line;
-}
-
-/** `850ms`, `42s`, `3h 5m`, `2d 4h`. */
-export function spanText(ms: number): string {
-  const seconds = Math.round(Math.max(0, ms) / 1_000);
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
-  if (seconds < 60) return `${seconds}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}m ${seconds % 60}s`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 24) return `${hours}h ${minutes % 60}m`;
-  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }

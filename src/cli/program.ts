@@ -21,6 +21,7 @@ import { rejectedCommand } from './rejected/rejected.ts';
 import { relayCommand } from './relay/relay.ts';
 import { schemasCommand } from './schemas/schemas.ts';
 import { serveCommand } from './serve.ts';
+import { tablesCommand } from './tables/tables.ts';
 import { tailCommand } from './tail/tail.ts';
 import { traceCommand } from './trace/trace.ts';
 import { trackCommand } from './track/track.ts';
@@ -49,6 +50,7 @@ function commands(context: CommandContext): readonly Command[] {
     rejectedCommand(context),
     deadCommand(context),
     destinationsCommand(context),
+    tablesCommand(context),
     transformCommand(context),
     redeliverCommand(context),
     archiveCommand(context),

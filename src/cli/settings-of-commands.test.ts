@@ -78,6 +78,8 @@ const commands: Readonly<
   'dead fix': { args: 'id --set /properties/a=1', settings: admin },
   'dead discard': { args: 'id --why no', settings: admin },
   destinations: { args: '', settings: admin },
+  'destinations pause': { args: 'crm --why maintenance', settings: admin },
+  'destinations resume': { args: 'crm', settings: admin },
   'destinations remove': { args: 'crm --yes', settings: admin },
   redeliver: { args: '--destination crm --dry-run', settings: admin },
   'redeliver list': { args: '', settings: admin },

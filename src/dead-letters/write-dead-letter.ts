@@ -14,8 +14,10 @@ const decoder = new TextDecoder();
 export function createDeadLetterWriter(options: {
   readonly log: Log;
   readonly signals: Signals;
+  /** Called once the dead letter is stored. */
+  readonly onStored?: ((event: GivenUpEvent) => void) | undefined;
 }): GiveUp {
-  const { log, signals } = options;
+  const { log, signals, onStored } = options;
   return async (event) => {
     let attempts: DeliveryAttempt[] = [];
     try {
@@ -32,6 +34,7 @@ export function createDeadLetterWriter(options: {
       Date.now(),
     );
     await log.store('DEAD', subject, headers, payload);
+    onStored?.(event);
   };
 }
 

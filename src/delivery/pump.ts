@@ -1,4 +1,5 @@
 import type { Destination } from '../destinations/destination.ts';
+import type { Pause } from '../jetstream/consume/pause/pause-entry.ts';
 import type { Signals } from '../observability/signals.ts';
 import type { AsideMoves } from './aside/moves.ts';
 import type { FailedAttempt } from './attempt-record.ts';
@@ -16,6 +17,8 @@ export interface PumpParts {
   readonly calls: Calls;
   readonly aside: Pick<AsideMoves, 'sweep'>;
   readonly stopping: () => boolean;
+  /** Undefined unless an operator has paused the destination: then no call starts, and no probe. */
+  readonly pause?: (() => Pause | undefined) | undefined;
 }
 
 /** Returns a function that starts every call that may start now, and schedules the next probe. */
@@ -50,6 +53,7 @@ export function createPump(parts: PumpParts): () => void {
     if (stopping()) return;
     // Before the calls start: a probe needs one event, and the others may leave.
     parts.aside.sweep();
+    if (parts.pause?.() !== undefined) return;
     const nowMs = performance.now();
     if (queue.length() === 0 && running.count() === 0) {
       calls.apply(parking.decideIdle(nowMs)).catch((error: unknown) => {

@@ -3,6 +3,7 @@ import type { Destination } from '../destinations/destination.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import { recordFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
+import type { Pause } from '../jetstream/consume/pause/pause-entry.ts';
 import { flushSettled, type Pull } from '../jetstream/consume/pull.ts';
 import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -44,6 +45,8 @@ export interface DeliveryWorker {
    */
   stop(): Promise<void>;
   state(): WorkerState;
+  /** The destination was paused or resumed: `pause` says which. */
+  pauseChanged(): void;
   /** Moves its waiting events up to a position in EVENTS aside: `AsideMoves.request`. */
   moveAside(upTo: number, evenIfRunning: boolean): AsideProgress;
   /**
@@ -68,6 +71,8 @@ export interface DeliveryWorkerOptions {
   /** How long running calls may take to end after `stop` is called. */
   readonly stopGraceMs: number;
   readonly random?: () => number;
+  /** The pause of the destination; undefined while it is not paused. */
+  readonly pause?: (() => Pause | undefined) | undefined;
   /** How often a parked destination is probed. */
   readonly probes?: ProbeIntervals;
 }
@@ -159,7 +164,8 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
     openLane: (from) => lane.open(from, rooms.lane, receiver.onRedelivered),
-    state: () => status.state(parking.dueMs, options.destination.disabled?.()),
+    state: () => status.state(parking.dueMs, options.destination.disabled?.(), options.pause?.()),
+    pauseChanged: schedule,
     moveAside: aside.request,
   };
 }
@@ -223,11 +229,13 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
       signals.destinationParked(name, parked, reason);
       if (parked) reportDisabled(options);
     },
+    onReason: status.explain,
   });
   const own = { settler, record, parking, queue, delayed };
   const receiver = receiverOf(options);
   const calls = createCalls({ name, retry, destination: receiver, signals, random, ...own });
-  const isParked = (): boolean => parking.parked;
+  // A paused destination takes nothing either.
+  const isParked = (): boolean => parking.parked || options.pause?.() !== undefined;
   const aside = createAsideMoves({ queue, settler, isParked, onReturned: onDue });
   return { settler, queue, parking, delayed, calls, status, aside };
 }

@@ -23,6 +23,18 @@ export function isCrossSite(headers: IncomingHttpHeaders): boolean {
 }
 
 /**
+ * Whether a browser says that a page of this very origin sends this request: by `Sec-Fetch-Site`, or,
+ * where a browser sends none (plain HTTP to another machine), by an `Origin` whose host is `Host`.
+ */
+export function isSameOrigin(headers: IncomingHttpHeaders): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site === 'same-origin';
+  const { origin } = headers;
+  if (origin === undefined || !URL.canParse(origin)) return false;
+  return new URL(origin).host === authorityOf(headers)?.toLowerCase();
+}
+
+/**
  * Whether `Host` is an IP address or `localhost`, with any port. A page that has its own name resolved to
  * a loopback address (DNS rebinding) is of the same site as its requests, but shows in `Host`. True without
  * `Host`: browsers always send it, and speak HTTP/2 only over TLS, where the certificate names the host.

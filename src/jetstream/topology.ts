@@ -21,6 +21,7 @@ export const streamNames = [
   'KV_headgate_schemas',
   'KV_headgate_keys',
   'KV_headgate_limits',
+  'KV_headgate_counts',
 ] as const;
 export type StreamName = (typeof streamNames)[number];
 
@@ -98,6 +99,7 @@ export const subjects = {
   replayed: 'headgate.replayed',
   attempt: (destination: string, sequence: number) =>
     `headgate.attempts.${destination}.${sequence}`,
+  attemptsOf: (destination: string) => `headgate.attempts.${destination}.*`,
   dead: (destination: string, eventName: NameOrAny) =>
     `headgate.dead.${destination}.${tokenOf(eventName)}`,
   discarded: (destination: string, eventName: NameOrAny) =>
@@ -137,6 +139,8 @@ export const subjects = {
   audit: (action: string, bucket: string) => `headgate.audit.${action}.${bucket}`,
   /** The newest redelivery of a destination, also in LEDGER. */
   redeliveryJob: (destination: string) => `headgate.ledger.redelivery.${destination}`,
+  /** Whether a destination is paused, also in LEDGER. */
+  pause: (destination: string) => `headgate.ledger.pause.${destination}`,
   /** The layout of a NATS key-value bucket: `nats kv get headgate_schemas taxonomy` reads it. */
   schemas: (key: string) => `$KV.headgate_schemas.${key}`,
   /** The same: `nats kv ls headgate_keys` lists the ids of write keys. */
@@ -145,6 +149,8 @@ export const subjects = {
   limits: (gate: string) => `$KV.headgate_limits.${gate}`,
   /** The same, for the gates that run now. No stream keeps it. */
   limitsNow: 'headgate.limits.taken',
+  /** What a process counted in an hour of the Unix epoch: the layout of a bucket. */
+  counts: (hour: number | '*', processId: string) => `$KV.headgate_counts.${hour}.${processId}`,
 } as const;
 
 /**

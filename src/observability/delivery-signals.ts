@@ -60,10 +60,30 @@ function createTransformSignals(metrics: Metrics) {
 
 function createBacklogSignals({ gauges }: Metrics) {
   return {
-    /** `aside`: how many of them are in ASIDE. */
-    destinationPending: (destination: string, count: number, aside: number): void => {
+    /** `aside`: how many of them are in ASIDE. `oldestMs`: a Unix time; 0 when none waits. */
+    destinationPending: (
+      destination: string,
+      count: number,
+      aside: number,
+      oldestMs: number,
+    ): void => {
       gauges.destinationPending.set(destination, count);
+      gauges.destinationOldest.set(destination, oldestMs / 1_000);
       gauges.destinationAside.set(destination, aside);
+    },
+  };
+}
+
+function createPauseSignals({ gauges }: Metrics, logger: Logger) {
+  return {
+    /** Undefined: the destination was resumed. */
+    destinationPaused: (
+      destination: string,
+      pause: { readonly by: string; readonly why: string } | undefined,
+    ): void => {
+      gauges.destinationPaused.set(destination, pause === undefined ? 0 : 1);
+      if (pause === undefined) logger.info({ destination }, 'destination resumed');
+      else logger.warn({ destination, by: pause.by, why: pause.why }, 'destination paused');
     },
   };
 }
@@ -72,6 +92,7 @@ function createBacklogSignals({ gauges }: Metrics) {
 export function createDeliverySignals(metrics: Metrics, logger: Logger, sampler: LineSampler) {
   return {
     ...createTransformSignals(metrics),
+    ...createPauseSignals(metrics, logger),
     eventsDelivered: (destination: string, count: number): void => {
       metrics.deliveries.series(destination, 'delivered').value += count;
     },

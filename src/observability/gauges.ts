@@ -16,9 +16,12 @@ export function createGauges(
   const zeros = (names: readonly string[]) => new Map(names.map((name) => [name, 0]));
   const gauges = {
     destinationPending: zeros(destinations),
+    /** Unix times in seconds. */
+    destinationOldest: zeros(destinations),
     destinationAside: zeros(destinations),
     destinationParked: zeros(destinations),
     destinationDisabled: zeros(destinations),
+    destinationPaused: zeros(destinations),
     redeliveryRunning: zeros(destinations),
     deadLetters: zeros(destinations),
     deadLetterOldest: zeros(destinations),
@@ -194,9 +197,11 @@ function exposeLog(registry: Registry, gauges: Readonly<Record<LogGauge, ByLabel
 
 type DestinationGauge =
   | 'destinationPending'
+  | 'destinationOldest'
   | 'destinationAside'
   | 'destinationParked'
   | 'destinationDisabled'
+  | 'destinationPaused'
   | 'destinationHeldBytes'
   | 'redeliveryRunning'
   | 'deadLetters'
@@ -214,6 +219,11 @@ function exposeDestinations(
     gauges.destinationPending,
   );
   show(
+    'headgate_destination_oldest_timestamp_seconds',
+    'When the oldest event that a destination has not been given yet was stored; 0 when none waits.',
+    gauges.destinationOldest,
+  );
+  show(
     'headgate_destination_aside_events',
     'Events of a destination that wait in the stream ASIDE, because the log ran short of room. Also counted by headgate_destination_pending.',
     gauges.destinationAside,
@@ -227,6 +237,11 @@ function exposeDestinations(
     'headgate_destination_disabled',
     '1 when a destination has said that it wants nothing more; it is not tried until a restart.',
     gauges.destinationDisabled,
+  );
+  show(
+    'headgate_destination_paused',
+    '1 while an operator has paused a destination: it gets nothing, and its events wait.',
+    gauges.destinationPaused,
   );
   show(
     'headgate_destination_held_bytes',

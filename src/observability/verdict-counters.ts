@@ -1,6 +1,6 @@
 import { errorCodes } from '../errors.ts';
 import { eventStatuses, warningCodes, type Verdict } from '../event/verdict.ts';
-import type { CounterSeries } from './metric-families.ts';
+import { countedFamiliesOf, type CounterSeries } from './metric-families.ts';
 import { otherLabel, type Metrics } from './metrics.ts';
 
 const knownErrors: ReadonlySet<string> = new Set(errorCodes);
@@ -57,4 +57,23 @@ export function createVerdictCounters(metrics: Metrics) {
       metrics.validationFailures.series(labelOf(source), known, errorLabel(code)).value += 1;
     }
   };
+}
+
+/** Events since the start of this process, its gate processes included. */
+export interface LabelledTotal {
+  readonly eventName: string;
+  readonly source: string;
+  readonly outcome: string;
+  readonly total: number;
+}
+
+/** `headgate_events_total` as values. */
+export function* eventTotals({ registry }: Pick<Metrics, 'registry'>): Generator<LabelledTotal> {
+  for (const family of countedFamiliesOf(registry)) {
+    if (family.type !== 'counter' || family.name !== 'headgate_events_total') continue;
+    for (const { labels, value } of family.all.values()) {
+      const { event_name: eventName = '', source = '', outcome = '' } = labels;
+      if (value > 0) yield { eventName, source, outcome, total: value };
+    }
+  }
 }

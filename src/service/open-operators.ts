@@ -12,12 +12,13 @@ import { openAdmin, type AdminListener } from '../operators/admin.ts';
 import { auditCalls } from '../operators/audit/audit-calls.ts';
 import { createEventLookups } from '../operators/audit/event-ids.ts';
 import type { KeyServiceOptions } from '../operators/key-service.ts';
-import type { RegistryServiceOptions } from '../operators/registry-service.ts';
+import type { RegistryServiceOptions } from '../operators/contracts/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
 import { loadOperatorTokens } from '../operators/token-files.ts';
-import { operatorsRoutes } from '../operators/routes.ts';
+import { operatorsRoutes, type OperatorsParts } from '../operators/routes.ts';
 import { createTail } from '../tail/tail.ts';
 import { renderMetrics } from '../observability/metric-text.ts';
+import { examineService } from './doctor/examine-service.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { ServiceLog } from './open-log.ts';
 import type { RunningDelivery } from './start-delivery.ts';
@@ -35,39 +36,40 @@ export interface OperatorsPortParts {
   readonly keys: KeyServiceOptions;
   /** Undefined if this process delivers to no destination. */
   readonly delivery: RunningDelivery | undefined;
+  readonly consoleFolder?: string | undefined;
   /** How many processes accept events now. */
   readonly gatesRunning: () => number;
   /** Why one of these processes can store no event just now; undefined if each can. */
   readonly storeFailure: () => string | undefined;
 }
 
-export type OperatorsPort = Pick<AdminListener, 'address' | 'useOperators' | 'useTlsFiles'>;
+export type OperatorsPort = Pick<
+  AdminListener,
+  'address' | 'useOperators' | 'useTlsFiles' | 'makeSignInCode'
+>;
 
 const closeGraceMs = 1000;
 
 /** Opens the operators' port: health, metrics, and the operators' RPCs. */
 export async function openOperatorsPort(parts: OperatorsPortParts): Promise<OperatorsPort> {
-  const { config, log, opened, metrics, signals, lifecycle, gatesRunning, storeFailure } = parts;
+  const { config, log, metrics, signals, lifecycle, gatesRunning } = parts;
   exposeGateProcesses(metrics, gatesRunning);
   const tail = createTail(log, parts.rejected.rejected.isOfPerson);
+  const probe = createProbe(parts);
+  const examine: OperatorsParts['examine'] = (port) =>
+    examineService(
+      { config, log, metrics, probe, registry: parts.registry.registry, keys: parts.keys.list },
+      port,
+    );
   const admin = await openAdmin({
     config,
     tokens: loadOperatorTokens(config),
+    consoleFolder: parts.consoleFolder,
     signals,
     notice: () =>
       (config.enforcement === 'warn' ? `${suspendedText}\n` : '') +
       (metrics.gauges.observing === 1 ? `${observingText}\n` : ''),
-    probe: async () => {
-      if (opened.embedded?.frozenStreams().has(partitionStream(0)) === true) {
-        throw new Error('nats-server takes no events: a write to its disk has failed');
-      }
-      await log.probe();
-      if (config.roles.has('gate') && gatesRunning() === 0) {
-        throw new Error('no gate is running just now');
-      }
-      const failure = storeFailure();
-      if (failure !== undefined) throw new Error(failure);
-    },
+    probe,
     metricsPage: {
       contentType: metrics.registry.contentType,
       render: () => renderMetrics(metrics.registry),
@@ -77,7 +79,7 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
       lookups: createEventLookups(parts.deadLetters, parts.rejected.rejected),
       signals,
     }),
-    routes: operatorsRoutes({ ...servicePartsOf(parts), tail }),
+    routes: operatorsRoutes({ ...servicePartsOf(parts), tail, examine }),
   });
   lifecycle.onRelease('admin port', () => {
     // Subscribers would keep the port open until its grace period ends.
@@ -85,6 +87,22 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
     return admin.close(closeGraceMs);
   });
   return admin;
+}
+
+/** Resolves if this gate takes events; otherwise rejects with the reason. */
+function createProbe(parts: OperatorsPortParts): () => Promise<void> {
+  const { config, log, opened, gatesRunning, storeFailure } = parts;
+  return async () => {
+    if (opened.embedded?.frozenStreams().has(partitionStream(0)) === true) {
+      throw new Error('nats-server takes no events: a write to its disk has failed');
+    }
+    await log.probe();
+    if (config.roles.has('gate') && gatesRunning() === 0) {
+      throw new Error('no gate is running just now');
+    }
+    const failure = storeFailure();
+    if (failure !== undefined) throw new Error(failure);
+  };
 }
 
 function servicePartsOf(parts: OperatorsPortParts) {

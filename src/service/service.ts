@@ -1,6 +1,7 @@
-import type { Address, Config } from '../config/config.ts';
+import type { Address, Config, ListenAddress } from '../config/config.ts';
 import { openDeadLetters } from '../dead-letters/queue.ts';
 import { StartError } from '../errors.ts';
+import type { EventContract } from '../event/contracts/event-contract.ts';
 import type { JsonObject } from '../event/json/json.ts';
 import { createEventFixer } from '../gate/accept/fix-event.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
@@ -8,6 +9,7 @@ import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { eventContractsOf } from '../validation/schema/event-contracts.ts';
 import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
 import {
   emptyRegistry,
@@ -15,6 +17,7 @@ import {
   loadContracts,
   type SchemaRegistry,
 } from '../validation/schema-registry.ts';
+import { startCounts } from './counts/start-counts.ts';
 import { followFarContracts } from './follow/follow-far-contracts.ts';
 import { followFiles, type FollowFilesOptions } from './follow/follow-files.ts';
 import type { ConfigReader } from './follow/take-configuration.ts';
@@ -33,8 +36,10 @@ import { startRegistry } from './start-registry.ts';
 /** A running Headgate. */
 export interface Service {
   /** The address for events; undefined if this process does not have the role `gate`. */
-  readonly address: Address | undefined;
+  readonly address: ListenAddress | undefined;
   readonly adminAddress: Address;
+  /** Makes a code by which one person signs in to the console as `admin`, once, within ten minutes. */
+  readonly makeSignInCode: () => string;
   /** Whether there are no contracts, and events of any name are stored. */
   readonly observing: () => boolean;
   /** Whether the contracts have this event, and its active version takes these properties. */
@@ -53,6 +58,8 @@ export interface ServiceOverrides {
   readonly logger?: Logger;
   /** If undefined, keys and certificates stay as they were at the start. */
   readonly configReader?: ConfigReader;
+  /** Where the built console is. If undefined: in dist/. */
+  readonly consoleFolder?: string | undefined;
 }
 
 /**
@@ -84,7 +91,7 @@ export async function createService(
 
 async function startService(
   config: Config,
-  { searchPath = '', configReader }: ServiceOverrides,
+  { searchPath = '', configReader, consoleFolder }: ServiceOverrides,
   logger: Logger,
   lifecycle: Lifecycle,
 ): Promise<Service> {
@@ -99,7 +106,10 @@ async function startService(
   // The log.
   const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
   const { log } = opened;
-  const started = { config, log, signals, lifecycle };
+  const started = { config, log, metrics, signals, lifecycle };
+
+  // Counts by hour; first, so that they end last.
+  const counts = startCounts(started);
 
   // The contracts that are kept in the log; they are in force before the first event.
   let gate: GateProcesses | undefined;
@@ -115,13 +125,12 @@ async function startService(
   });
 
   // The contracts of a relay are those of the gate that it forwards to.
-  const stopFollowing = await followFarContracts({ config, signals, useContracts });
-  lifecycle.onRelease('contracts of the far gate', stopFollowing);
+  const farContracts = followFarContracts({ config, signals, useContracts });
+  lifecycle.onRelease('contracts of the far gate', await farContracts);
 
   // The write keys that are kept in the log.
   const keys = await startKeys({
     ...started,
-    metrics,
     onChange: (changes) => gate?.followKeys(changes),
     takeUsed: () => gate?.takeUsedKeys() ?? [],
   });
@@ -130,7 +139,7 @@ async function startService(
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
   const delivery = config.roles.has('deliver')
-    ? await startDelivery({ ...started, deadLetters })
+    ? await startDelivery({ ...started, deadLetters, counts, contracts: contractsOf(validation) })
     : undefined;
 
   // Rejected events, and their replay, which follows the write keys.
@@ -140,11 +149,11 @@ async function startService(
   const admin = await openOperatorsPort({
     ...started,
     opened,
-    metrics,
     registry,
     rejected,
     deadLetters,
     delivery,
+    consoleFolder,
     keys: keys.forOperators,
     gatesRunning: () => gate?.running() ?? 0,
     storeFailure: () => gate?.storeFailure(),
@@ -166,6 +175,7 @@ async function startService(
   return {
     address: gate?.address,
     adminAddress: admin.address,
+    makeSignInCode: admin.makeSignInCode,
     ...ofContracts(validation, metrics),
     log,
     embedded: opened.embedded,
@@ -183,6 +193,11 @@ async function openValidation(config: Config): Promise<LiveValidation> {
   }
   const registry = schemasSource === 'files' ? await loadContracts(config) : emptyRegistry;
   return createLiveValidation(registry, options);
+}
+
+/** The contracts in force, each time they are asked for. */
+function contractsOf(validation: LiveValidation): () => readonly EventContract[] {
+  return () => eventContractsOf(validation.registry());
 }
 
 function ofContracts(

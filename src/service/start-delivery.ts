@@ -8,16 +8,20 @@ import { heldBytesMaxOf } from '../delivery/capacity.ts';
 import { createRemovedMoves } from '../delivery/aside/move-removed.ts';
 import { createUnblock, type UnblockedDestination } from '../delivery/aside/unblock.ts';
 import { createDeliveryWorker, type DeliveryWorker } from '../delivery/worker.ts';
+import type { Pauses } from '../delivery/pause/follow-pauses.ts';
 import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination, DestinationType } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
+import type { ContractsInForce } from '../event/contracts/event-contract.ts';
 import { cleanAside } from '../jetstream/consume/aside/clean-aside.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
 import { createPressureRelief } from '../jetstream/consume/retention/pressure.ts';
 import { openTransform } from '../transform/open-transform.ts';
 import type { Transformer } from '../transform/transformer.ts';
+import type { ServiceCounts } from './counts/start-counts.ts';
+import { startPauses } from './follow/start-pauses.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Signals } from '../observability/signals.ts';
 import { createRedeliveries } from '../redelivery/redeliveries.ts';
@@ -34,6 +38,8 @@ export interface DeliveryParts {
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
   readonly deadLetters: DeadLetterQueue;
+  readonly counts: Pick<ServiceCounts, 'deadLettered'>;
+  readonly contracts: ContractsInForce;
 }
 
 /** The running delivery. */
@@ -58,7 +64,7 @@ export interface Carrier {
 export async function startDelivery(parts: DeliveryParts): Promise<RunningDelivery> {
   const { config, log, signals, lifecycle } = parts;
   const destinations = config.destinations.map((destination) => destination.name);
-  const giveUp = createDeadLetterWriter({ log, signals });
+  const giveUp = createDeadLetterWriter({ log, signals, onStored: parts.counts.deadLettered });
 
   const collector = createAdvisoryCollector({ log, signals, destinations, write: giveUp });
   // Registered before the start: a start that fails half-way must be released, too.
@@ -66,6 +72,11 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   await collector.start();
 
   const carriers: Carrier[] = [];
+  const pauses = await startPauses({
+    ...parts,
+    destinations: config.destinations,
+    workerOf: (name) => carriers[destinations.indexOf(name)]?.worker,
+  });
   const confirmations = createConfirmations({
     log,
     onMissing: signals.deliveriesMissing,
@@ -76,7 +87,7 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   const redeliveries = createRedeliveries({ log, signals });
   lifecycle.onRelease('redeliveries', redeliveries.stop);
   for (const destinationConfig of config.destinations) {
-    const carrier = await createCarrier(destinationConfig, parts, giveUp);
+    const carrier = await createCarrier(destinationConfig, parts, giveUp, pauses);
     carriers.push(carrier);
     await confirmations.begin(confirmedDestination(destinationConfig, carrier));
     await carrier.worker.start();
@@ -151,12 +162,13 @@ async function startPressureRelief(
 
 async function createCarrier(
   destinationConfig: DestinationConfig,
-  { config, log, signals }: DeliveryParts,
+  { config, log, signals, contracts }: DeliveryParts,
   giveUp: GiveUp,
+  pauses: Pauses,
 ): Promise<Carrier> {
   const { name, type, settings } = destinationConfig;
   const transformer = await openTransform(destinationConfig);
-  const destination = await destinationTypeOf(type).create(name, settings);
+  const destination = await destinationTypeOf(type).create(name, settings, { contracts });
   const worker = createDeliveryWorker({
     destinationConfig,
     destination,
@@ -164,6 +176,7 @@ async function createCarrier(
     log,
     signals,
     giveUp,
+    pause: () => pauses.of(name),
     heldBytesMax: heldBytesMaxOf(config.destinations.length),
     stopGraceMs: config.shutdownGraceMs,
   });

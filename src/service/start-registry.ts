@@ -14,7 +14,10 @@ import { createRegistryContents, type RegistryContents } from '../registry/conte
 import { createRegistryFollower } from '../registry/follow-registry.ts';
 import { registerSchema } from '../registry/register-schema.ts';
 import { createRegistryEditor, type RegistryEditorOptions } from '../registry/registry-editor.ts';
-import type { ChangeableRegistry, RegistryServiceOptions } from '../operators/registry-service.ts';
+import type {
+  ChangeableRegistry,
+  RegistryServiceOptions,
+} from '../operators/contracts/registry-service.ts';
 import { formatFault } from '../validation/registry-fault.ts';
 import {
   loadContracts,

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { circlesOf, type Graph } from './circles.ts';
 import { isGenerated, isTest, readSources, type SourceFile } from './source-files.ts';
 
-const folders = ['src', 'client/src', 'bench', 'scripts', 'deploy', 'examples', 'test'];
+const folders = ['src', 'client/src', 'console', 'bench', 'scripts', 'deploy', 'examples', 'test'];
 const files = folders.flatMap(readSources).filter(({ name }) => !isGenerated(name));
 
 describe('circlesOf', () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { operatorsServices } from '../operators/operators-services.ts';
 import { isGenerated, isTest, readSources } from './source-files.ts';
 
-const files = ['src', 'client/src', 'bench', 'scripts']
+const files = ['src', 'client/src', 'console', 'bench', 'scripts']
   .flatMap(readSources)
   .filter(({ name }) => !isTest(name) && !isGenerated(name));
 
@@ -32,14 +32,16 @@ describe('files', () => {
     const drawer = /^(utils?|helpers?|common|lib|types|interfaces|misc|shared)$/;
     const broken = files
       .map(({ name }) => name)
-      .filter((name) => name.split('/').some((part) => drawer.test(part.replace(/\.ts$/, ''))));
+      .filter((name) => name.split('/').some((part) => drawer.test(part.replace(/\.tsx?$/, ''))));
     expect(broken).toEqual([]);
   });
 
   it('are named in kebab-case', () => {
     const broken = files
       .map(({ name }) => name)
-      .filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(path.basename(name, '.ts')));
+      .filter(
+        (name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(path.basename(name).replace(/\.tsx?$/, '')),
+      );
     expect(broken).toEqual([]);
   });
 });

@@ -14,12 +14,12 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-const importPattern = /(?:\bfrom|\bimport\(|^import)\s*['"]([^'"]+)['"]/gm;
+const importPattern = /(?:\bfrom|\bimport\(|^import)\s*['"]([^'"\s]+)['"]/gm;
 
 /** Every TypeScript file of a folder and of those below it, tests and fixtures included. */
 export function readSources(folder: string): SourceFile[] {
   return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !/(^|\/)(node_modules|dist)\//.test(name))
+    .filter((name) => /\.tsx?$/.test(name) && !/(^|\/)(node_modules|dist)\//.test(name))
     .map((name) => {
       const text = readFileSync(path.join(root, folder, name), 'utf8');
       const specifiers = [...text.matchAll(importPattern)].map((found) => found[1]!);

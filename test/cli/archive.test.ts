@@ -42,6 +42,7 @@ beforeAll(async () => {
     `destinations:
   lake: { type: parquet, path: ${lake} }
   fresh: { type: sqlite, path: ${folder}/fresh.db, fields: { drop: [/user_id] } }
+  typed: { type: sqlite, path: ${folder}/typed.db, tables: per_event, events: [order_*] }
   orders:
     type: sqlite
     path: ${folder}/orders.db
@@ -55,7 +56,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** In a folder of its own, where the file of its state is. */
 async function archive(...args: string[]) {
   const { code, stdout, stderr } = await runCli(['archive', ...args, '--config', config], {
-    env: { HEADGATE_DATA_DIR: folder },
+    env: { HEADGATE_DATA_DIR: folder, HEADGATE_SCHEMAS_DIR: path.resolve('schemas') },
     cwd: folder,
   });
   return { code, stdout, stderr };
@@ -120,6 +121,14 @@ test('the filters of a destination and its transform apply', async () => {
   const filtered = days * 4 - wanted.length;
   expect(JSON.parse(stdout)).toMatchObject({ sent: wanted.length, filtered, refused: 0 });
   expect(rowsOf('orders.db', 'SELECT * FROM events')).toHaveLength(wanted.length);
+});
+
+test('a destination with a table for each event gets its columns from the contracts', async () => {
+  const { stdout } = await archive('replay', '--destination', 'typed', '--json');
+  const orders = deliveries.filter((one) => one.event().eventName === 'order_completed');
+  expect(JSON.parse(stdout)).toMatchObject({ sent: orders.length, refused: 0 });
+  const sql = 'SELECT count(DISTINCT order_id) AS n FROM order_completed WHERE total = 12.5';
+  expect(rowsOf('typed.db', sql)).toEqual([{ n: orders.length }]);
 });
 
 test('source, user and event select', async () => {

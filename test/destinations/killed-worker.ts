@@ -37,6 +37,8 @@ export interface KilledRunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** How long the last worker may take, where the far side is slow. */
   readonly deliveredMsMax?: number;
+  /** Workers that share the destinations, and are killed together. 1 if absent. */
+  readonly workers?: number;
 }
 
 /** Lots in which a share of the events is published: a kill comes between two of them. */
@@ -57,7 +59,12 @@ export async function deliverWhileKilled(
 ): Promise<KilledRun> {
   const chance = seededChance();
   await using real = await startRealLog({ storageBytesMax });
-  await using worker = await prepareWorker(real, destinations, options.env);
+  await using workers = new AsyncDisposableStack();
+  const all: GateProcess[] = [];
+  for (let number = 0; number < (options.workers ?? 1); number += 1) {
+    all.push(workers.use(await prepareWorker(real, destinations, options.env)));
+  }
+  const startAll = (): Promise<GateRun[]> => Promise.all(all.map((worker) => worker.start()));
   const ids: string[] = [];
   let inHandAtKills = 0;
   const shareEvents = Math.ceil(options.events / (options.kills + 1));
@@ -73,21 +80,21 @@ export async function deliverWhileKilled(
   for (let kill = 0; kill < options.kills; kill += 1) {
     const target = destinations[kill % destinations.length]!;
     const before = await target.count();
-    const run = await worker.start();
+    const runs = await startAll();
     let lotsLeft = Math.floor(chance.between(1, lotsPerShare));
     for await (const _ of publishShare()) {
       lotsLeft -= 1;
       if (lotsLeft !== 0) continue;
       await until(target.count, (count) => count > before, deliveredTimeoutMs, 5);
-      run.kill('SIGKILL');
-      await run.exit;
+      for (const run of runs) run.kill('SIGKILL');
+      await Promise.all(runs.map((run) => run.exit));
       inHandAtKills += await inHand(real, destinations);
     }
   }
-  const last = await worker.start();
+  const last = await startAll();
   for await (const _ of publishShare());
   await untilSettled(real, destinations, options.deliveredMsMax ?? deliveredTimeoutMs);
-  await endGently(last, worker);
+  for (const [index, run] of last.entries()) await endGently(run, all[index]!);
   return {
     ids,
     inHandAtKills,

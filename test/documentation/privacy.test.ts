@@ -50,6 +50,7 @@ describe('docs/operate/privacy.md', () => {
       'ATTEMPTS',
       'AUDIT',
       'FILTERED',
+      'KV_headgate_counts',
       'KV_headgate_limits',
     ]);
   });

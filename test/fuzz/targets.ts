@@ -3,15 +3,19 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { AuditService } from '../../gen/headgate/v1/audit_service_pb.ts';
+import { CatalogService } from '../../gen/headgate/v1/catalog_service_pb.ts';
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
 import { DestinationService } from '../../gen/headgate/v1/destination_service_pb.ts';
+import { DoctorService } from '../../gen/headgate/v1/doctor_service_pb.ts';
 import { EventSchema } from '../../gen/headgate/v1/event_pb.ts';
 import { EventLogService } from '../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
+import { OperatorService } from '../../gen/headgate/v1/operator_service_pb.ts';
 import { RelayService } from '../../gen/headgate/v1/relay_service_pb.ts';
 import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { SignalService } from '../../gen/headgate/v1/signal_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
 import {
   BatchTrackRequestSchema,
@@ -259,7 +263,17 @@ const rows: readonly Row[] = [
     { headers },
   ]),
   ['OpenAPI', '/openapi.json', () => Buffer.alloc(0), { method: 'GET', isJson: false }],
-  ...['/metrics', '/healthz', '/readyz', '/'].map((path): Row => [
+  [
+    'admin sign-in',
+    '/console/session',
+    () => text({ token: 'hunter2' }),
+    {
+      port: 'admin',
+      members: ['token', 'code'],
+      headers: () => ({ 'sec-fetch-site': 'same-origin' }),
+    },
+  ],
+  ...['/metrics', '/healthz', '/readyz', '/', '/assets/index.js'].map((path): Row => [
     `admin ${path}`,
     path,
     () => Buffer.alloc(0),
@@ -269,13 +283,17 @@ const rows: readonly Row[] = [
 
 const adminServices = [
   AuditService,
+  CatalogService,
   DeadLetterService,
   DestinationService,
+  DoctorService,
   EventLogService,
   EventService,
   KeyService,
+  OperatorService,
   RejectedService,
   SchemaRegistryService,
+  SignalService,
   TailService,
 ];
 

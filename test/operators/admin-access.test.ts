@@ -42,7 +42,7 @@ const bearer = (token: string): Record<string, string> => ({ authorization: `Bea
 
 test('health needs no token, and nothing else is open', async () => {
   expect([await ask('/healthz'), await ask('/readyz')]).toEqual([200, 200]);
-  expect([await ask('/metrics'), await ask(list), await ask('/')]).toEqual([401, 401, 401]);
+  expect([await ask('/metrics'), await ask(list), await ask('/other')]).toEqual([401, 401, 401]);
 });
 
 test('each token opens what it is for', async () => {

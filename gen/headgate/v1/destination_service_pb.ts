@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/destination_service.proto.
  */
 export const file_headgate_v1_destination_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVoZWFkZ2F0ZS92MS9kZXN0aW5hdGlvbl9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSLoAwoRRGVzdGluYXRpb25TdGF0dXMSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEjMKBXN0YXRlGAMgASgOMiQuaGVhZGdhdGUudjEuRGVzdGluYXRpb25TdGF0dXMuU3RhdGUSDgoGcmVhc29uGAQgASgJEikKBXNpbmNlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpuZXh0X3Byb2JlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd3YWl0aW5nGAcgASgEEhEKCWRlbGl2ZXJlZBgIIAEoBBIMCgRkZWFkGAkgASgEEjIKDm9sZGVzdF93YWl0aW5nGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxiZWZvcmVfc3RhcnQYCyABKAQSKwoHc3RhcnRlZBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAibgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABILCgdSVU5OSU5HEAESCgoGUEFSS0VEEAISDAoIRElTQUJMRUQQAxILCgdTVE9QUEVEEAQSDQoJRUxTRVdIRVJFEAUSCwoHUkVNT1ZFRBAGIhkKF0xpc3REZXN0aW5hdGlvbnNSZXF1ZXN0IlAKGExpc3REZXN0aW5hdGlvbnNSZXNwb25zZRI0CgxkZXN0aW5hdGlvbnMYASADKAsyHi5oZWFkZ2F0ZS52MS5EZXN0aW5hdGlvblN0YXR1cyIoChhSZW1vdmVEZXN0aW5hdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsChlSZW1vdmVEZXN0aW5hdGlvblJlc3BvbnNlEg8KB3dhaXRpbmcYASABKAQy2QEKEkRlc3RpbmF0aW9uU2VydmljZRJfChBMaXN0RGVzdGluYXRpb25zEiQuaGVhZGdhdGUudjEuTGlzdERlc3RpbmF0aW9uc1JlcXVlc3QaJS5oZWFkZ2F0ZS52MS5MaXN0RGVzdGluYXRpb25zUmVzcG9uc2USYgoRUmVtb3ZlRGVzdGluYXRpb24SJS5oZWFkZ2F0ZS52MS5SZW1vdmVEZXN0aW5hdGlvblJlcXVlc3QaJi5oZWFkZ2F0ZS52MS5SZW1vdmVEZXN0aW5hdGlvblJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiVoZWFkZ2F0ZS92MS9kZXN0aW5hdGlvbl9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSKHBAoRRGVzdGluYXRpb25TdGF0dXMSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEjMKBXN0YXRlGAMgASgOMiQuaGVhZGdhdGUudjEuRGVzdGluYXRpb25TdGF0dXMuU3RhdGUSDgoGcmVhc29uGAQgASgJEikKBXNpbmNlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpuZXh0X3Byb2JlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd3YWl0aW5nGAcgASgEEhEKCWRlbGl2ZXJlZBgIIAEoBBIMCgRkZWFkGAkgASgEEjIKDm9sZGVzdF93YWl0aW5nGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxiZWZvcmVfc3RhcnQYCyABKAQSKwoHc3RhcnRlZBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGF1c2VkX2J5GA0gASgJInoKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASCwoHUlVOTklORxABEgoKBlBBUktFRBACEgwKCERJU0FCTEVEEAMSCwoHU1RPUFBFRBAEEg0KCUVMU0VXSEVSRRAFEgsKB1JFTU9WRUQQBhIKCgZQQVVTRUQQByIZChdMaXN0RGVzdGluYXRpb25zUmVxdWVzdCJQChhMaXN0RGVzdGluYXRpb25zUmVzcG9uc2USNAoMZGVzdGluYXRpb25zGAEgAygLMh4uaGVhZGdhdGUudjEuRGVzdGluYXRpb25TdGF0dXMiOwoVR2V0RGVzdGluYXRpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSFAoMYXR0ZW1wdHNfbWF4GAIgASgNIrwBCg1SZWNlbnRBdHRlbXB0Ei4KCnN0YXJ0ZWRfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAIgASgEEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X25hbWUYBCABKAkSDwoHYXR0ZW1wdBgFIAEoDRITCgtkdXJhdGlvbl9tcxgGIAEoDRIOCgZzdGF0dXMYByABKAkSDQoFZXJyb3IYCCABKAkiewoWR2V0RGVzdGluYXRpb25SZXNwb25zZRIzCgtkZXN0aW5hdGlvbhgBIAEoCzIeLmhlYWRnYXRlLnYxLkRlc3RpbmF0aW9uU3RhdHVzEiwKCGF0dGVtcHRzGAIgAygLMhouaGVhZGdhdGUudjEuUmVjZW50QXR0ZW1wdCI0ChdQYXVzZURlc3RpbmF0aW9uUmVxdWVzdBIMCgRuYW1lGAEgASgJEgsKA3doeRgCIAEoCSJPChhQYXVzZURlc3RpbmF0aW9uUmVzcG9uc2USMwoLZGVzdGluYXRpb24YASABKAsyHi5oZWFkZ2F0ZS52MS5EZXN0aW5hdGlvblN0YXR1cyIoChhSZXN1bWVEZXN0aW5hdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSJhChlSZXN1bWVEZXN0aW5hdGlvblJlc3BvbnNlEjMKC2Rlc3RpbmF0aW9uGAEgASgLMh4uaGVhZGdhdGUudjEuRGVzdGluYXRpb25TdGF0dXMSDwoHcmVzdW1lZBgCIAEoCCIoChhSZW1vdmVEZXN0aW5hdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsChlSZW1vdmVEZXN0aW5hdGlvblJlc3BvbnNlEg8KB3dhaXRpbmcYASABKAQy+QMKEkRlc3RpbmF0aW9uU2VydmljZRJfChBMaXN0RGVzdGluYXRpb25zEiQuaGVhZGdhdGUudjEuTGlzdERlc3RpbmF0aW9uc1JlcXVlc3QaJS5oZWFkZ2F0ZS52MS5MaXN0RGVzdGluYXRpb25zUmVzcG9uc2USWQoOR2V0RGVzdGluYXRpb24SIi5oZWFkZ2F0ZS52MS5HZXREZXN0aW5hdGlvblJlcXVlc3QaIy5oZWFkZ2F0ZS52MS5HZXREZXN0aW5hdGlvblJlc3BvbnNlEl8KEFBhdXNlRGVzdGluYXRpb24SJC5oZWFkZ2F0ZS52MS5QYXVzZURlc3RpbmF0aW9uUmVxdWVzdBolLmhlYWRnYXRlLnYxLlBhdXNlRGVzdGluYXRpb25SZXNwb25zZRJiChFSZXN1bWVEZXN0aW5hdGlvbhIlLmhlYWRnYXRlLnYxLlJlc3VtZURlc3RpbmF0aW9uUmVxdWVzdBomLmhlYWRnYXRlLnYxLlJlc3VtZURlc3RpbmF0aW9uUmVzcG9uc2USYgoRUmVtb3ZlRGVzdGluYXRpb24SJS5oZWFkZ2F0ZS52MS5SZW1vdmVEZXN0aW5hdGlvblJlcXVlc3QaJi5oZWFkZ2F0ZS52MS5SZW1vdmVEZXN0aW5hdGlvblJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message headgate.v1.DestinationStatus
@@ -97,6 +97,13 @@ export type DestinationStatus = Message<"headgate.v1.DestinationStatus"> & {
    * @generated from field: google.protobuf.Timestamp started = 12;
    */
   started?: Timestamp | undefined;
+
+  /**
+   * The operator who paused it. Empty unless it is PAUSED.
+   *
+   * @generated from field: string paused_by = 13;
+   */
+  pausedBy: string;
 };
 
 /**
@@ -155,6 +162,13 @@ export const DestinationStatus_State = {
    * @generated from enum value: REMOVED = 6;
    */
   REMOVED: 6,
+
+  /**
+   * An operator has paused it. Nothing is sent, and no attempts are spent.
+   *
+   * @generated from enum value: PAUSED = 7;
+   */
+  PAUSED: 7,
 } as const;
 
 /**
@@ -199,6 +213,194 @@ export const ListDestinationsResponseSchema: GenMessage<ListDestinationsResponse
   messageDesc(file_headgate_v1_destination_service, 2);
 
 /**
+ * @generated from message headgate.v1.GetDestinationRequest
+ */
+export type GetDestinationRequest = Message<"headgate.v1.GetDestinationRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How many attempts are returned at most. 0 means the default of 20. At most 100.
+   *
+   * @generated from field: uint32 attempts_max = 2;
+   */
+  attemptsMax: number;
+};
+
+/**
+ * Describes the message headgate.v1.GetDestinationRequest.
+ * Use `create(GetDestinationRequestSchema)` to create a new message.
+ */
+export const GetDestinationRequestSchema: GenMessage<GetDestinationRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_destination_service, 3);
+
+/**
+ * A failed attempt to deliver an event. Deliveries that succeeded are not kept one by one.
+ *
+ * @generated from message headgate.v1.RecentAttempt
+ */
+export type RecentAttempt = Message<"headgate.v1.RecentAttempt"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp started_at = 1;
+   */
+  startedAt?: Timestamp | undefined;
+
+  /**
+   * The position of the event in the stream EVENTS.
+   *
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * @generated from field: string event_name = 4;
+   */
+  eventName: string;
+
+  /**
+   * @generated from field: uint32 attempt = 5;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: uint32 duration_ms = 6;
+   */
+  durationMs: number;
+
+  /**
+   * The status of the answer, such as an HTTP status. Empty if none came.
+   *
+   * @generated from field: string status = 7;
+   */
+  status: string;
+
+  /**
+   * @generated from field: string error = 8;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message headgate.v1.RecentAttempt.
+ * Use `create(RecentAttemptSchema)` to create a new message.
+ */
+export const RecentAttemptSchema: GenMessage<RecentAttempt> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_destination_service, 4);
+
+/**
+ * @generated from message headgate.v1.GetDestinationResponse
+ */
+export type GetDestinationResponse = Message<"headgate.v1.GetDestinationResponse"> & {
+  /**
+   * @generated from field: headgate.v1.DestinationStatus destination = 1;
+   */
+  destination?: DestinationStatus | undefined;
+
+  /**
+   * The last failed attempts of 7 days, the newest first.
+   *
+   * @generated from field: repeated headgate.v1.RecentAttempt attempts = 2;
+   */
+  attempts: RecentAttempt[];
+};
+
+/**
+ * Describes the message headgate.v1.GetDestinationResponse.
+ * Use `create(GetDestinationResponseSchema)` to create a new message.
+ */
+export const GetDestinationResponseSchema: GenMessage<GetDestinationResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_destination_service, 5);
+
+/**
+ * @generated from message headgate.v1.PauseDestinationRequest
+ */
+export type PauseDestinationRequest = Message<"headgate.v1.PauseDestinationRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Required: the reason, which everyone sees who asks for the status.
+   *
+   * @generated from field: string why = 2;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message headgate.v1.PauseDestinationRequest.
+ * Use `create(PauseDestinationRequestSchema)` to create a new message.
+ */
+export const PauseDestinationRequestSchema: GenMessage<PauseDestinationRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_destination_service, 6);
+
+/**
+ * @generated from message headgate.v1.PauseDestinationResponse
+ */
+export type PauseDestinationResponse = Message<"headgate.v1.PauseDestinationResponse"> & {
+  /**
+   * @generated from field: headgate.v1.DestinationStatus destination = 1;
+   */
+  destination?: DestinationStatus | undefined;
+};
+
+/**
+ * Describes the message headgate.v1.PauseDestinationResponse.
+ * Use `create(PauseDestinationResponseSchema)` to create a new message.
+ */
+export const PauseDestinationResponseSchema: GenMessage<PauseDestinationResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_destination_service, 7);
+
+/**
+ * @generated from message headgate.v1.ResumeDestinationRequest
+ */
+export type ResumeDestinationRequest = Message<"headgate.v1.ResumeDestinationRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message headgate.v1.ResumeDestinationRequest.
+ * Use `create(ResumeDestinationRequestSchema)` to create a new message.
+ */
+export const ResumeDestinationRequestSchema: GenMessage<ResumeDestinationRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_destination_service, 8);
+
+/**
+ * @generated from message headgate.v1.ResumeDestinationResponse
+ */
+export type ResumeDestinationResponse = Message<"headgate.v1.ResumeDestinationResponse"> & {
+  /**
+   * @generated from field: headgate.v1.DestinationStatus destination = 1;
+   */
+  destination?: DestinationStatus | undefined;
+
+  /**
+   * False if it was not paused.
+   *
+   * @generated from field: bool resumed = 2;
+   */
+  resumed: boolean;
+};
+
+/**
+ * Describes the message headgate.v1.ResumeDestinationResponse.
+ * Use `create(ResumeDestinationResponseSchema)` to create a new message.
+ */
+export const ResumeDestinationResponseSchema: GenMessage<ResumeDestinationResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_destination_service, 9);
+
+/**
  * @generated from message headgate.v1.RemoveDestinationRequest
  */
 export type RemoveDestinationRequest = Message<"headgate.v1.RemoveDestinationRequest"> & {
@@ -213,7 +415,7 @@ export type RemoveDestinationRequest = Message<"headgate.v1.RemoveDestinationReq
  * Use `create(RemoveDestinationRequestSchema)` to create a new message.
  */
 export const RemoveDestinationRequestSchema: GenMessage<RemoveDestinationRequest> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_destination_service, 3);
+  messageDesc(file_headgate_v1_destination_service, 10);
 
 /**
  * @generated from message headgate.v1.RemoveDestinationResponse
@@ -232,7 +434,7 @@ export type RemoveDestinationResponse = Message<"headgate.v1.RemoveDestinationRe
  * Use `create(RemoveDestinationResponseSchema)` to create a new message.
  */
 export const RemoveDestinationResponseSchema: GenMessage<RemoveDestinationResponse> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_destination_service, 4);
+  messageDesc(file_headgate_v1_destination_service, 11);
 
 /**
  * Reports the status of every destination. Served on the admin port.
@@ -250,6 +452,37 @@ export const DestinationService: GenService<{
     methodKind: "unary";
     input: typeof ListDestinationsRequestSchema;
     output: typeof ListDestinationsResponseSchema;
+  },
+  /**
+   * The status of one destination, with its last failed attempts.
+   *
+   * @generated from rpc headgate.v1.DestinationService.GetDestination
+   */
+  getDestination: {
+    methodKind: "unary";
+    input: typeof GetDestinationRequestSchema;
+    output: typeof GetDestinationResponseSchema;
+  },
+  /**
+   * Stops all deliveries to a destination, in every process, until it is resumed. Its events wait and
+   * spend no attempts. A restart keeps the pause. Pausing again replaces the reason.
+   *
+   * @generated from rpc headgate.v1.DestinationService.PauseDestination
+   */
+  pauseDestination: {
+    methodKind: "unary";
+    input: typeof PauseDestinationRequestSchema;
+    output: typeof PauseDestinationResponseSchema;
+  },
+  /**
+   * Ends a pause. Resuming a destination that is not paused changes nothing.
+   *
+   * @generated from rpc headgate.v1.DestinationService.ResumeDestination
+   */
+  resumeDestination: {
+    methodKind: "unary";
+    input: typeof ResumeDestinationRequestSchema;
+    output: typeof ResumeDestinationResponseSchema;
   },
   /**
    * Deletes the consumer position of a destination that is no longer configured, and with it the events

@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CompatibilityFinding, RegisteredEvent, RegisteredVersion, UnplannedEvent } from "./registered_event_pb.ts";
 import { file_headgate_v1_registered_event } from "./registered_event_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/schema_registry_service.proto.
  */
 export const file_headgate_v1_schema_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("CiloZWFkZ2F0ZS92MS9zY2hlbWFfcmVnaXN0cnlfc2VydmljZS5wcm90bxILaGVhZGdhdGUudjEiiQEKFVJlZ2lzdGVyU2NoZW1hUmVxdWVzdBISCgpldmVudF9uYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEwoLc2NoZW1hX2pzb24YAyABKAkSDQoFZW50cnkYBCABKAkSEAoIYWN0aXZhdGUYBSABKAgSFQoNdmFsaWRhdGVfb25seRgGIAEoCCKPAQoWUmVnaXN0ZXJTY2hlbWFSZXNwb25zZRIvCgd2ZXJzaW9uGAEgASgLMh4uaGVhZGdhdGUudjEuUmVnaXN0ZXJlZFZlcnNpb24SDwoHY3JlYXRlZBgCIAEoCBIzCghmaW5kaW5ncxgDIAMoCzIhLmhlYWRnYXRlLnYxLkNvbXBhdGliaWxpdHlGaW5kaW5nIj4KE1B1c2hUYXhvbm9teVJlcXVlc3QSEAoIdGF4b25vbXkYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCCI1ChRQdXNoVGF4b25vbXlSZXNwb25zZRIPCgdjaGFuZ2VkGAEgAygJEgwKBGtlcHQYAiADKAkiLgoSTGlzdFNjaGVtYXNSZXF1ZXN0EhgKEHdpdGhfbGFzdF9ldmVudHMYASABKAgivwEKE0xpc3RTY2hlbWFzUmVzcG9uc2USLAoGZXZlbnRzGAEgAygLMhwuaGVhZGdhdGUudjEuUmVnaXN0ZXJlZEV2ZW50Eg4KBnNvdXJjZRgCIAEoCRIOCgZmYXVsdHMYAyADKAkSLgoJdW5wbGFubmVkGAQgAygLMhsuaGVhZGdhdGUudjEuVW5wbGFubmVkRXZlbnQSFwoPdW5wbGFubmVkX25hbWVzGAUgASgNEhEKCW9ic2VydmluZxgGIAEoCCI3ChBHZXRTY2hlbWFSZXF1ZXN0EhIKCmV2ZW50X25hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSKGAQoRR2V0U2NoZW1hUmVzcG9uc2USKwoFZXZlbnQYASABKAsyHC5oZWFkZ2F0ZS52MS5SZWdpc3RlcmVkRXZlbnQSLwoHdmVyc2lvbhgCIAEoCzIeLmhlYWRnYXRlLnYxLlJlZ2lzdGVyZWRWZXJzaW9uEhMKC3NjaGVtYV9qc29uGAMgASgJIjwKFUFjdGl2YXRlU2NoZW1hUmVxdWVzdBISCgpldmVudF9uYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0iegoWQWN0aXZhdGVTY2hlbWFSZXNwb25zZRIrCgVldmVudBgBIAEoCzIcLmhlYWRnYXRlLnYxLlJlZ2lzdGVyZWRFdmVudBIzCghmaW5kaW5ncxgCIAMoCzIhLmhlYWRnYXRlLnYxLkNvbXBhdGliaWxpdHlGaW5kaW5nIj0KFkRlcHJlY2F0ZVNjaGVtYVJlcXVlc3QSEgoKZXZlbnRfbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIkYKF0RlcHJlY2F0ZVNjaGVtYVJlc3BvbnNlEisKBWV2ZW50GAEgASgLMhwuaGVhZGdhdGUudjEuUmVnaXN0ZXJlZEV2ZW50Mp4EChVTY2hlbWFSZWdpc3RyeVNlcnZpY2USWQoOUmVnaXN0ZXJTY2hlbWESIi5oZWFkZ2F0ZS52MS5SZWdpc3RlclNjaGVtYVJlcXVlc3QaIy5oZWFkZ2F0ZS52MS5SZWdpc3RlclNjaGVtYVJlc3BvbnNlElMKDFB1c2hUYXhvbm9teRIgLmhlYWRnYXRlLnYxLlB1c2hUYXhvbm9teVJlcXVlc3QaIS5oZWFkZ2F0ZS52MS5QdXNoVGF4b25vbXlSZXNwb25zZRJQCgtMaXN0U2NoZW1hcxIfLmhlYWRnYXRlLnYxLkxpc3RTY2hlbWFzUmVxdWVzdBogLmhlYWRnYXRlLnYxLkxpc3RTY2hlbWFzUmVzcG9uc2USSgoJR2V0U2NoZW1hEh0uaGVhZGdhdGUudjEuR2V0U2NoZW1hUmVxdWVzdBoeLmhlYWRnYXRlLnYxLkdldFNjaGVtYVJlc3BvbnNlElkKDkFjdGl2YXRlU2NoZW1hEiIuaGVhZGdhdGUudjEuQWN0aXZhdGVTY2hlbWFSZXF1ZXN0GiMuaGVhZGdhdGUudjEuQWN0aXZhdGVTY2hlbWFSZXNwb25zZRJcCg9EZXByZWNhdGVTY2hlbWESIy5oZWFkZ2F0ZS52MS5EZXByZWNhdGVTY2hlbWFSZXF1ZXN0GiQuaGVhZGdhdGUudjEuRGVwcmVjYXRlU2NoZW1hUmVzcG9uc2ViBnByb3RvMw", [file_headgate_v1_registered_event]);
+  fileDesc("CiloZWFkZ2F0ZS92MS9zY2hlbWFfcmVnaXN0cnlfc2VydmljZS5wcm90bxILaGVhZGdhdGUudjEiiQEKFVJlZ2lzdGVyU2NoZW1hUmVxdWVzdBISCgpldmVudF9uYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEwoLc2NoZW1hX2pzb24YAyABKAkSDQoFZW50cnkYBCABKAkSEAoIYWN0aXZhdGUYBSABKAgSFQoNdmFsaWRhdGVfb25seRgGIAEoCCKPAQoWUmVnaXN0ZXJTY2hlbWFSZXNwb25zZRIvCgd2ZXJzaW9uGAEgASgLMh4uaGVhZGdhdGUudjEuUmVnaXN0ZXJlZFZlcnNpb24SDwoHY3JlYXRlZBgCIAEoCBIzCghmaW5kaW5ncxgDIAMoCzIhLmhlYWRnYXRlLnYxLkNvbXBhdGliaWxpdHlGaW5kaW5nIj4KE1B1c2hUYXhvbm9teVJlcXVlc3QSEAoIdGF4b25vbXkYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCCI1ChRQdXNoVGF4b25vbXlSZXNwb25zZRIPCgdjaGFuZ2VkGAEgAygJEgwKBGtlcHQYAiADKAkiLgoSTGlzdFNjaGVtYXNSZXF1ZXN0EhgKEHdpdGhfbGFzdF9ldmVudHMYASABKAgivwEKE0xpc3RTY2hlbWFzUmVzcG9uc2USLAoGZXZlbnRzGAEgAygLMhwuaGVhZGdhdGUudjEuUmVnaXN0ZXJlZEV2ZW50Eg4KBnNvdXJjZRgCIAEoCRIOCgZmYXVsdHMYAyADKAkSLgoJdW5wbGFubmVkGAQgAygLMhsuaGVhZGdhdGUudjEuVW5wbGFubmVkRXZlbnQSFwoPdW5wbGFubmVkX25hbWVzGAUgASgNEhEKCW9ic2VydmluZxgGIAEoCCI3ChBHZXRTY2hlbWFSZXF1ZXN0EhIKCmV2ZW50X25hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSKGAQoRR2V0U2NoZW1hUmVzcG9uc2USKwoFZXZlbnQYASABKAsyHC5oZWFkZ2F0ZS52MS5SZWdpc3RlcmVkRXZlbnQSLwoHdmVyc2lvbhgCIAEoCzIeLmhlYWRnYXRlLnYxLlJlZ2lzdGVyZWRWZXJzaW9uEhMKC3NjaGVtYV9qc29uGAMgASgJIjwKFUFjdGl2YXRlU2NoZW1hUmVxdWVzdBISCgpldmVudF9uYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0iegoWQWN0aXZhdGVTY2hlbWFSZXNwb25zZRIrCgVldmVudBgBIAEoCzIcLmhlYWRnYXRlLnYxLlJlZ2lzdGVyZWRFdmVudBIzCghmaW5kaW5ncxgCIAMoCzIhLmhlYWRnYXRlLnYxLkNvbXBhdGliaWxpdHlGaW5kaW5nIj0KFkRlcHJlY2F0ZVNjaGVtYVJlcXVlc3QSEgoKZXZlbnRfbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIkYKF0RlcHJlY2F0ZVNjaGVtYVJlc3BvbnNlEisKBWV2ZW50GAEgASgLMhwuaGVhZGdhdGUudjEuUmVnaXN0ZXJlZEV2ZW50IocBChBUcnlTY2hlbWFSZXF1ZXN0EhIKCmV2ZW50X25hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRITCgtzY2hlbWFfanNvbhgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc291cmNlGAUgASgJIocBCglUcmllZFJ1bGUSDAoEcGF0aBgBIAEoCRIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDgoGc3RvcmVkGAQgASgEEhAKCHJlamVjdGVkGAUgASgEEisKCGV4YW1wbGVzGAYgAygLMhkuaGVhZGdhdGUudjEuVHJpZWRFeGFtcGxlIkkKDFRyaWVkRXhhbXBsZRIOCgZzdHJlYW0YASABKAkSEAoIc2VxdWVuY2UYAiABKAQSFwoPaWRlbXBvdGVuY3lfa2V5GAMgASgJIrACChFUcnlTY2hlbWFSZXNwb25zZRIOCgZzdG9yZWQYASABKAQSEwoLc3RvcmVkX3Bhc3MYAiABKAQSFQoNc3RvcmVkX3dhcm5lZBgDIAEoBBIXCg9zdG9yZWRfcmVqZWN0ZWQYBCABKAQSEAoIcmVqZWN0ZWQYBSABKAQSHwoXcmVqZWN0ZWRfbmV3bHlfYWNjZXB0ZWQYBiABKAQSHwoXcmVqZWN0ZWRfc3RpbGxfcmVqZWN0ZWQYByABKAQSJQoFcnVsZXMYCCADKAsyFi5oZWFkZ2F0ZS52MS5UcmllZFJ1bGUSDAoEbW9kZRgJIAEoCRISCgppbmNvbXBsZXRlGAogASgIEikKBXNpbmNlGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ4ChJJbmZlclNjaGVtYVJlcXVlc3QSEgoKZXZlbnRfbmFtZRgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc291cmNlGAMgASgJEhMKC3NhbXBsZXNfbWluGAQgASgNIvcBChNJbmZlclNjaGVtYVJlc3BvbnNlEhIKCmV2ZW50X25hbWUYASABKAkSEwoLc2NoZW1hX2pzb24YAiABKAkSDQoFZW50cnkYAyABKAkSDwoHdmVyc2lvbhgEIAEoDRIqCgZkb3VidHMYBSADKAsyGi5oZWFkZ2F0ZS52MS5JbmZlcnJlZERvdWJ0Eg4KBnN0b3JlZBgGIAEoBBIQCghyZWplY3RlZBgHIAEoBBIPCgdzb3VyY2VzGAggAygJEhIKCmluY29tcGxldGUYCSABKAgSDAoEZmlsZRgKIAEoCRIWCg50YXhvbm9teV9lbnRyeRgLIAEoCSIrCg1JbmZlcnJlZERvdWJ0EgwKBHBhdGgYASABKAkSDAoEdGV4dBgCIAEoCTK8BQoVU2NoZW1hUmVnaXN0cnlTZXJ2aWNlElkKDlJlZ2lzdGVyU2NoZW1hEiIuaGVhZGdhdGUudjEuUmVnaXN0ZXJTY2hlbWFSZXF1ZXN0GiMuaGVhZGdhdGUudjEuUmVnaXN0ZXJTY2hlbWFSZXNwb25zZRJTCgxQdXNoVGF4b25vbXkSIC5oZWFkZ2F0ZS52MS5QdXNoVGF4b25vbXlSZXF1ZXN0GiEuaGVhZGdhdGUudjEuUHVzaFRheG9ub215UmVzcG9uc2USUAoLTGlzdFNjaGVtYXMSHy5oZWFkZ2F0ZS52MS5MaXN0U2NoZW1hc1JlcXVlc3QaIC5oZWFkZ2F0ZS52MS5MaXN0U2NoZW1hc1Jlc3BvbnNlEkoKCUdldFNjaGVtYRIdLmhlYWRnYXRlLnYxLkdldFNjaGVtYVJlcXVlc3QaHi5oZWFkZ2F0ZS52MS5HZXRTY2hlbWFSZXNwb25zZRJZCg5BY3RpdmF0ZVNjaGVtYRIiLmhlYWRnYXRlLnYxLkFjdGl2YXRlU2NoZW1hUmVxdWVzdBojLmhlYWRnYXRlLnYxLkFjdGl2YXRlU2NoZW1hUmVzcG9uc2USXAoPRGVwcmVjYXRlU2NoZW1hEiMuaGVhZGdhdGUudjEuRGVwcmVjYXRlU2NoZW1hUmVxdWVzdBokLmhlYWRnYXRlLnYxLkRlcHJlY2F0ZVNjaGVtYVJlc3BvbnNlEkoKCVRyeVNjaGVtYRIdLmhlYWRnYXRlLnYxLlRyeVNjaGVtYVJlcXVlc3QaHi5oZWFkZ2F0ZS52MS5UcnlTY2hlbWFSZXNwb25zZRJQCgtJbmZlclNjaGVtYRIfLmhlYWRnYXRlLnYxLkluZmVyU2NoZW1hUmVxdWVzdBogLmhlYWRnYXRlLnYxLkluZmVyU2NoZW1hUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_headgate_v1_registered_event]);
 
 /**
  * @generated from message headgate.v1.RegisterSchemaRequest
@@ -358,6 +360,347 @@ export const DeprecateSchemaResponseSchema: GenMessage<DeprecateSchemaResponse> 
   messageDesc(file_headgate_v1_schema_registry_service, 11);
 
 /**
+ * @generated from message headgate.v1.TrySchemaRequest
+ */
+export type TrySchemaRequest = Message<"headgate.v1.TrySchemaRequest"> & {
+  /**
+   * @generated from field: string event_name = 1;
+   */
+  eventName: string;
+
+  /**
+   * A version of the contracts. Leave it 0 with schema_json.
+   *
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * A schema that is not stored: JSON Schema, draft 2020-12. Needs the role admin, as storing it does.
+   *
+   * @generated from field: string schema_json = 3;
+   */
+  schemaJson: string;
+
+  /**
+   * Events stored or rejected at this time or later. Absent means the last 24 hours.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 4;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Empty means every source.
+   *
+   * @generated from field: string source = 5;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message headgate.v1.TrySchemaRequest.
+ * Use `create(TrySchemaRequestSchema)` to create a new message.
+ */
+export const TrySchemaRequestSchema: GenMessage<TrySchemaRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_schema_registry_service, 12);
+
+/**
+ * One rule that events break, and how often.
+ *
+ * @generated from message headgate.v1.TriedRule
+ */
+export type TriedRule = Message<"headgate.v1.TriedRule"> & {
+  /**
+   * All items of an array are one path: `/properties/items/{n}/sku`.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * Violations in stored events, and in rejected ones.
+   *
+   * @generated from field: uint64 stored = 4;
+   */
+  stored: bigint;
+
+  /**
+   * @generated from field: uint64 rejected = 5;
+   */
+  rejected: bigint;
+
+  /**
+   * @generated from field: repeated headgate.v1.TriedExample examples = 6;
+   */
+  examples: TriedExample[];
+};
+
+/**
+ * Describes the message headgate.v1.TriedRule.
+ * Use `create(TriedRuleSchema)` to create a new message.
+ */
+export const TriedRuleSchema: GenMessage<TriedRule> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_schema_registry_service, 13);
+
+/**
+ * An event that breaks a rule. Get it from EventService.Locate or RejectedService.GetRejected.
+ *
+ * @generated from message headgate.v1.TriedExample
+ */
+export type TriedExample = Message<"headgate.v1.TriedExample"> & {
+  /**
+   * `EVENTS` or `REJECTED`.
+   *
+   * @generated from field: string stream = 1;
+   */
+  stream: string;
+
+  /**
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: string idempotency_key = 3;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message headgate.v1.TriedExample.
+ * Use `create(TriedExampleSchema)` to create a new message.
+ */
+export const TriedExampleSchema: GenMessage<TriedExample> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_schema_registry_service, 14);
+
+/**
+ * @generated from message headgate.v1.TrySchemaResponse
+ */
+export type TrySchemaResponse = Message<"headgate.v1.TrySchemaResponse"> & {
+  /**
+   * Stored events that were read, and what the candidate would have said of them.
+   *
+   * @generated from field: uint64 stored = 1;
+   */
+  stored: bigint;
+
+  /**
+   * @generated from field: uint64 stored_pass = 2;
+   */
+  storedPass: bigint;
+
+  /**
+   * @generated from field: uint64 stored_warned = 3;
+   */
+  storedWarned: bigint;
+
+  /**
+   * @generated from field: uint64 stored_rejected = 4;
+   */
+  storedRejected: bigint;
+
+  /**
+   * Rejected events that were read: those that it would have accepted, and the others.
+   *
+   * @generated from field: uint64 rejected = 5;
+   */
+  rejected: bigint;
+
+  /**
+   * @generated from field: uint64 rejected_newly_accepted = 6;
+   */
+  rejectedNewlyAccepted: bigint;
+
+  /**
+   * @generated from field: uint64 rejected_still_rejected = 7;
+   */
+  rejectedStillRejected: bigint;
+
+  /**
+   * The most frequent first, at most 100.
+   *
+   * @generated from field: repeated headgate.v1.TriedRule rules = 8;
+   */
+  rules: TriedRule[];
+
+  /**
+   * The mode that the contracts give the event.
+   *
+   * @generated from field: string mode = 9;
+   */
+  mode: string;
+
+  /**
+   * True if there are more events since that time than were read.
+   *
+   * @generated from field: bool incomplete = 10;
+   */
+  incomplete: boolean;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 11;
+   */
+  since?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message headgate.v1.TrySchemaResponse.
+ * Use `create(TrySchemaResponseSchema)` to create a new message.
+ */
+export const TrySchemaResponseSchema: GenMessage<TrySchemaResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_schema_registry_service, 15);
+
+/**
+ * @generated from message headgate.v1.InferSchemaRequest
+ */
+export type InferSchemaRequest = Message<"headgate.v1.InferSchemaRequest"> & {
+  /**
+   * @generated from field: string event_name = 1;
+   */
+  eventName: string;
+
+  /**
+   * Absent means the last 7 days.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Empty means every source.
+   *
+   * @generated from field: string source = 3;
+   */
+  source: string;
+
+  /**
+   * With fewer values of a property, nothing is required or limited. 0 means the default of 20.
+   *
+   * @generated from field: uint32 samples_min = 4;
+   */
+  samplesMin: number;
+};
+
+/**
+ * Describes the message headgate.v1.InferSchemaRequest.
+ * Use `create(InferSchemaRequestSchema)` to create a new message.
+ */
+export const InferSchemaRequestSchema: GenMessage<InferSchemaRequest> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_schema_registry_service, 16);
+
+/**
+ * @generated from message headgate.v1.InferSchemaResponse
+ */
+export type InferSchemaResponse = Message<"headgate.v1.InferSchemaResponse"> & {
+  /**
+   * @generated from field: string event_name = 1;
+   */
+  eventName: string;
+
+  /**
+   * JSON Schema, draft 2020-12, as a file has it.
+   *
+   * @generated from field: string schema_json = 2;
+   */
+  schemaJson: string;
+
+  /**
+   * The entry for the taxonomy, as YAML: RegisterSchemaRequest.entry takes it.
+   *
+   * @generated from field: string entry = 3;
+   */
+  entry: string;
+
+  /**
+   * The version that the schema would get: 1 for a name without a contract.
+   *
+   * @generated from field: uint32 version = 4;
+   */
+  version: number;
+
+  /**
+   * What a person should check. `path` is a place in the properties, or empty.
+   *
+   * @generated from field: repeated headgate.v1.InferredDoubt doubts = 5;
+   */
+  doubts: InferredDoubt[];
+
+  /**
+   * @generated from field: uint64 stored = 6;
+   */
+  stored: bigint;
+
+  /**
+   * @generated from field: uint64 rejected = 7;
+   */
+  rejected: bigint;
+
+  /**
+   * @generated from field: repeated string sources = 8;
+   */
+  sources: string[];
+
+  /**
+   * True if there are more events since that time than were read.
+   *
+   * @generated from field: bool incomplete = 9;
+   */
+  incomplete: boolean;
+
+  /**
+   * For contracts in files: the path of the schema below their folder, and the entry to write below
+   * `events:` of taxonomy.yaml, which is empty if the event has one.
+   *
+   * @generated from field: string file = 10;
+   */
+  file: string;
+
+  /**
+   * @generated from field: string taxonomy_entry = 11;
+   */
+  taxonomyEntry: string;
+};
+
+/**
+ * Describes the message headgate.v1.InferSchemaResponse.
+ * Use `create(InferSchemaResponseSchema)` to create a new message.
+ */
+export const InferSchemaResponseSchema: GenMessage<InferSchemaResponse> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_schema_registry_service, 17);
+
+/**
+ * @generated from message headgate.v1.InferredDoubt
+ */
+export type InferredDoubt = Message<"headgate.v1.InferredDoubt"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message headgate.v1.InferredDoubt.
+ * Use `create(InferredDoubtSchema)` to create a new message.
+ */
+export const InferredDoubtSchema: GenMessage<InferredDoubt> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_schema_registry_service, 18);
+
+/**
  * Lists and changes the contracts of events. Served on the admin port. ListSchemas and GetSchema
  * return the contracts that this gate uses; the other methods require `schemas.source: registry`.
  *
@@ -422,6 +765,27 @@ export const SchemaRegistryService: GenService<{
     methodKind: "unary";
     input: typeof DeprecateSchemaRequestSchema;
     output: typeof DeprecateSchemaResponseSchema;
+  },
+  /**
+   * The verdicts that a version, or a schema, would have given to the events of one name that came.
+   * Reads a bounded part of them and changes nothing. Contracts may be files or a registry.
+   *
+   * @generated from rpc headgate.v1.SchemaRegistryService.TrySchema
+   */
+  trySchema: {
+    methodKind: "unary";
+    input: typeof TrySchemaRequestSchema;
+    output: typeof TrySchemaResponseSchema;
+  },
+  /**
+   * A first contract for the events of a name that came, stored and rejected ones. Changes nothing.
+   *
+   * @generated from rpc headgate.v1.SchemaRegistryService.InferSchema
+   */
+  inferSchema: {
+    methodKind: "unary";
+    input: typeof InferSchemaRequestSchema;
+    output: typeof InferSchemaResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_headgate_v1_schema_registry_service, 0);

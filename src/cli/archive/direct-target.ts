@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { DestinationConfig } from '../../config/config.ts';
+import type { Config, DestinationConfig } from '../../config/config.ts';
 import { compileFieldRules } from '../../delivery/receive/field-rules.ts';
 import { retryDelayMs } from '../../delivery/retry-policy.ts';
 import type { Delivery, Destination, Outcome } from '../../destinations/destination.ts';
+import { StartError } from '../../errors.ts';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
 import { decodeStoredEvent } from '../../event/stored-event.ts';
 import { openTransform } from '../../transform/open-transform.ts';
 import type { Transformer } from '../../transform/transformer.ts';
+import { eventContractsOf } from '../../validation/schema/event-contracts.ts';
+import { loadContracts } from '../../validation/schema-registry.ts';
 import { typeOf } from './open-archive.ts';
 import type { ReplayTarget, TargetReport } from './replay-target.ts';
 import type { SelectedEvent } from './selection.ts';
@@ -17,12 +21,14 @@ import type { SelectedEvent } from './selection.ts';
  * does with an event is done here as well: the destination's filters, `fields`, then its transform.
  */
 export async function openDirectTarget(
+  gate: Config,
   config: DestinationConfig,
   report: TargetReport,
 ): Promise<ReplayTarget> {
+  const contracts = await contractsFor(gate, config);
   const transformer = await openTransform(config);
   const { name, type, settings, fields, events, sources } = config;
-  const destination = await typeOf(type).create(name, settings);
+  const destination = await typeOf(type).create(name, settings, { contracts: () => contracts });
   const reduce = fields === undefined ? undefined : compileFieldRules(fields);
   const isNamed = compileEventGlobs(events);
   const isFrom = compileEventGlobs(sources);
@@ -43,6 +49,21 @@ export async function openDirectTarget(
       await destination.close();
     },
   };
+}
+
+/** Only tables of events need them. Those of a registry are in the log, which this command does not open. */
+async function contractsFor(
+  gate: Config,
+  { name, settings }: DestinationConfig,
+): Promise<readonly EventContract[]> {
+  if ((settings['tables'] ?? 'events') === 'events') return [];
+  if (gate.schemasSource === 'registry') {
+    throw new StartError(
+      `${name} has tables of events, and their contracts are in the registry: use --through-gate, or ` +
+        'the schemas.source files.',
+    );
+  }
+  return eventContractsOf(await loadContracts(gate));
 }
 
 const callsMax = 16;

@@ -120,7 +120,7 @@ async function openTarget(
     return openGateTarget(flags, env, report);
   }
   const { openDirectTarget } = await import('./direct-target.ts');
-  return openDirectTarget(findDestination(config, flags.destination), report);
+  return openDirectTarget(config, findDestination(config, flags.destination), report);
 }
 
 async function sendObject(

@@ -3,13 +3,13 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import {
   DestinationService,
   DestinationStatus_State as State,
-  type DestinationStatus,
 } from '../../../gen/headgate/v1/destination_service_pb.ts';
 import { connectAdminPort, type AdminPort } from '../admin-client.ts';
 import { getAdminPage, type AdminPage } from '../admin-port/get-page.ts';
 import { tlsAdvice } from '../admin-port/port-tls.ts';
-import { spanText } from '../destinations.ts';
-import type { CheckFindings } from './finding.ts';
+import { checkConsole } from '../../doctor/check-console.ts';
+import { checkDelivery, type DeliveryFacts } from '../../doctor/check-deliveries.ts';
+import type { CheckFindings } from '../../doctor/finding.ts';
 import { oneLine, visible } from '../terminal/print.ts';
 
 /** A gate that answers at its admin port. */
@@ -67,82 +67,35 @@ export async function reachGate(
   return { ...port, metrics };
 }
 
-/** What the running gate reports about itself. */
-export function checkGate(findings: CheckFindings, { metrics }: RunningGate): void {
-  const value = (name: string): number => metrics.get(name) ?? 0;
-  const bad = value('headgate_registry_bad_entries');
-  if (bad > 0) {
-    findings.failure(
-      `${bad} entries of the schema registry are not sound, and the ones before them are in force`,
-      'See the log for which; push them again: headgate schemas push.',
-    );
-  }
-  const intervalSeconds = value('headgate_canary_interval_seconds');
-  if (intervalSeconds === 0) return;
-  const ageMs = Date.now() - value('headgate_canary_arrived_timestamp_seconds') * 1_000;
-  if (ageMs > 3_000 * intervalSeconds) {
-    findings.failure(
-      `the last heartbeat that came through was sent ${spanText(ageMs)} ago, and one is sent every ${spanText(intervalSeconds * 1_000)}`,
-      'See that a worker runs with canary.interval set, and what else is found here.',
-    );
-  } else findings.ok(`heartbeats come through: the last was sent ${spanText(ageMs)} ago`);
-}
-
-const lagMsMax = 3_600_000;
-
 /** The status of each destination, as the running gate reports it. */
 export async function checkDeliveries(findings: CheckFindings, gate: RunningGate): Promise<void> {
   const client = connectAdminPort(DestinationService, gate);
   const { destinations } = await client.call((service) => service.listDestinations({}));
-  for (const status of destinations) {
-    checkState(findings, status);
-    checkLag(findings, status);
+  for (const { name, state, reason, waiting, dead, oldestWaiting } of destinations) {
+    checkDelivery(findings, {
+      name,
+      state: stateNames[state] ?? 'elsewhere',
+      reason: oneLine(reason),
+      waiting,
+      dead,
+      oldestWaitingMs: oldestWaiting && timestampMs(oldestWaiting),
+    });
   }
 }
 
-function checkState(
-  findings: CheckFindings,
-  { name, state, reason, waiting, dead }: DestinationStatus,
-): void {
-  const why = oneLine(reason);
-  const waits = `${waiting.toLocaleString('en')} events wait`;
-  if (state === State.DISABLED) {
-    findings.failure(
-      `${name} has said that it wants nothing more (${why}), and ${waits}`,
-      'Fix it there, or remove it from the configuration; then restart the workers.',
-    );
-  } else if (state === State.PARKED) {
-    findings.warning(
-      `${name} is parked (${why}), and ${waits}`,
-      'See what is wrong there: it is tried by itself.',
-    );
-  } else if (state === State.STOPPED) {
-    findings.warning(`the worker of ${name} has stopped, and ${waits}`, 'Start the service again.');
-  } else if (state === State.REMOVED) {
-    findings.warning(
-      `no configuration names ${name}, and the log keeps every event for it that it was not given (${waits})`,
-      `Put it back, or: headgate destinations remove ${name}`,
-    );
-  }
-  if (dead > 0n) {
-    findings.warning(
-      `${name} has ${dead.toLocaleString('en')} dead letters`,
-      `headgate dead list --destination ${name} shows why; fix it, and replay them.`,
-    );
-  }
-}
+/** A newer gate may have more. */
+const stateNames: Readonly<Partial<Record<State, DeliveryFacts['state']>>> = {
+  [State.RUNNING]: 'running',
+  [State.PARKED]: 'parked',
+  [State.PAUSED]: 'paused',
+  [State.DISABLED]: 'disabled',
+  [State.STOPPED]: 'stopped',
+  [State.ELSEWHERE]: 'elsewhere',
+  [State.REMOVED]: 'removed',
+};
 
-function checkLag(
-  findings: CheckFindings,
-  { name, state, oldestWaiting, waiting }: DestinationStatus,
-): void {
-  const lagMs = oldestWaiting === undefined ? 0 : Date.now() - timestampMs(oldestWaiting);
-  if (lagMs > lagMsMax) {
-    findings.warning(
-      `${name} is ${spanText(lagMs)} behind, ${waiting.toLocaleString('en')} events`,
-      'See headgate destinations; more workers help where it is slow and not away.',
-    );
-  } else if (state === State.RUNNING || state === State.ELSEWHERE) {
-    findings.ok(`${name} is up to date or nearly so: ${waiting.toLocaleString('en')} events wait`);
-  }
+/** Whether the running gate serves the console. */
+export async function checkConsolePage(findings: CheckFindings, gate: RunningGate): Promise<void> {
+  const { status } = await getAdminPage(gate, '/', timeoutMs);
+  checkConsole(findings, status === 200 ? `at ${gate.url}/` : undefined);
 }

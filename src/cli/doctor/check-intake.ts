@@ -6,7 +6,7 @@ import { openOtherStream } from '../../jetstream/other/other-stream.ts';
 import { checkSourceFiles, readNatsSource } from '../../nats-intake/source-server.ts';
 import { addressOf } from '../running-log.ts';
 import { oneLine } from '../terminal/print.ts';
-import type { CheckFindings } from './finding.ts';
+import type { CheckFindings } from '../../doctor/finding.ts';
 
 /** Connects to the NATS of each source of `intake.nats` and reads its consumer. It takes no message. */
 export async function checkIntake(

@@ -2,7 +2,7 @@ import { KeyService } from '../../../gen/headgate/v1/key_service_pb.ts';
 import { connectAdminPort } from '../admin-client.ts';
 import { listKeys } from '../keys/list.ts';
 import type { RunningGate } from './check-gate.ts';
-import type { CheckFindings } from './finding.ts';
+import type { CheckFindings } from '../../doctor/finding.ts';
 
 /** How many keys one run names. */
 const namedMax = 10;

@@ -1,5 +1,4 @@
-import { readFileSync, statfsSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 
 import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/config.ts';
@@ -7,28 +6,30 @@ import { readConfig } from '../../config/read-config.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import type { Log } from '../../jetstream/log.ts';
-import { folderBytes } from '../../jetstream/server/storage-budget.ts';
-import { observingText } from '../../observability/signals.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
 import { loadContracts } from '../../validation/schema-registry.ts';
 import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
 import { adminPort } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { checkDestinations } from './check-destinations.ts';
-import { look, type Finding, type CheckFindings } from './finding.ts';
-import { checkDeliveries, checkGate, reachGate, type RunningGate } from './check-gate.ts';
+import { freeBytes, storedBytes } from '../../doctor/store-room.ts';
+import { warnObserving } from '../../doctor/warn-observing.ts';
+import { checkDestinations } from '../../doctor/check-destinations.ts';
+import { look, type Finding, type CheckFindings } from '../../doctor/finding.ts';
+import { checkGate } from '../../doctor/check-gate.ts';
+import { checkConsolePage, checkDeliveries, reachGate, type RunningGate } from './check-gate.ts';
 import {
   checkDataDirectory,
   checkDisk,
   checkEndpoint,
   checkFileLimit,
-  nearestFolder,
-} from './check-host.ts';
+} from '../../doctor/check-host.ts';
 import { checkIntake } from './check-intake.ts';
 import { checkKeys } from './check-keys.ts';
-import { checkClock, checkDurability, checkStreams, reachLog } from './check-nats.ts';
-import { checkMissingDeliveries } from './check-missing-deliveries.ts';
-import { checkMissingEvents } from './check-missing-events.ts';
+import { checkClock } from '../../doctor/check-clock.ts';
+import { checkDurability, checkStreams } from '../../doctor/check-nats.ts';
+import { reachLog } from './reach-log.ts';
+import { checkMissingDeliveries } from '../../doctor/check-missing-deliveries.ts';
+import { checkMissingEvents } from '../../doctor/check-missing-events.ts';
 import { findingsText } from './text.ts';
 
 export interface DoctorFlags {
@@ -60,8 +61,7 @@ function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Fin
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     const [head = '', ...faults] = error.message.split('\n');
-    const mend =
-      'Fix what it says (docs/reference/configuration.md), then run this again: nothing else was checked.';
+    const mend = 'Fix what it says, then run this again: nothing else was checked.';
     return (faults.length === 0 ? [head] : faults).map((fault) => ({
       check: 'settings',
       level: 'failure',
@@ -127,6 +127,7 @@ async function examine(
   const running = gate;
   if (running !== undefined) {
     await check('deliveries', (findings) => checkDeliveries(findings, running));
+    await check('console', (findings) => checkConsolePage(findings, running));
   }
   if (config.auth === 'keys') {
     await check('keys', (findings) => checkKeys(findings, config.keys.length, running));
@@ -158,27 +159,6 @@ async function checkSchemas(
     hashKey: config.pii.hashKey?.reveal(),
   });
   findings.ok(`${registry.events.length} events in ${config.schemasDir}, all sound`);
-}
-
-function warnObserving(findings: CheckFindings): void {
-  findings.warning(
-    observingText,
-    'Write contracts once you have seen your events: docs/contracts/observe.md.',
-  );
-}
-
-function storedBytes({ dataDir }: Config): number {
-  try {
-    return folderBytes(path.join(dataDir, 'nats'));
-  } catch {
-    // Absent or not readable. Another check reports that.
-    return 0;
-  }
-}
-
-function freeBytes({ dataDir }: Config): number {
-  const disk = statfsSync(nearestFolder(dataDir));
-  return disk.bavail * disk.bsize;
 }
 
 function fileLimitOf(gate: RunningGate | undefined): { max: number; open: number } | undefined {

@@ -1,4 +1,4 @@
-import type { Finding, Level } from './finding.ts';
+import type { Finding, Level } from '../../doctor/finding.ts';
 import { visible } from '../terminal/print.ts';
 
 const marks: Readonly<Record<Level, string>> = {

@@ -4,7 +4,7 @@ import {
   type EventCounts,
   type CountRow,
 } from '../../reconciliation/count-table.ts';
-import { timesText } from '../doctor/check-missing-events.ts';
+import { timesText } from '../../doctor/check-missing-events.ts';
 import { lengthOf } from '../../jetstream/events/ranges.ts';
 import type { ReconciliationReport } from '../../reconciliation/reconcile.ts';
 import { printTable } from '../terminal/table.ts';

@@ -51,7 +51,7 @@ export function createUnblock(parts: UnblockParts): (blocked: Blocked) => Unbloc
     }
     if (destination.whenFull === 'hold') return undefined;
     const { kind } = destination.worker.state();
-    const isAway = kind === 'parked' || kind === 'disabled';
+    const isAway = kind === 'parked' || kind === 'paused' || kind === 'disabled';
     if (!isAway && full <= slowFrom) return 'later';
     report(name);
     return destination.worker.moveAside(upTo, !isAway);

@@ -15,6 +15,7 @@ import { readFilterEras } from './filter-history.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 import { deliverFrom, forgetStart, type StartPosition } from './start-position.ts';
 import { forgetJobEntry } from './lane/job-entry.ts';
+import { forgetPause } from './pause/pause-entry.ts';
 import { deleteLaneConsumer } from './lane/lane-consumer.ts';
 import { deleteLaneCopies } from './lane/lane-copies.ts';
 
@@ -169,4 +170,5 @@ export async function deleteDestinationConsumers(log: Log, destination: string):
   await deleteLaneConsumer(log, destination);
   await deleteLaneCopies(log, destination);
   await forgetJobEntry(log, destination);
+  await forgetPause(log, destination);
 }

@@ -96,6 +96,16 @@ const limits = {
   max_age: 2 * day,
 } as const;
 
+/** What processes counted by hour. Each writes its entry of the current hour again and again. */
+const counts = {
+  name: 'KV_headgate_counts',
+  subjects: [subjects.counts('*', '*')] as string[],
+  discard: DiscardPolicy.Old,
+  max_msgs_per_subject: 1,
+  // Eight days, and the hour that has begun before them.
+  max_age: 9 * day,
+} as const;
+
 /** Which events a transform filtered, for reconciliation, which looks back no further. */
 const filtered = {
   name: 'FILTERED',
@@ -137,6 +147,7 @@ function sizesOf(options: TopologyOptions) {
     rejected: Math.min(options.rejectedBytesMax ?? side, Math.floor(total * 0.5)),
     audit: part(0.02, 256 * mebibyte),
     keys: part(0.01, 16 * mebibyte),
+    counts: part(0.01, 16 * mebibyte),
   };
   const others = Object.values(sizes).reduce((sum, bytes) => sum + bytes, side * 3 + probe * 3);
   return { ...sizes, events: total - others };
@@ -164,6 +175,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     })),
     { ...common, ...ledger, max_bytes: sizes.ledger },
     { ...common, ...limits, max_bytes: sizes.limits },
+    { ...common, ...counts, max_bytes: sizes.counts },
     { ...common, ...auditStream(options), max_bytes: sizes.audit },
     {
       ...common,

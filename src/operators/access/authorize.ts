@@ -19,6 +19,12 @@ export interface Authorize {
    * token, and with one that is not known.
    */
   ownerOf(request: Pick<HttpCall, 'headers'>): TokenOwner | undefined;
+  /** The owner of a token. Undefined if it is not known. */
+  ownerOfToken(token: string): TokenOwner | undefined;
+  /** The owner of the token of `admin`, for whoever runs the service. */
+  readonly admin: TokenOwner;
+  /** The named operators in force. */
+  readonly operators: () => readonly OperatorEntry[];
   /** Replaces the named operators. The tokens of `admin` stay. */
   useOperators(entries: readonly OperatorEntry[]): void;
 }
@@ -28,8 +34,9 @@ export function createAuthorize(
   tokens: OperatorTokens,
   operators: readonly OperatorEntry[],
 ): Authorize {
+  const admin = builtInToken('admin', tokens.admin);
   const builtIn = [
-    builtInToken('admin', tokens.admin),
+    admin,
     ...(tokens.metrics === undefined ? [] : [builtInToken('metrics', tokens.metrics)]),
   ];
   let byHash = new Map<string, OperatorEntry>();
@@ -37,22 +44,27 @@ export function createAuthorize(
     byHash = new Map(entries.map((entry) => [entry.hash, entry]));
   };
   useOperators(operators);
+  const ownerOfToken = (token: string): TokenOwner | undefined => {
+    const sent = digestOf(token);
+    const found = builtIn.find(({ digest }) => timingSafeEqual(sent, digest));
+    if (found !== undefined) return found.owner;
+    const entry = isOperatorToken(token) ? byHash.get(hashOperatorToken(token)) : undefined;
+    if (entry === undefined) return undefined;
+    const { name, role, hash } = entry;
+    const isCurrent = (): boolean => {
+      const current = byHash.get(hash);
+      return current?.name === name && current.role === role;
+    };
+    return { name, role, isCurrent };
+  };
   return {
     useOperators,
+    admin: admin.owner,
+    operators: () => [...byHash.values()],
+    ownerOfToken,
     ownerOf: ({ headers }) => {
       const [, token] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
-      if (token === undefined) return undefined;
-      const sent = digestOf(token);
-      const found = builtIn.find(({ digest }) => timingSafeEqual(sent, digest));
-      if (found !== undefined) return found.owner;
-      const entry = isOperatorToken(token) ? byHash.get(hashOperatorToken(token)) : undefined;
-      if (entry === undefined) return undefined;
-      const { name, role, hash } = entry;
-      const isCurrent = (): boolean => {
-        const current = byHash.get(hash);
-        return current?.name === name && current.role === role;
-      };
-      return { name, role, isCurrent };
+      return token === undefined ? undefined : ownerOfToken(token);
     },
   };
 }

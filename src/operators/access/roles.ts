@@ -19,6 +19,8 @@ export const roleNeededBy: Readonly<Record<string, RpcRole>> = {
   'headgate.v1.SchemaRegistryService/GetSchema': 'viewer',
   'headgate.v1.SchemaRegistryService/ActivateSchema': 'admin',
   'headgate.v1.SchemaRegistryService/DeprecateSchema': 'admin',
+  'headgate.v1.SchemaRegistryService/TrySchema': 'viewer',
+  'headgate.v1.SchemaRegistryService/InferSchema': 'viewer',
 
   'headgate.v1.RejectedService/ListRejected': 'viewer',
   'headgate.v1.RejectedService/GetRejected': 'viewer',
@@ -47,12 +49,19 @@ export const roleNeededBy: Readonly<Record<string, RpcRole>> = {
   'headgate.v1.AuditService/ListAudit': 'admin',
 
   'headgate.v1.DestinationService/ListDestinations': 'viewer',
+  'headgate.v1.DestinationService/GetDestination': 'viewer',
+  'headgate.v1.DestinationService/PauseDestination': 'operator',
+  'headgate.v1.DestinationService/ResumeDestination': 'operator',
   'headgate.v1.DestinationService/RemoveDestination': 'admin',
 
   'headgate.v1.KeyService/CreateKey': 'admin',
   'headgate.v1.KeyService/ListKeys': 'viewer',
   'headgate.v1.KeyService/RotateKey': 'admin',
   'headgate.v1.KeyService/RevokeKey': 'admin',
+  'headgate.v1.CatalogService/ListEvents': 'viewer',
+  'headgate.v1.DoctorService/GetFindings': 'viewer',
+  'headgate.v1.OperatorService/ListOperators': 'viewer',
+  'headgate.v1.SignalService/GetHourlyCounts': 'viewer',
 };
 
 /** Whether a role includes the one that an RPC needs. `metrics` includes none. */

@@ -13,6 +13,8 @@ export interface StrangersOptions {
 export interface Strangers {
   /** Answers a request without a token, or with one that is not known. */
   refuse(exchange: Exchange): void;
+  /** The same for a token or code in a body, with an answer of the caller's own. */
+  refuseWrong(exchange: Exchange, answer: () => void): void;
   close(): void;
 }
 
@@ -27,21 +29,23 @@ const tooMany =
 export function createStrangers({ trustedProxies, signals }: StrangersOptions): Strangers {
   const addressOf = createCallerAddress(trustedProxies);
   const wrongTokens = createWrongTokens();
+  const refuseWrong = (exchange: Exchange, answer: () => void): void => {
+    const { call } = exchange;
+    const address = addressOf(call);
+    signals.operatorRefused('wrong_token', address);
+    wrongTokens.slow(call, address, answer, (seconds) => {
+      const headers = { 'content-type': 'text/plain; charset=utf-8', 'retry-after': seconds };
+      reply(exchange, 429, headers, tooMany);
+    });
+  };
   return {
+    refuseWrong,
     refuse: (exchange) => {
-      const { call } = exchange;
-      const address = addressOf(call);
       const answer = (): void => sendText(exchange, { status: 401, text: unauthorized });
-      if (call.headers.authorization === undefined) {
-        signals.operatorRefused('no_token', address);
+      if (exchange.call.headers.authorization === undefined) {
+        signals.operatorRefused('no_token', addressOf(exchange.call));
         answer();
-        return;
-      }
-      signals.operatorRefused('wrong_token', address);
-      wrongTokens.slow(call, address, answer, (seconds) => {
-        const headers = { 'content-type': 'text/plain; charset=utf-8', 'retry-after': seconds };
-        reply(exchange, 429, headers, tooMany);
-      });
+      } else refuseWrong(exchange, answer);
     },
     close: wrongTokens.close,
   };

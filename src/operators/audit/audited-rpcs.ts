@@ -5,11 +5,14 @@ import {
   DeadLetterService,
   type ReplayedDeadLetter,
 } from '../../../gen/headgate/v1/dead_letter_service_pb.ts';
+import { CatalogService } from '../../../gen/headgate/v1/catalog_service_pb.ts';
 import { DestinationService } from '../../../gen/headgate/v1/destination_service_pb.ts';
+import { DoctorService } from '../../../gen/headgate/v1/doctor_service_pb.ts';
 import { EventLogService } from '../../../gen/headgate/v1/event_log_service_pb.ts';
 import { EventResult_Status as Status } from '../../../gen/headgate/v1/event_result_pb.ts';
 import { EventService } from '../../../gen/headgate/v1/event_service_pb.ts';
 import { KeyService } from '../../../gen/headgate/v1/key_service_pb.ts';
+import { OperatorService } from '../../../gen/headgate/v1/operator_service_pb.ts';
 import {
   RejectedService,
   type RejectedFilter,
@@ -17,6 +20,7 @@ import {
 } from '../../../gen/headgate/v1/rejected_service_pb.ts';
 import { RedeliveryService } from '../../../gen/headgate/v1/redelivery_service_pb.ts';
 import { SchemaRegistryService } from '../../../gen/headgate/v1/schema_registry_service_pb.ts';
+import { SignalService } from '../../../gen/headgate/v1/signal_service_pb.ts';
 import { TailService } from '../../../gen/headgate/v1/tail_service_pb.ts';
 import type { AuditedIds } from '../../audit/audit-part.ts';
 import { rejectedIds } from './event-ids.ts';
@@ -40,9 +44,14 @@ const harmless: readonly DescMethod[] = [
   rejected.countRejected,
   deadLetters.countDeadLetters,
   DestinationService.method.listDestinations,
+  DestinationService.method.getDestination,
   redeliveries.countRedelivery,
   redeliveries.listRedeliveries,
   KeyService.method.listKeys,
+  CatalogService.method.listEvents,
+  DoctorService.method.getFindings,
+  OperatorService.method.listOperators,
+  SignalService.method.getHourlyCounts,
 ];
 
 const views: readonly AuditedRpc[] = [
@@ -78,6 +87,24 @@ const views: readonly AuditedRpc[] = [
       },
     }),
     answer: ({ events }) => ({ counts: { shown: events.length } }),
+  }),
+  recorded('view', schemas.trySchema, {
+    request: ({ eventName, version, schemaJson, source, since }) => ({
+      target: {
+        event_name: eventName,
+        version: version || '',
+        source,
+        ...timeRange({ since }),
+        ...(schemaJson !== '' && { own_schema: 'true' }),
+      },
+    }),
+    answer: ({ stored, rejected }) => ({ counts: { read: Number(stored + rejected) } }),
+  }),
+  recorded('view', schemas.inferSchema, {
+    request: ({ eventName, source, since }) => ({
+      target: { event_name: eventName, source, ...timeRange({ since }) },
+    }),
+    answer: ({ stored, rejected }) => ({ counts: { read: Number(stored + rejected) } }),
   }),
   recorded('view', EventService.method.locate, {
     request: ({ id, user, source, eventName, ...range }) => ({
@@ -182,6 +209,14 @@ const acts: readonly AuditedRpc[] = [
     request: ({ id, why }) => ({ ...deadLetterOf(id), why }),
     lookUp: ({ id }, lookups) => lookups.deadLetter(id),
     answer: () => ({ counts: { discarded: 1 } }),
+  }),
+  recorded('act', DestinationService.method.pauseDestination, {
+    request: ({ name, why }) => ({ target: { destination: name }, why }),
+    answer: () => ({ counts: { paused: 1 } }),
+  }),
+  recorded('act', DestinationService.method.resumeDestination, {
+    request: ({ name }) => ({ target: { destination: name } }),
+    answer: ({ resumed }) => ({ counts: { resumed: resumed ? 1 : 0 } }),
   }),
   recorded('act', DestinationService.method.removeDestination, {
     request: ({ name }) => ({ target: { destination: name } }),

@@ -1,7 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { Config, WriteKey } from '../../config/config.ts';
-import { StartError } from '../../errors.ts';
 import { openKeyBucket } from '../../jetstream/bucket/bucket.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { createKeyContents, type KeyChange, type KeyContents } from '../../keys/contents.ts';
@@ -14,6 +11,7 @@ import type { Metrics } from '../../observability/metrics.ts';
 import type { Signals } from '../../observability/signals.ts';
 import type { KeyServiceOptions } from '../../operators/key-service.ts';
 import type { Lifecycle } from '../lifecycle.ts';
+import { readFirst } from './read-first.ts';
 
 export interface KeyParts {
   readonly config: Config;
@@ -37,10 +35,6 @@ export interface ServiceKeys {
   readonly forOperators: KeyServiceOptions;
 }
 
-/** How long the start waits for the bucket of keys. Without it producers would be refused for good. */
-const startMsMax = 30_000;
-const pauseMs = 250;
-
 /**
  * Follows the write keys that are kept in the log, and returns what operators need to read and change
  * them. Throws a StartError if they cannot be read.
@@ -62,7 +56,12 @@ export async function startKeys(parts: KeyParts): Promise<ServiceKeys> {
     parts.onChange(changes);
   };
   const follower = createKeyFollower({ bucket, contents, signals, onChange });
-  await readFirst(follower.refresh);
+  // Without the bucket of keys producers would be refused for good.
+  await readFirst(
+    follower.refresh,
+    (failure) =>
+      `The write keys of the log cannot be read: ${failure}. Look at the stream KV_headgate_keys, and start again.`,
+  );
   follower.start();
   lifecycle.onRelease('write keys', follower.stop);
   const onTrouble = (error: unknown): void =>
@@ -92,24 +91,6 @@ export async function startKeys(parts: KeyParts): Promise<ServiceKeys> {
       requestBytesMax: config.limits.requestBytesMax,
     },
   };
-}
-
-async function readFirst(refresh: () => Promise<void>): Promise<void> {
-  const startedAt = performance.now();
-  for (;;) {
-    try {
-      await refresh();
-      return;
-    } catch (cause) {
-      if (performance.now() - startedAt > startMsMax) {
-        const text = `The write keys of the log cannot be read: ${(cause as Error).message}.`;
-        throw new StartError(`${text} Look at the stream KV_headgate_keys, and start again.`, {
-          cause,
-        });
-      }
-      await sleep(pauseMs);
-    }
-  }
 }
 
 function exposeKeys({ registry }: Metrics, count: () => KeyCounts): void {

@@ -24,7 +24,7 @@ import { print } from '../../terminal/print.ts';
 import { createWalkProgressBar } from '../../terminal/walk-progress.ts';
 import { openSource } from '../../track/source.ts';
 import { writeContracts } from './write-contracts.ts';
-import { taxonomyName } from './read-events.ts';
+import { taxonomyName } from '../../../operators/contracts/read-events.ts';
 import { markdownReport, printReport, type ReadingFacts } from './report.ts';
 import { walkFile } from './walk-file.ts';
 import { walkRejected, walkStored, type GateRange } from './walk-gate.ts';
@@ -101,8 +101,9 @@ async function inferContracts(options: InferOptions, env: CommandContext['env'])
   const choices = { samplesMin: options.samplesMin, personal: options.personal };
   const origin = `Made by headgate schemas infer from ${traffic.added.toLocaleString('en')} events.`;
   const plan = planContracts(traffic, known, choices, origin);
-  const { unnamed } = traffic;
-  const facts = { folder, events: traffic.added, unreadable, unnamed, isFull: traffic.isFull() };
+  const { added: events, unnamed, otherUnnamed, beyond } = traffic;
+  const seen = { events, unnamed, otherUnnamed, beyond, isFull: traffic.isFull() };
+  const facts = { folder, unreadable, ...seen };
   await writePlan(plan, facts, options);
 }
 

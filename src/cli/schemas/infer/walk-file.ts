@@ -3,7 +3,7 @@ import { readLines } from '../../read-lines.ts';
 import type { WalkProgressBar } from '../../terminal/walk-progress.ts';
 import { lineBytesMax } from '../../track/line.ts';
 import type { TrackSource } from '../../track/source.ts';
-import { readEventText } from './read-events.ts';
+import { readEventText } from '../../../operators/contracts/read-events.ts';
 import { tally } from './walk-gate.ts';
 
 /** Adds the events of a file, one a line. Returns how many lines hold no event. */

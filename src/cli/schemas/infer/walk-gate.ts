@@ -7,7 +7,7 @@ import { connectAdmin, type AdminOptions } from '../../admin-client.ts';
 import type { CommandContext } from '../../command-context.ts';
 import { filterMessage } from '../../rejected/filter.ts';
 import type { WalkProgressBar } from '../../terminal/walk-progress.ts';
-import { readEventText } from './read-events.ts';
+import { readEventText } from '../../../operators/contracts/read-events.ts';
 
 /** Which events of a gate are read. Times are Unix times in ms. */
 export interface GateRange extends AdminOptions {

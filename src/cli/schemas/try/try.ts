@@ -3,18 +3,21 @@ import { Command } from 'commander';
 
 import { EventLogService } from '../../../../gen/headgate/v1/event_log_service_pb.ts';
 import { RejectedService } from '../../../../gen/headgate/v1/rejected_service_pb.ts';
-import { ServiceError, StartError } from '../../../errors.ts';
-import type { IncomingEvent } from '../../../event/incoming-event.ts';
-import { decodeStoredEvent } from '../../../event/stored-event.ts';
-import { decodeTrackRest } from '../../../gate/decode/decode-json.ts';
+import { StartError } from '../../../errors.ts';
+import { triedRejected, triedStored } from '../../../operators/contracts/tried-events.ts';
+import type { Candidate } from '../../../validation/trial/candidate.ts';
+import {
+  createTryTally,
+  type BrokenRule,
+  type TryTally,
+} from '../../../validation/trial/try-tally.ts';
 import { connectAdmin } from '../../admin-client.ts';
-import { readCandidate, type Candidate } from '../candidate.ts';
+import { readCandidate } from '../candidate.ts';
 import type { CommandContext } from '../../command-context.ts';
 import { schemasFolder, type SchemasOptions } from '../../command-settings.ts';
 import { print, visible } from '../../terminal/print.ts';
 import { readMoment } from '../../terminal/option-values.ts';
 import { filterMessage } from '../../rejected/filter.ts';
-import { createTryTally, type BrokenRule, type TryTally } from './try-tally.ts';
 import { createWalkProgressBar, type WalkProgressBar } from '../../terminal/walk-progress.ts';
 import { readNamed, type Named } from '../version-name.ts';
 import { adminOption, configOption, schemasOption } from '../../shared-options.ts';
@@ -110,7 +113,7 @@ async function walkStored(
       service.readEvents({ eventName, source, ...time, pageSize, pageToken }),
     );
     for (const { sequence, storedJson } of page.events) {
-      const event = incomingOf(storedJson);
+      const event = triedStored(storedJson);
       const { idempotencyKey: idempotency_key } = event;
       tally.validate(event, { stream: 'EVENTS', sequence: Number(sequence), idempotency_key });
     }
@@ -134,7 +137,7 @@ async function walkRejected(
       service.listRejected({ filter, pageSize, pageToken, withEvents: true }),
     );
     for (const { sequence, eventJson, idempotencyKey: idempotency_key } of page.rejected) {
-      const event = readEvent(eventJson);
+      const event = triedRejected(eventJson);
       if (event === undefined) tally.skip();
       else
         tally.validate(event, { stream: 'REJECTED', sequence: Number(sequence), idempotency_key });
@@ -145,35 +148,6 @@ async function walkRejected(
     );
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
-}
-
-/** As sent, except for the version: the candidate is tried on every event. */
-function incomingOf(storedJson: Uint8Array): IncomingEvent {
-  const stored = decodeStoredEvent(storedJson);
-  return {
-    eventName: stored.eventName,
-    userId: stored.userId ?? '',
-    anonymousId: stored.anonymousId ?? '',
-    idempotencyKey: stored.idempotencyKey,
-    properties: stored.properties ?? {},
-    propertiesText: undefined,
-    context: stored.context,
-    occurredAt: stored.occurredAt ?? '',
-    schemaVersion: 0,
-    vendorCall: undefined,
-    clock: undefined,
-    fault: undefined,
-    original: () => storedJson,
-  };
-}
-
-function readEvent(text: string): IncomingEvent | undefined {
-  try {
-    return { ...decodeTrackRest(Buffer.from(text)), schemaVersion: 0 };
-  } catch (error) {
-    if (error instanceof ServiceError) return undefined;
-    throw error;
-  }
 }
 
 function jsonOf(candidate: Candidate, options: TryOptions, tally: TryTally): string {

@@ -1,0 +1,157 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+import { failureOf, type Failure } from '../../service/failure.ts';
+import { useLoad } from '../../service/load.ts';
+import { useMay } from '../../service/service.ts';
+import type { Role } from '../../service/session.ts';
+import { Dialog } from './dialog.tsx';
+import { Facts, type Fact } from '../facts.tsx';
+import { Shown, Failed } from '../states.tsx';
+
+/** What an act will do, as the service counts it before anything is changed. */
+export interface Plan {
+  readonly facts: readonly Fact[];
+  readonly note?: ComponentChildren;
+  /** The words of the button that does it: `Replay 12 events`. Undefined if there is nothing to do. */
+  readonly confirm: string | undefined;
+}
+
+export interface ActProps {
+  /** The words of the button that opens the dialog. */
+  readonly button: string;
+  readonly title: string;
+  readonly needs: Role;
+  readonly isDanger?: boolean;
+  readonly text?: ComponentChildren;
+  /** Inputs above the plan. The plan is made again when `formKey` changes. */
+  readonly form?: ComponentChildren;
+  readonly formKey?: string;
+  readonly plan: (signal: AbortSignal) => Promise<Plan>;
+  /** Asks for a reason, which is kept. */
+  readonly asksWhy?: boolean;
+  readonly run: (why: string, progress: (words: string) => void) => Promise<ComponentChildren>;
+  readonly onDone?: () => void;
+}
+
+/** A button for an act: it shows what will happen, asks once, and does it. Viewers do not see it. */
+export function Act(props: ActProps) {
+  const [isOpen, setIsOpen] = useState(false);
+  if (!useMay(props.needs)) return null;
+  return (
+    <>
+      <button
+        type="button"
+        class={props.isDanger === true ? 'danger' : ''}
+        onClick={() => setIsOpen(true)}
+      >
+        {props.button}
+      </button>
+      {isOpen && <ActDialog {...props} onClose={() => setIsOpen(false)} />}
+    </>
+  );
+}
+
+type Step =
+  | { readonly at: 'plan'; readonly failure?: Failure | undefined }
+  | { readonly at: 'work'; readonly words: string }
+  | { readonly at: 'end'; readonly result: ComponentChildren };
+
+/** The same dialog for an act that has its button elsewhere. */
+export function ActDialog(props: ActProps & { readonly onClose: () => void }) {
+  const [step, setStep] = useState<Step>({ at: 'plan' });
+  const [why, setWhy] = useState('');
+  const isGone = useRef(false);
+  useEffect(() => () => void (isGone.current = true), []);
+  const close = (): void => {
+    props.onClose();
+    if (step.at === 'end') props.onDone?.();
+  };
+  const start = (): void => {
+    setStep({ at: 'work', words: 'Working' });
+    const progress = (words: string): void => setStep({ at: 'work', words });
+    props
+      .run(why.trim(), progress)
+      .then((result) => (isGone.current ? props.onDone?.() : setStep({ at: 'end', result })))
+      .catch((error: unknown) => setStep({ at: 'plan', failure: failureOf(error) }));
+  };
+  return (
+    <Dialog title={props.title} onClose={close}>
+      {step.at === 'plan' && (
+        <PlanStep {...props} step={step} why={why} onWhy={setWhy} onStart={start} />
+      )}
+      {step.at === 'work' && (
+        <p class="loading" role="status">
+          {step.words}…
+        </p>
+      )}
+      {step.at === 'end' && (
+        <div class="body">
+          <div role="status">{step.result}</div>
+          <footer>
+            <button type="button" class="main" onClick={close}>
+              Close
+            </button>
+          </footer>
+        </div>
+      )}
+    </Dialog>
+  );
+}
+
+interface PlanStepProps extends ActProps {
+  readonly step: { readonly failure?: Failure | undefined };
+  readonly why: string;
+  readonly onWhy: (why: string) => void;
+  readonly onStart: () => void;
+  readonly onClose: () => void;
+}
+
+function PlanStep(props: PlanStepProps) {
+  const { text, form, formKey = '', plan, asksWhy, why, onWhy, step } = props;
+  const planned = useLoad(formKey, plan);
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    props.onStart();
+  };
+  return (
+    <form class="body" onSubmit={submit}>
+      {text !== undefined && <p>{text}</p>}
+      {form}
+      <Shown of={planned} what="Counting what this would do">
+        {({ facts, note, confirm }) => (
+          <>
+            {facts.length > 0 && <Facts of={facts} />}
+            {note !== undefined && <p class="note">{note}</p>}
+            {asksWhy === true && confirm !== undefined && (
+              <label class="field">
+                <span>Reason (kept in the audit log)</span>
+                <input
+                  required
+                  maxLength={2000}
+                  value={why}
+                  onInput={(event) => onWhy(event.currentTarget.value)}
+                />
+              </label>
+            )}
+            {step.failure !== undefined && <Failed failure={step.failure} />}
+            <footer>
+              <button type="button" onClick={props.onClose}>
+                Cancel
+              </button>
+              {confirm !== undefined && (
+                <button
+                  type="submit"
+                  class={props.isDanger === true ? 'main danger' : 'main'}
+                  disabled={planned.isLoading || (asksWhy === true && why.trim() === '')}
+                >
+                  {confirm}
+                </button>
+              )}
+            </footer>
+          </>
+        )}
+      </Shown>
+    </form>
+  );
+}

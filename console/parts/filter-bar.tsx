@@ -1,0 +1,105 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+
+import { useFilters } from '../navigation/address.ts';
+
+export interface TextFilterProps {
+  /** In the address. */
+  readonly name: string;
+  readonly label: string;
+  readonly hint?: string;
+}
+
+const typingMs = 300;
+
+/** A filter of the page that is typed. It is in the address a moment after the last key. */
+export function TextFilter({ name, label, hint }: TextFilterProps) {
+  const filters = useFilters();
+  const current = filters.get(name);
+  const [text, setText] = useState(current);
+  useEffect(() => setText(current), [current]);
+  useEffect(() => {
+    if (text.trim() === current) return undefined;
+    const timer = setTimeout(
+      () => filters.set({ [name]: text.trim(), open: '' }, 'replace'),
+      typingMs,
+    );
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <label class="filter">
+      <span>{label}</span>
+      <input
+        type="search"
+        value={text}
+        placeholder={hint ?? ''}
+        spellcheck={false}
+        autocomplete="off"
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+export interface ChoiceFilterProps {
+  readonly name: string;
+  readonly label: string;
+  /** Values of the address with their words; the first one has the value ''. */
+  readonly choices: readonly (readonly [value: string, words: string])[];
+}
+
+export function ChoiceFilter({ name, label, choices }: ChoiceFilterProps) {
+  const filters = useFilters();
+  const current = filters.get(name);
+  const isListed = choices.some(([value]) => value === current);
+  const shown = isListed ? choices : [...choices, [current, current] as const];
+  return (
+    <label class="filter">
+      <span>{label}</span>
+      <select
+        value={current}
+        onChange={(event) => filters.set({ [name]: event.currentTarget.value, open: '' })}
+      >
+        {shown.map(([value, words]) => (
+          <option key={value} value={value} selected={value === current}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+export function FilterBar({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    <form
+      class="filters"
+      role="search"
+      aria-label={label}
+      onSubmit={(event) => event.preventDefault()}
+    >
+      {children}
+    </form>
+  );
+}
+
+const hourMs = 3_600_000;
+const spans: Readonly<Record<string, number>> = {
+  '1h': hourMs,
+  '24h': 24 * hourMs,
+  '7d': 168 * hourMs,
+};
+export const spanChoices = [
+  ['', 'Any time'],
+  ['1h', 'Last hour'],
+  ['24h', 'Last 24 hours'],
+  ['7d', 'Last 7 days'],
+] as const;
+
+/** The time of a filter: a span before now such as `24h`, or RFC 3339. Undefined without one. */
+export function timeOfFilter(text: string, nowMs: number): number | undefined {
+  const span = spans[text];
+  if (span !== undefined) return nowMs - span;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -1,0 +1,66 @@
+import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+
+import { formatDuration } from './figures.ts';
+
+export type Zone = 'local' | 'utc';
+
+export const ZoneContext = createContext<Zone>('local');
+
+export function msOf(at: Timestamp | undefined): number | undefined {
+  return at === undefined ? undefined : timestampMs(at);
+}
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+/** `2026-03-01 14:05:09`, with milliseconds on request; in UTC with a Z. */
+export function formatTime(ms: number, zone: Zone, withMs = false): string {
+  const shifted = zone === 'utc' ? ms : ms - new Date(ms).getTimezoneOffset() * 60_000;
+  const [date, time] = new Date(shifted).toISOString().split('T');
+  const shown = time!.slice(0, withMs ? 12 : 8);
+  return `${date} ${shown}${zone === 'utc' ? 'Z' : ''}`;
+}
+
+/** The same without the date, if it is of today. */
+export function formatShortTime(ms: number, zone: Zone, nowMs: number): string {
+  const whole = formatTime(ms, zone);
+  const today = formatTime(nowMs, zone).slice(0, 10);
+  return whole.startsWith(today)
+    ? whole.slice(11)
+    : `${whole.slice(5, 16)}${zone === 'utc' ? 'Z' : ''}`;
+}
+
+/** `+02:00`. */
+export function offsetOf(ms: number): string {
+  const minutes = -new Date(ms).getTimezoneOffset();
+  const size = Math.abs(minutes);
+  return `${minutes < 0 ? '−' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+}
+
+export interface TimeProps {
+  readonly at: Timestamp | undefined;
+  /** `short` for tables, `exact` with milliseconds, `ago` for states. */
+  readonly as?: 'short' | 'whole' | 'exact' | 'ago';
+}
+
+/** A time in the zone of the viewer, with UTC and how long ago at hand. A dash where there is none. */
+export function Time({ at, as = 'short' }: TimeProps) {
+  const zone = useContext(ZoneContext);
+  const ms = msOf(at);
+  if (ms === undefined) return <span class="quiet">–</span>;
+  const nowMs = Date.now();
+  const ago = `${formatDuration(Math.abs(nowMs - ms))} ${ms > nowMs ? 'from now' : 'ago'}`;
+  const texts = {
+    short: formatShortTime(ms, zone, nowMs),
+    whole: formatTime(ms, zone),
+    exact: formatTime(ms, zone, true),
+    ago,
+  };
+  const hint = `${formatTime(ms, 'utc', true)} UTC\n${formatTime(ms, 'local', true)} ${offsetOf(ms)}\n${ago}`;
+  return (
+    <time dateTime={new Date(ms).toISOString()} title={hint}>
+      {texts[as]}
+    </time>
+  );
+}

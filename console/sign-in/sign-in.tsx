@@ -1,0 +1,52 @@
+import { useState } from 'preact/hooks';
+
+import { Failed } from '../parts/states.tsx';
+import { failureOf } from '../service/failure.ts';
+import { signIn, type Session } from '../service/session.ts';
+
+export interface SignInProps {
+  /** Why a link did not work. */
+  readonly failure: unknown;
+  readonly onDone: (session: Session) => void;
+}
+
+export function SignIn({ failure: first, onDone }: SignInProps) {
+  const [token, setToken] = useState('');
+  const [failure, setFailure] = useState<unknown>(first);
+  const [isBusy, setIsBusy] = useState(false);
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    setIsBusy(true);
+    signIn({ token: token.trim() })
+      .then(onDone)
+      .catch(setFailure)
+      .finally(() => setIsBusy(false));
+  };
+  const shown = failure === undefined ? undefined : failureOf(failure);
+  return (
+    <main class="sign-in">
+      <h1>Headgate</h1>
+      <form onSubmit={submit}>
+        <label class="field">
+          <span>Operator token</span>
+          <input
+            type="password"
+            autocomplete="current-password"
+            required
+            autofocus
+            value={token}
+            onInput={(event) => setToken(event.currentTarget.value)}
+          />
+        </label>
+        <button type="submit" class="main" disabled={isBusy}>
+          Sign in
+        </button>
+      </form>
+      {shown !== undefined && <Failed failure={shown} />}
+      <p class="quiet">
+        An admin makes a token for you with <code>headgate operators new</code>. On a terminal,{' '}
+        <code>npm start</code> and <code>headgate serve</code> print a link that signs you in once.
+      </p>
+    </main>
+  );
+}

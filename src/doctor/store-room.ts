@@ -1,0 +1,22 @@
+import { statfsSync } from 'node:fs';
+import path from 'node:path';
+
+import type { Config } from '../config/config.ts';
+import { folderBytes } from '../jetstream/server/storage-budget.ts';
+import { nearestFolder } from './check-host.ts';
+
+/** The bytes of the log of the embedded server. */
+export function storedBytes({ dataDir }: Config): number {
+  try {
+    return folderBytes(path.join(dataDir, 'nats'));
+  } catch {
+    // Absent or not readable. Another check reports that.
+    return 0;
+  }
+}
+
+/** The free bytes of the disk that it is on. */
+export function freeBytes({ dataDir }: Config): number {
+  const disk = statfsSync(nearestFolder(dataDir));
+  return disk.bavail * disk.bsize;
+}

@@ -1,0 +1,96 @@
+import { stringify } from 'yaml';
+
+import { fileNameOfName } from '../../event/name/name-token.ts';
+import { inferSchema } from '../../inference/infer-schema.ts';
+import { descriptionToWrite, type Doubt } from '../../inference/schema-of-sketch.ts';
+import { entryText, fieldsOf, type NewEntry } from '../../inference/taxonomy-text.ts';
+import { createTraffic, type EventTraffic } from '../../inference/traffic.ts';
+import { updateEvent } from '../../inference/widen/update-event.ts';
+import type { SchemaRegistry } from '../../validation/schema-registry.ts';
+import { readEventText } from './read-events.ts';
+import { walkTraffic, type TrafficRange, type TrafficSources } from './walk-traffic.ts';
+
+/** A first contract for the events of a name, or the next version of one, as InferSchemaResponse. */
+export async function inferContract(
+  sources: TrafficSources,
+  registry: SchemaRegistry,
+  range: TrafficRange,
+  samplesMin: number,
+) {
+  const { eventName } = range;
+  // Aliases are stored under the name of the contract.
+  const traffic = createTraffic(() => eventName, registry.events);
+  const incomplete = await walkTraffic(sources, range, {
+    stored: (_sequence, storedJson) => {
+      const event = readEventText(Buffer.from(storedJson).toString('utf8'));
+      if (event !== undefined) traffic.add(event, 'stored');
+    },
+    rejected: (_sequence, text, { source }) => {
+      const event = readEventText(text);
+      if (event !== undefined) traffic.add({ ...event, source }, 'rejected');
+    },
+  });
+  const [event] = traffic.events();
+  if (event === undefined) return { eventName, incomplete };
+  const contract = contractFor(event, registry, samplesMin);
+  const fileName = `${fileNameOfName(eventName)}/${contract.version}.json`;
+  return {
+    eventName,
+    ...contract,
+    stored: BigInt(event.counts.stored),
+    rejected: BigInt(event.counts.rejected),
+    sources: [...event.sources].sort(),
+    incomplete,
+    file: contract.schemaJson === '' ? '' : fileName,
+  };
+}
+
+interface InferredContract {
+  /** Empty: the contract takes what came, or a person has to change it, as the doubts say. */
+  readonly schemaJson: string;
+  readonly version: number;
+  readonly entry: string;
+  readonly taxonomyEntry: string;
+  readonly doubts: Doubt[];
+}
+
+function contractFor(
+  event: EventTraffic,
+  registry: SchemaRegistry,
+  samplesMin: number,
+): InferredContract {
+  const choices = { samplesMin, personal: undefined };
+  const before = registry.events.find(({ name }) => name === event.name);
+  if (before !== undefined && before.versions.length > 0) {
+    const update = updateEvent(before, event.sketch, event.failures?.list() ?? [], choices);
+    const { version = 0, text, changes, doubts } = update;
+    return {
+      schemaJson: text,
+      version,
+      entry: '',
+      taxonomyEntry: '',
+      doubts: [...changes, ...doubts],
+    };
+  }
+  const { text, doubts } = inferSchema(event.sketch, choices);
+  const entry = entryFor(event);
+  return {
+    schemaJson: text,
+    version: 1,
+    entry: stringify(fieldsOf(entry)),
+    taxonomyEntry: before === undefined ? entryText(entry) : '',
+    doubts: [...doubts],
+  };
+}
+
+/** Nothing is turned away by it until a person enforces it. */
+function entryFor({ name, sources }: EventTraffic): NewEntry {
+  const from = sources.size === 0 ? '' : ` (sent by ${[...sources].sort().join(', ')})`;
+  return {
+    name,
+    owner: descriptionToWrite,
+    description: `${descriptionToWrite}: when it is sent${from}`,
+    active: 1,
+    mode: 'warn',
+  };
+}
