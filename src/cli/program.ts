@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 
 import { StartError } from '../errors.ts';
+import { archiveCommand } from './archive/archive.ts';
 import { auditCommand } from './audit/audit.ts';
 import { codegenCommand } from './codegen.ts';
 import type { CommandContext } from './command-context.ts';
@@ -52,6 +53,7 @@ function commands(context: CommandContext): readonly Command[] {
     tablesCommand(context),
     transformCommand(context),
     redeliverCommand(context),
+    archiveCommand(context),
     traceCommand(context),
     auditCommand(context),
     reconcileCommand(context),

@@ -1,5 +1,6 @@
 import type { ContractsInForce, EventContract } from '../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../event/stored-event.ts';
+import type { Archive } from './archive.ts';
 
 /** One event on its way to one destination. */
 export interface Delivery {
@@ -169,6 +170,11 @@ export interface DestinationType {
    * what to fix.
    */
   preview?(name: string, settings: DestinationSettings): Promise<RequestPreview>;
+  /**
+   * Opens what the destination has stored, if it can be read back from objects or files. Throws a
+   * StartError.
+   */
+  openArchive?(name: string, settings: DestinationSettings): Promise<Archive>;
   /**
    * For `headgate tables plan`: what contracts would do to its tables. Changes nothing. Undefined if
    * `tables` does not ask for tables of events.

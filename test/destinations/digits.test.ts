@@ -13,6 +13,7 @@ import { BatchTrackRequestSchema } from '../../gen/headgate/v1/track_service_pb.
 import { rowColumns, rowOf, rowText } from '../../src/destinations/clickhouse/row.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { readRecord } from '../../src/destinations/kafka/kafka.ts';
+import { readMessage } from '../../src/destinations/sqs/message.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
 import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
@@ -332,6 +333,18 @@ describe('numbers, texts and times, as they were sent', () => {
     expect(
       wrongIn(
         records.map((record) => heldIn(typeof record === 'string' ? record : `${record.value}`)),
+      ),
+    ).toEqual([]);
+  });
+
+  test('are in the messages of SQS', () => {
+    const settings = { isFifo: false, groupBy: undefined, format: 'headgate' } as const;
+    const messages = deliveries.map((delivery) => readMessage(settings, delivery));
+    expect(
+      wrongIn(
+        messages.map((message) =>
+          heldIn(typeof message === 'string' ? message : message.entry.MessageBody!),
+        ),
       ),
     ).toEqual([]);
   });

@@ -33,6 +33,10 @@ export interface KilledRun {
 export interface KilledRunOptions {
   readonly events: number;
   readonly kills: number;
+  /** More of the environment of the worker. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long the last worker may take, where the far side is slow. */
+  readonly deliveredMsMax?: number;
   /** Workers that share the destinations, and are killed together. 1 if absent. */
   readonly workers?: number;
 }
@@ -58,7 +62,7 @@ export async function deliverWhileKilled(
   await using workers = new AsyncDisposableStack();
   const all: GateProcess[] = [];
   for (let number = 0; number < (options.workers ?? 1); number += 1) {
-    all.push(workers.use(await prepareWorker(real, destinations)));
+    all.push(workers.use(await prepareWorker(real, destinations, options.env)));
   }
   const startAll = (): Promise<GateRun[]> => Promise.all(all.map((worker) => worker.start()));
   const ids: string[] = [];
@@ -89,7 +93,7 @@ export async function deliverWhileKilled(
   }
   const last = await startAll();
   for await (const _ of publishShare());
-  await untilSettled(real, destinations);
+  await untilSettled(real, destinations, options.deliveredMsMax ?? deliveredTimeoutMs);
   for (const [index, run] of last.entries()) await endGently(run, all[index]!);
   return {
     ids,
@@ -105,6 +109,7 @@ const storageBytesMax = 256 * 1024 * 1024;
 export function prepareWorker(
   real: RealLog,
   destinations: readonly Pick<KilledDestination, 'name' | 'settings'>[],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<GateProcess> {
   const { servers, user, password } = real.server.address;
   const url = new URL(servers[0]!.includes('://') ? servers[0]! : `nats://${servers[0]}`);
@@ -119,6 +124,7 @@ export function prepareWorker(
   const tree = destinations.map(({ name, settings }) => [name, { ...common, ...settings }]);
   return prepareGate({
     env: {
+      ...more,
       HEADGATE_ROLES: 'deliver',
       HEADGATE_NATS_URL: url.href,
       HEADGATE_DURABILITY: 'async',
@@ -142,12 +148,13 @@ async function inHand(real: RealLog, destinations: readonly KilledDestination[])
 async function untilSettled(
   real: RealLog,
   destinations: readonly KilledDestination[],
+  timeoutMs: number,
 ): Promise<void> {
   for (const { name } of destinations) {
     await until(
       () => unsettled(real.log, name),
       (left) => left === 0,
-      deliveredTimeoutMs,
+      timeoutMs,
     );
   }
 }

@@ -267,6 +267,9 @@ describe('without the package of a client', () => {
     ['postgres', 'url: postgres://user@127.0.0.1/db', 'npm install pg@8'],
     ['clickhouse', 'url: http://127.0.0.1:1', 'npm install @clickhouse/client@1'],
     ['kafka', 'brokers: 127.0.0.1:1, topic: t', 'npm install @platformatic/kafka@2'],
+    ['s3', 'bucket: b-1, region: eu-west-1, spool: s', 'npm install @aws-sdk/client-s3@3'],
+    ['gcs', 'bucket: b-1, spool: s', 'npm install @google-cloud/storage@8'],
+    ['sqs', 'queue_url: http://127.0.0.1:1/1/q', 'npm install @aws-sdk/client-sqs@3'],
   ])(
     'says how to install the client that a %s destination needs',
     async (type, settings, command) => {

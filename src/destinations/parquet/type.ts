@@ -1,3 +1,4 @@
+import { StartError } from '../../errors.ts';
 import type { DestinationType } from '../destination.ts';
 import { tableSettings } from '../tables/table-mode.ts';
 
@@ -46,6 +47,16 @@ export const parquetType: DestinationType = {
       text: 'How long a batch waits for the spool while a file is being taken from it.',
     },
     ...tableSettings,
+  },
+  async openArchive(name, settings) {
+    if (settings['tables'] === 'per_event') {
+      throw new StartError(
+        `destinations.${name}.tables: files with columns by contract cannot be read as an archive; ` +
+          'with tables: both there are files of whole events beside them.',
+      );
+    }
+    const { openFolderArchive } = await import('./folder-archive.ts');
+    return openFolderArchive(String(settings['path']));
   },
   async create(name, settings, context) {
     const { createParquetDestination } = await import('./parquet.ts');
