@@ -14,7 +14,7 @@ const config = readConfig({
 });
 const service = await createService(config, { searchPath: process.env['PATH'] ?? '' });
 process.send?.({
-  port: service.address?.port,
+  port: service.address !== undefined && 'port' in service.address && service.address.port,
   adminPort: service.adminAddress.port,
   natsProcessId: service.embedded?.processId(),
 });

@@ -21,7 +21,7 @@ interface Options {
   readonly batch: number;
   /** Requests per second; 0 means as fast as the server answers. */
   readonly rate: number;
-  /** Sent with requests over HTTP/1.1; left out at a gate that asks for no key. */
+  /** Sent with requests over HTTP/1.1 and with batches; left out at a gate that asks for no key. */
   readonly writeKey?: string;
 }
 
@@ -196,10 +196,10 @@ function http2Slots(body: Buffer, streams: number): Promise<Slot[]> {
 /** For large bodies: one connection per slot, which sends as the server's windows allow. */
 async function batchSlot(body: Buffer, contentType: string): Promise<Slot> {
   const offsets = payload.keyOffsets(body);
+  const { port, path, writeKey } = options;
   let sentAt = 0;
-  const upload = await openUpload(
-    { port: options.port, path: options.path, contentType, body },
-    (hasData) => answered(slot, sentAt, hasData),
+  const upload = await openUpload({ port, path, contentType, writeKey, body }, (hasData) =>
+    answered(slot, sentAt, hasData),
   );
   const slot: Slot = {
     busy: false,

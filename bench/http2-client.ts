@@ -25,7 +25,7 @@ export function frame(type: number, flags: number, stream: number, body: Buffer)
 }
 
 /** HPACK without the dynamic table: literals without indexing (RFC 7541 §6.2.2). */
-export function headerBlock(path: string, contentType: string): Buffer {
+export function headerBlock(path: string, contentType: string, writeKey?: string): Buffer {
   const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
   return Buffer.concat([
     Buffer.from([0x83, 0x86]),
@@ -38,6 +38,7 @@ export function headerBlock(path: string, contentType: string): Buffer {
     Buffer.from([0x00]),
     text('te'),
     text('trailers'),
+    ...(writeKey === undefined ? [] : [Buffer.from([0x00]), text('x-write-key'), text(writeKey)]),
   ]);
 }
 
@@ -57,6 +58,7 @@ interface UploadRequest {
   readonly port: number;
   readonly path: string;
   readonly contentType: string;
+  readonly writeKey?: string | undefined;
   /** `send()` sends its content at that time. */
   readonly body: Buffer;
 }
@@ -77,7 +79,7 @@ export async function openUpload(
     frameType.headers,
     frameFlag.endHeaders,
     1,
-    headerBlock(request.path, request.contentType),
+    headerBlock(request.path, request.contentType, request.writeKey),
   );
   const frames = Math.ceil(body.length / initialFrameBytesMax);
   const outgoing = Buffer.alloc(body.length + frames * frameHeadBytes);

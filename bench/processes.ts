@@ -33,6 +33,14 @@ export function pin(processId: number, core: number): void {
     execFileSync('taskset', ['-apc', String(core), String(processId)], { stdio: 'ignore' });
 }
 
+/** Lets a process and all its threads run on every core. */
+export function unpin(processId: number): void {
+  const last = os.cpus().length - 1;
+  if (canPin) {
+    execFileSync('taskset', ['-apc', `0-${last}`, String(processId)], { stdio: 'ignore' });
+  }
+}
+
 export async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -70,11 +78,15 @@ export interface Gate extends Server {
   memoryMax(): number;
 }
 
-/** `folder`: the `bench` of another checkout, whose gate it starts instead. */
-export async function startGate(env: Record<string, string>, folder = here): Promise<Gate> {
+/** `folder`: the `bench` of another checkout, whose gate it starts instead. `flags`: more of Node's. */
+export async function startGate(
+  env: Record<string, string>,
+  folder = here,
+  flags: readonly string[] = [],
+): Promise<Gate> {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'headgate-bench-'));
   const child = fork(path.join(folder, 'gate.ts'), {
-    execArgv: runtimeFlags,
+    execArgv: [...runtimeFlags, ...flags],
     env: {
       ...process.env,
       // As src/main.ts sets it.

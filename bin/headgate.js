@@ -18,4 +18,12 @@ if (major < 22 || (major === 22 && minor < 22)) {
   console.error(`headgate needs Node 22.22 or newer and this is ${process.version}.`);
   process.exit(1);
 }
+if (major < 24) {
+  // Node 22 says at every command that node:sqlite is experimental.
+  const { emitWarning } = process;
+  process.emitWarning = (warning, ...rest) => {
+    if (String(warning).startsWith('SQLite is an experimental feature')) return;
+    emitWarning.call(process, warning, ...rest);
+  };
+}
 await import(isCheckout ? '../src/cli/main.ts' : '../dist/headgate.js');

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { formatAddress } from '../src/config/address.ts';
+import { formatAddress, formatListenAddress } from '../src/config/address.ts';
 import type { Config } from '../src/config/config.ts';
 import { readConfig } from '../src/config/read-config.ts';
 import { destinationTypes } from '../src/destinations/registry.ts';
@@ -65,7 +65,7 @@ export async function startRealService(overrides: RealServiceOverrides = {}): Pr
     return {
       service,
       config,
-      url: address === undefined ? '' : `http://${formatAddress(address)}`,
+      url: address === undefined ? '' : `http://${formatListenAddress(address)}`,
       adminUrl: `http://${formatAddress(adminAddress)}`,
       dataDir,
       stop: () => service.stop(),

@@ -1,144 +1,142 @@
-import { randomUUID } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
-import { freePort, generatorCore, pin, serverCore, startGate, type Gate } from '../processes.ts';
+import {
+  freePort,
+  runScript,
+  generatorCore,
+  settleDisk,
+  startGate,
+  type Gate,
+} from '../processes.ts';
+import { adminToken, cpuOf, cpuPerEvent, measureForwarding, store, watch } from './forward.ts';
+import { measureLatency } from './latency.ts';
 
 /*
- * npm run bench:relay [-- --events 300000] [--floor 50000]
+ * npm run bench:relay [-- --events 300000] [--floor 50000] [--calls 2000] [--batch 500] [--pinned] [--profile FOLDER]
  *
  * One gate forwards its stored events to another (destination `headgate`), both on this machine with
- * their nats-servers. The events are stored first, while the far gate is away; then the far gate starts,
- * and what counts is the time from its first event to its last. Fails below the floor, or if an event is
- * missing. CPU is that of each process per event: it depends less on what else the machine does.
+ * their nats-servers; with `--pinned` each pair on a core of its own, as on two hosts. The events are stored first, while the far gate is
+ * away; then the far gate starts, and what counts is the time from its first event to its last. Beside it
+ * the same far gate takes the same events by BatchTrack of gRPC: the ratio of the two depends less on what
+ * else the machine does than the rate. At last the answers to Track, from the relay and from the far gate.
+ *
+ * Fails below the floor, or if an event is missing. `--profile` writes a profile of each gate.
  */
 const args = process.argv.slice(2);
-const numberAfter = (name: string, otherwise: number): number => {
-  const at = args.indexOf(name);
-  return at === -1 ? otherwise : Number(args[at + 1]);
-};
-const events = numberAfter('--events', 300_000);
-const floor = numberAfter('--floor', 50_000);
-const batch = 500;
-const token = 'token-of-the-relay-bench-4711';
+const after = (name: string): string | undefined =>
+  args.includes(name) ? args[args.indexOf(name) + 1] : undefined;
+const events = Number(after('--events') ?? 300_000);
+const floor = Number(after('--floor') ?? 50_000);
+const calls = Number(after('--calls') ?? 2_000);
+/** Each request has an id of its own, which its events keep, so single events cost the far gate more. */
+const batch = Number(after('--batch') ?? 500);
+const pinned = args.includes('--pinned');
+const profile = after('--profile');
+const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+
 const key = 'hg_key-of-the-relay-bench';
-const minutesMax = 5;
+const directSeconds = 4;
+const directBatch = 500;
+/** As many requests of as many events as the destination has by default. */
+const requestsInFlight = 8;
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-relay-'));
-const farPort = await freePort();
 const write = (name: string, content: object): string => {
   const file = path.join(folder, name);
   // JSON is YAML too.
   writeFileSync(file, JSON.stringify(content));
   return file;
 };
-const shared = {
-  HEADGATE_ADMIN_TOKEN: token,
-  HEADGATE_LOG_STORAGE_BYTES_MAX: '2GiB',
-  // That the far gate is away at first is meant.
-  HEADGATE_LOG_LEVEL: 'error',
-};
-const relay = await startGate({
-  ...shared,
-  HEADGATE_CONFIG: write('relay.yaml', {
-    destinations: { far: { type: 'headgate', url: `http://127.0.0.1:${farPort}`, key } },
-  }),
+const start = (env: Record<string, string>): Promise<Gate> =>
+  startGate(
+    {
+      HEADGATE_ADMIN_TOKEN: adminToken,
+      HEADGATE_LOG_STORAGE_BYTES_MAX: '2GiB',
+      // That the far gate is away at first is meant.
+      HEADGATE_LOG_LEVEL: 'error',
+      ...env,
+    },
+    undefined,
+    flags,
+  );
+const farConfig = write('far.yaml', {
+  keys: [{ source: 'relay', hash: hashWriteKey(key), relay_sources: ['*'] }],
+  destinations: {},
 });
-let far: Gate | undefined;
+const startFar = (listen: string): Promise<Gate> =>
+  start({ HEADGATE_LISTEN: listen, HEADGATE_AUTH: 'keys', HEADGATE_CONFIG: farConfig });
+
+const running: Gate[] = [];
 try {
-  console.error(`${events} events are stored at the relay`);
-  for (let sent = 0; sent < events; sent += batch) await track(Math.min(batch, events - sent));
-  far = await startGate({
-    ...shared,
-    HEADGATE_LISTEN: `127.0.0.1:${farPort}`,
-    HEADGATE_AUTH: 'keys',
-    HEADGATE_CONFIG: write('far.yaml', {
-      keys: [{ source: 'relay', hash: hashWriteKey(key), relay_sources: ['*'] }],
-      destinations: {},
+  const direct = await measureDirect();
+  const farPort = await freePort();
+  const relay = await start({
+    HEADGATE_CONFIG: write('relay.yaml', {
+      destinations: {
+        far: { type: 'headgate', url: `http://127.0.0.1:${farPort}`, key },
+      },
     }),
   });
-  const watched = processesOf({ relay, far });
-  // Each gate with its nats-server on a core of its own, as on two hosts.
-  for (const [name, id] of watched) {
-    pin(id, name.startsWith('relay') ? generatorCore : serverCore);
+  running.push(relay);
+  console.error(`${events} events are stored at the relay`);
+  await store(relay, events, batch);
+  settleDisk();
+  const far = await startFar(`127.0.0.1:${farPort}`);
+  running.push(far);
+  const { perSecond, cpu } = await measureForwarding({ relay, far }, events, pinned);
+  const isGood = perSecond >= floor;
+  console.log(`${isGood ? 'ok  ' : 'LOW '} ${perSecond} events/s to one far gate (floor ${floor})`);
+  const ratio = (perSecond / direct.rate).toFixed(2);
+  console.log(`     ${ratio} of BatchTrack by gRPC alone, which takes ${direct.rate} events/s`);
+  for (const [name, us] of cpu) {
+    const alone = direct.cpu.get(name);
+    const compared = alone === undefined ? '' : ` (BatchTrack alone: ${alone.toFixed(1)})`;
+    console.log(`     ${us.toFixed(1)} µs of CPU per event: ${name}${compared}`);
   }
-  let first: { at: number; count: number; cpu: Map<string, number> } | undefined;
-  const limit = performance.now() + minutesMax * 60_000;
-  for (;;) {
-    const count = await relayed(far);
-    const at = performance.now();
-    if (first === undefined && count > 0) first = { at, count, cpu: cpuOf(watched) };
-    if (count >= events) break;
-    if (at > limit) throw new Error(`${count} of ${events} events arrived in time`);
-    await sleep(50);
-  }
-  const seconds = (performance.now() - first!.at) / 1_000;
-  const counted = events - first!.count;
-  const rate = Math.round(counted / seconds);
-  const isGood = rate >= floor;
-  console.log(`${isGood ? 'ok  ' : 'LOW '} ${rate} events/s to one far gate (floor ${floor})`);
-  for (const [name, ms] of cpuOf(watched)) {
-    const us = ((ms - first!.cpu.get(name)!) * 1_000) / counted;
-    console.log(`     ${us.toFixed(1)} µs of CPU per event: ${name}`);
-  }
+  for (const line of await measureLatency({ relay, far, key, calls })) console.log(line);
   const load = os.loadavg()[0]!.toFixed(1);
   console.log(`     load of the machine: ${load} on ${os.availableParallelism()} cores`);
   process.exitCode = isGood ? 0 : 1;
 } finally {
-  await relay.stop();
-  await far?.stop();
+  for (const gate of running) await gate.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Verdicts that the far gate has counted. */
-async function relayed(gate: Gate): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${gate.adminPort}/metrics`, {
-    headers: { authorization: `Bearer ${token}` },
-  });
-  const text = await response.text();
-  const found = text.matchAll(/^headgate_relayed_events_total\{[^}]*\} (\d+)/gm);
-  return [...found].reduce((sum, [, count]) => sum + Number(count), 0);
-}
-
-async function track(count: number): Promise<void> {
-  const all = Array.from({ length: count }, () => ({
-    event_name: 'order_completed',
-    user_id: 'user-7f3a9c21',
-    idempotency_key: randomUUID(),
-    properties: { order_id: 'A-1001-2026-03-01', total: 129.95, currency: 'EUR' },
-  }));
-  const response = await fetch(`http://127.0.0.1:${relay.port}/v1/batch`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ events: all }),
-  });
-  if (response.status >= 300) throw new Error(`/v1/batch answered ${response.status}`);
-  await response.arrayBuffer();
-}
-
-/** Each gate and its nats-server, which is its child. */
-function processesOf(gates: Readonly<Record<string, Gate>>): Map<string, number> {
-  return new Map(
-    Object.entries(gates).flatMap(([name, { processId }]) => {
-      const children = execFileSync('pgrep', ['-P', String(processId)], { encoding: 'utf8' });
-      return [
-        [`${name} gate`, processId] as const,
-        [`${name} nats-server`, Number(children.trim().split('\n')[0])] as const,
-      ];
-    }),
-  );
-}
-
-/** User and system time so far in ms, in the ticks of Linux: 100 a second. */
-function cpuOf(watched: ReadonlyMap<string, number>): Map<string, number> {
-  return new Map(
-    [...watched].map(([name, id]) => {
-      const fields = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ')[1]!.split(' ');
-      return [name, (Number(fields[11]) + Number(fields[12])) * 10] as const;
-    }),
-  );
+/** What a far gate takes from a generator: events/s. */
+async function measureDirect() {
+  const gate = await startFar('127.0.0.1:0');
+  try {
+    const watched = watch({ far: gate }, pinned);
+    const sending = runScript<{ perSecond: number; failed: number }>(
+      'generator.ts',
+      {
+        kind: 'grpc-batch',
+        path: '/headgate.v1.TrackService/BatchTrack',
+        port: gate.port,
+        writeKey: key,
+        concurrency: requestsInFlight,
+        batch: directBatch,
+        rate: 0,
+        warmSeconds: 1,
+        seconds: directSeconds,
+      },
+      generatorCore,
+    );
+    await sleep(1_500);
+    const from = cpuOf(watched);
+    const startedAt = performance.now();
+    await sleep((directSeconds - 1) * 1_000);
+    const to = cpuOf(watched);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const { perSecond, failed } = await sending;
+    if (failed > 0) throw new Error(`${failed} batches failed`);
+    const rate = Math.round(perSecond * directBatch);
+    return { rate, cpu: cpuPerEvent(from, to, rate * seconds) };
+  } finally {
+    await gate.stop();
+  }
 }

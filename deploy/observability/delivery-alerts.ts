@@ -71,6 +71,20 @@ const backlogSlow: Alert = {
     'It would take {{ $value | humanizeDuration }} to deliver what waits for {{ $labels.destination }}.',
 };
 
+/** Few events may wait long: HeadgateBacklogSlow is about many. */
+const eventsLate: Alert = {
+  name: 'HeadgateEventsLate',
+  severity: 'warn',
+  expression: promql`
+    time() - (${perDestination('headgate_destination_oldest_timestamp_seconds')} > 0)
+    > ${thresholds.backlog.ageSecondsMax}
+    unless ${parked}`,
+  for: '15m',
+  summary:
+    'Find out why events for {{ $labels.destination }} wait (headgate destinations, log lines "delivery failed"): it is not parked, and the oldest is late.',
+  description: 'The oldest was stored {{ $value | humanizeDuration }} ago.',
+};
+
 /** A worker counts what it found, so the counts of several are added up. */
 const deliveriesMissing: Alert = {
   name: 'HeadgateDeliveriesMissing',
@@ -95,6 +109,7 @@ export const deliveryGroups: readonly RuleGroup[] = [
       destinationParked('page', '1h'),
       destinationDisabled,
       backlogSlow,
+      eventsLate,
       deliveriesMissing,
     ],
   },

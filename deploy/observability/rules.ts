@@ -4,9 +4,15 @@ import { runbookOf, type Alert, type RuleGroup } from './alert.ts';
 import { deliveryGroups } from './delivery-alerts.ts';
 import { gateGroups } from './gate-alerts.ts';
 import { intakeGroups } from './intake-alerts.ts';
+import { relayGroups } from './relay-alerts.ts';
 
 /** All groups, in the order in which data flows. */
-export const ruleGroups: readonly RuleGroup[] = [...intakeGroups, ...deliveryGroups, ...gateGroups];
+export const ruleGroups: readonly RuleGroup[] = [
+  ...intakeGroups,
+  ...relayGroups,
+  ...deliveryGroups,
+  ...gateGroups,
+];
 
 export const alerts: readonly Alert[] = ruleGroups.flatMap((group) => group.alerts);
 

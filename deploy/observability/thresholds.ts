@@ -36,6 +36,16 @@ export const thresholds = {
     deployFactor: 5,
     deployEventsMin: 20,
   },
+  relays: {
+    /** Longer than the minute after which a parked destination is tried again at the latest. */
+    lagSecondsMax: 300,
+    /** In an hour. A few may be under way while a contract changes. */
+    rejectedMin: 10,
+    /** Longer than a restart, or the move of a pod. */
+    silentWindow: '15m',
+    /** After this a relay that is gone is taken for removed. */
+    seenWindow: '1d',
+  },
   callers: {
     /** Requests a second. Single large ones that had to make room are no flood. */
     limitedRateMax: 1,
@@ -62,6 +72,8 @@ export const thresholds = {
     /** Fewer are normal between two batches. */
     eventsMin: 1000,
     drainSecondsMax: 3600,
+    /** The oldest event that waits, of a destination that is not away. */
+    ageSecondsMax: 3600,
   },
   store: {
     warnRatio: 0.8,

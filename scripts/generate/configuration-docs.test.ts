@@ -37,11 +37,11 @@ describe('the pages of the configuration', () => {
 
   it('have every type of destination', () => {
     expect(types.length).toBeGreaterThan(0);
-    const both = ['types', 'services'].map((name) =>
+    const pages = ['types', 'queues', 'services'].map((name) =>
       readPage(`configuration/destination-${name}.md`),
     );
     for (const { type } of types)
-      expect(both.join('').split(`## \`type: ${type}\``)).toHaveLength(2);
+      expect(pages.join('').split(`## \`type: ${type}\``)).toHaveLength(2);
   });
 
   it('have an example that can be read', () => {

@@ -89,7 +89,11 @@ export function renderConfigurationDocs(
     ['configuration/intake.md', intakePage()],
     ['configuration/destinations.md', destinationsPage()],
     ['configuration/destination-types.md', storesPage(types.filter(isStore))],
-    ['configuration/destination-services.md', servicesPage(types.filter((type) => !isStore(type)))],
+    ['configuration/destination-queues.md', queuesPage(types.filter(isQueue))],
+    [
+      'configuration/destination-services.md',
+      servicesPage(types.filter((type) => !isStore(type) && !isQueue(type))),
+    ],
   ];
   return new Map(pages.map(([path, parts]) => [path, `${[mark, ...parts].join('\n\n')}\n`]));
 }
@@ -143,7 +147,7 @@ function overview(): string[] {
     `## Operators\n\nWho may use the admin port, and for what: [operators](configuration/operators.md).`,
     `## Webhooks\n\nServices that send their webhooks to Headgate: [webhooks](configuration/webhooks.md).`,
     `## Intake\n\nStreams of NATS from which Headgate takes events: [intake](configuration/intake.md).`,
-    `## Destinations\n\nWhere events go, and the settings of each type: [destinations](configuration/destinations.md), [those that store events](configuration/destination-types.md), [all others](configuration/destination-services.md).`,
+    `## Destinations\n\nWhere events go, and the settings of each type: [destinations](configuration/destinations.md), [those that store events](configuration/destination-types.md), [streams and queues](configuration/destination-queues.md), [all others](configuration/destination-services.md).`,
   ];
 }
 
@@ -307,8 +311,8 @@ function destinationsPage(): string[] {
     `# Configuration: destinations
 
 Which type to choose, and how to set it up: [destinations](../../destinations/README.md). This page has the settings of
-every destination with their limits; those of each type are on two pages: [types that store events](destination-types.md) and
-[all others](destination-services.md).
+every destination with their limits; those of each type are on three pages: [types that store events](destination-types.md),
+[streams and queues](destination-queues.md) and [all others](destination-services.md).
 
 \`destinations\` is a map from a name of your choice (a letter, then at most 31 of \`a-z\`, \`0-9\`, \`_\`, \`-\`) to the
 settings below and those of the type. Without it there is one destination, \`warehouse\`, of type \`sqlite\`, at
@@ -323,6 +327,11 @@ Each setting of a destination in the file has a variable, \`HEADGATE_DESTINATION
 
 /** Its destinations start with the oldest event, because they store events. */
 const isStore = ({ startsFrom }: DestinationTypeSettings): boolean => startsFrom === 'earliest';
+
+const queueTypes: ReadonlySet<string> = new Set(['kafka', 'nats', 'sqs']);
+
+/** Its consumers are programs, which take events one by one. */
+const isQueue = ({ type }: DestinationTypeSettings): boolean => queueTypes.has(type);
 
 function sectionsOf(types: readonly DestinationTypeSettings[]): string[] {
   return types.map(({ type, settings, options }) => {
@@ -344,8 +353,9 @@ function storesPage(types: readonly DestinationTypeSettings[]): string[] {
   return [
     `# Configuration: destinations that store events
 
-The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Webhooks,
-vendors and other services: [all other types](destination-services.md).`,
+The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Streams
+and queues: [these types](destination-queues.md). Webhooks, vendors and other services:
+[all other types](destination-services.md).`,
     ...sectionsOf(types),
     toOverview,
   ];
@@ -356,7 +366,19 @@ function servicesPage(types: readonly DestinationTypeSettings[]): string[] {
     `# Configuration: destinations at other services
 
 The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Databases
-and files: [types that store events](destination-types.md).`,
+and files: [types that store events](destination-types.md). Kafka and others: [streams and queues](destination-queues.md).`,
+    ...sectionsOf(types),
+    toOverview,
+  ];
+}
+
+function queuesPage(types: readonly DestinationTypeSettings[]): string[] {
+  return [
+    `# Configuration: streams and queues
+
+The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Databases
+and files: [types that store events](destination-types.md). Webhooks, vendors and other services:
+[all other types](destination-services.md).`,
     ...sectionsOf(types),
     toOverview,
   ];
@@ -403,6 +425,7 @@ function takes(setting: Setting): string {
   const { kind, options, min, max, auto } = setting;
   const words = options?.map((option) => `\`${option}\``).join(', ');
   if (words !== undefined) return kind === 'list' ? `list of ${words}` : words;
+  if (kind === 'listen') return 'address or `unix:PATH`';
   if (kind !== 'integer' && kind !== 'duration' && kind !== 'bytes') return kind;
   const bounds = max === undefined ? '' : `, ${min} to ${max}`;
   return `${kind}${bounds}${auto ? ', or `auto`' : ''}`;

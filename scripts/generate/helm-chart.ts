@@ -9,6 +9,13 @@ const to = 'deploy/helm/headgate';
 
 type Edit = readonly [text: string, template: string];
 
+/**
+ * The key of a file of contracts in its ConfigMap, which may hold letters, digits, `-`, `_` and `.` alone.
+ * The names of folders have `=` and `+` for other characters, and no capitals: `+login/1.json` is
+ * `Clogin.1.json`, `order=20completed/1.json` is `orderE20completed.1.json`.
+ */
+const configMapKey = '{{ $path | replace "/" "." | replace "=" "E" | replace "+" "C" | quote }}';
+
 const condition = (value: string, text: string): string =>
   `{{- if ${value} }}\n${text.trimEnd()}\n{{- end }}\n`;
 
@@ -36,13 +43,17 @@ const ofPods: readonly Edit[] = [
     'value: nats://headgate:$(NATS_PASSWORD)@nats-0.nats:4222,nats://nats-1.nats:4222,nats://nats-2.nats:4222',
     'value: {{ .Values.nats.url | quote }}',
   ],
-  ['value: 16GiB', 'value: {{ .Values.log.storageBytesMax }}'],
+  ['value: 16GiB', 'value: {{ .Values.log.storageBytesMax | quote }}'],
   [
-    '              - { key: order_completed.1.json, path: order_completed/1.json }\n' +
+    '            items:\n' +
+      '              - { key: order_completed.1.json, path: order_completed/1.json }\n' +
       '              - { key: taxonomy.yaml, path: taxonomy.yaml }\n',
-    '              {{- range $path, $text := .Values.schemas }}\n' +
-      '              - { key: {{ $path | replace "/" "." }}, path: {{ $path }} }\n' +
-      '              {{- end }}\n',
+    '            {{- if .Values.schemas }}\n' +
+      '            items:\n' +
+      '              {{- range $path, $text := .Values.schemas }}\n' +
+      `              - { key: ${configMapKey}, path: {{ $path | quote }} }\n` +
+      '              {{- end }}\n' +
+      '            {{- end }}\n',
   ],
 ];
 
@@ -88,7 +99,7 @@ const ofWorkers: readonly Edit[] = [
     '{{ if $.Values.nats.enabled }}nats.{{ $.Release.Namespace }}.svc.cluster.local:8222' +
       '{{ else }}{{ $.Values.nats.monitor }}{{ end }}',
   ],
-  ['consumer: crm', 'consumer: {{ $name }}'],
+  ['consumer: crm', 'consumer: {{ $name | quote }}'],
   ['lagThreshold: "10000"\n', 'lagThreshold: "10000"\n    {{- end }}\n'],
 ];
 
@@ -105,10 +116,12 @@ apiVersion: v1
 kind: ConfigMap
 metadata:
   name: schemas
+{{- if .Values.schemas }}
 data:
   {{- range $path, $text := .Values.schemas }}
-  {{ $path | replace "/" "." }}: {{ $text | toJson }}
+  ${configMapKey}: {{ $text | toJson }}
   {{- end }}
+{{- end }}
 ---
 {{- if .Values.nats.enabled }}
 apiVersion: v1
@@ -144,7 +157,16 @@ export function generateHelmChart(root: string): Generated {
       template('gate.yaml', objects('gate.yaml', ofPods, ofGate).join('---\n')),
       template(
         'workers.yaml',
-        whenEnabled('keda', /^kind: ScaledObject$/m, objects('workers.yaml', ofPods, ofWorkers)),
+        whenEnabled(
+          'keda',
+          /^kind: ScaledObject$/m,
+          objects('workers.yaml', ofPods, ofWorkers).map((one) =>
+            // KEDA takes no object without a trigger.
+            /^kind: ScaledObject$/m.test(one)
+              ? condition('.Values.settings.destinations', one)
+              : one,
+          ),
+        ),
       ),
       template(
         'nats.yaml',

@@ -1,7 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
 
-import type { Address } from '../config/config.ts';
+import { isSocket } from '../config/address.ts';
+import type { ListenAddress } from '../config/config.ts';
 import { canaryName } from '../event/canary.ts';
 
 /** Longer than any acknowledgement may take; the next heartbeat waits for the previous one. */
@@ -13,7 +14,7 @@ export type SendHeartbeat = (idempotencyKey: string, signal: AbortSignal) => Pro
 
 export interface HeartbeatTarget {
   /** The address to which the public port is bound. */
-  readonly address: Address;
+  readonly address: ListenAddress;
   /** The certificates that the port may serve now; undefined: no TLS. */
   readonly certificates: (() => Buffer[]) | undefined;
   readonly key: string;
@@ -29,8 +30,9 @@ export function createSendHeartbeat({
   key,
 }: HeartbeatTarget): SendHeartbeat {
   const options = {
-    host: reachableHost(address.host),
-    port: address.port,
+    ...(isSocket(address)
+      ? { socketPath: address.socketPath }
+      : { host: reachableHost(address.host), port: address.port }),
     method: 'POST',
     path: '/v1/track',
     agent: false,

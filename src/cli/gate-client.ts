@@ -1,3 +1,5 @@
+import net from 'node:net';
+
 import { createClient, type Client, type Interceptor } from '@connectrpc/connect';
 import {
   createConnectTransport,
@@ -6,7 +8,7 @@ import {
 } from '@connectrpc/connect-node';
 
 import { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
-import { formatAddress } from '../config/address.ts';
+import { formatListenAddress, isSocket, parseSocketPath } from '../config/address.ts';
 import { StartError } from '../errors.ts';
 import { commandSettings } from './command-settings.ts';
 
@@ -41,16 +43,26 @@ export function connectGate(options: GateClientOptions, env: Environment): GateC
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
     throw new StartError('The write key has an invalid character: is it a space or a line break?');
   }
+  const socketPath = parseSocketPath(url);
+  const baseUrl = socketPath === undefined ? url : 'http://localhost';
   const shared = {
-    baseUrl: url,
+    baseUrl,
     interceptors: key === undefined ? [] : [withKey(key)],
     defaultTimeoutMs: callTimeoutMs,
   };
   if (options.protocol === 'connect') {
-    const transport = createConnectTransport({ ...shared, httpVersion: '1.1' });
+    const transport = createConnectTransport({
+      ...shared,
+      httpVersion: '1.1',
+      ...(socketPath !== undefined && { nodeOptions: { socketPath } }),
+    });
     return { url, service: createClient(TrackService, transport), [Symbol.dispose]: () => {} };
   }
-  const sessionManager = new Http2SessionManager(url);
+  const sessionManager = new Http2SessionManager(
+    baseUrl,
+    {},
+    socketPath === undefined ? {} : { createConnection: () => net.connect(socketPath) },
+  );
   const transport = createGrpcTransport({ ...shared, sessionManager });
   return {
     url,
@@ -67,7 +79,7 @@ function withKey(key: string): Interceptor {
   };
 }
 
-/** The URL of the gate: --url, HEADGATE_URL, or that of its own configuration. */
+/** The URL of the gate, or `unix:PATH`: --url, HEADGATE_URL, or that of its own configuration. */
 export function gateUrl(
   named: string | undefined,
   env: Environment,
@@ -77,14 +89,18 @@ export function gateUrl(
   if (text === undefined) {
     const { listen, 'tls.cert': cert } = commandSettings(configFile, env, ['listen', 'tls.cert']);
     // A gate can listen on a wildcard address, but a client cannot connect to it.
-    const address = formatAddress(listen)
+    const address = formatListenAddress(listen)
       .replace(/^0\.0\.0\.0:/, '127.0.0.1:')
       .replace(/^\[::\]:/, '[::1]:');
+    if (isSocket(listen)) return address;
     return `${cert === undefined ? 'http' : 'https'}://${address}`;
   }
+  if (parseSocketPath(text)) return text;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-    throw new StartError('--url (or HEADGATE_URL) must be a URL such as http://127.0.0.1:8080.');
+    throw new StartError(
+      '--url (or HEADGATE_URL) must be a URL such as http://127.0.0.1:8080, or unix:PATH.',
+    );
   }
   return text.replace(/\/+$/, '');
 }

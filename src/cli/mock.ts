@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 
-import { formatAddress, parseAddress } from '../config/address.ts';
+import { formatListenAddress, parseAddress } from '../config/address.ts';
 import { StartError } from '../errors.ts';
 import type { CommandContext } from './command-context.ts';
 import { commandSettings, schemasFolder, type SchemasOptions } from './command-settings.ts';
@@ -37,9 +37,11 @@ Example:
         'enforcement',
         'limits.event_bytes_max',
       ]);
-      const address = options.listen ?? formatAddress(settings.listen);
+      const address = options.listen ?? formatListenAddress(settings.listen);
       const listen = parseAddress(address);
-      if (listen === undefined) throw new StartError(`--listen ${address}: write host:port.`);
+      if (listen === undefined) {
+        throw new StartError(`--listen ${address}: write host:port.`);
+      }
       // Loaded here, as serve does: other commands do not need it.
       const { startMock } = await import('../service/mock/start-mock.ts');
       await using mock = await startMock({

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 
 import { StartError } from '../errors.ts';
+import { archiveCommand } from './archive/archive.ts';
 import { auditCommand } from './audit/audit.ts';
 import { codegenCommand } from './codegen.ts';
 import type { CommandContext } from './command-context.ts';
@@ -20,6 +21,7 @@ import { rejectedCommand } from './rejected/rejected.ts';
 import { relayCommand } from './relay/relay.ts';
 import { schemasCommand } from './schemas/schemas.ts';
 import { serveCommand } from './serve.ts';
+import { tablesCommand } from './tables/tables.ts';
 import { tailCommand } from './tail/tail.ts';
 import { traceCommand } from './trace/trace.ts';
 import { trackCommand } from './track/track.ts';
@@ -48,8 +50,10 @@ function commands(context: CommandContext): readonly Command[] {
     rejectedCommand(context),
     deadCommand(context),
     destinationsCommand(context),
+    tablesCommand(context),
     transformCommand(context),
     redeliverCommand(context),
+    archiveCommand(context),
     traceCommand(context),
     auditCommand(context),
     reconcileCommand(context),

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 
 import { Command } from 'commander';
 
-import { formatAddress } from '../config/address.ts';
-import type { Config } from '../config/config.ts';
+import { formatAddress, formatListenAddress, isSocket } from '../config/address.ts';
+import type { Config, ListenAddress } from '../config/config.ts';
 import { configFileOf, readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { observingText } from '../observability/signals.ts';
@@ -22,7 +22,8 @@ export function serveCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       `
-Settings: docs/reference/configuration.md. Ctrl-C drains and stops; a second one, a second later, cuts off.
+Settings: headgate.yaml (headgate init writes one, with comments) and HEADGATE_* variables; headgate doctor
+checks them. Ctrl-C drains and stops; a second one, a second later, cuts off.
 
 Exit code: 0 when it was stopped, 1 when it could not start.
 
@@ -85,17 +86,18 @@ export async function runService(options: RunOptions): Promise<void> {
   await service.stop();
 }
 
-function welcome(service: Service, config: Config, isTerminal: boolean): string {
+/** What people read once it runs. The link to sign in is for a person at a terminal: a log would keep it. */
+export function welcome(service: Service, config: Config, isTerminal: boolean): string {
   const lines: string[] = [];
   if (service.address !== undefined) {
-    const scheme = config.tls === undefined ? 'http' : 'https';
-    const address = `${scheme}://${formatAddress(service.address)}`;
-    lines.push(`Headgate takes events on ${address} (gRPC, gRPC-Web, Connect, JSON).`);
+    lines.push(
+      `Headgate takes events on ${urlOf(service.address, config)} (gRPC, gRPC-Web, Connect, JSON).`,
+    );
     if (service.observing()) lines.push(`${capitalised(observingText)}.`);
     // Other contracts would reject this event.
     const { event_name: name, properties } = example;
     if (service.observing() || service.keepsContract(name, properties)) {
-      lines.push('Try:', '', ...exampleCall(address, config.auth), '');
+      lines.push('Try:', '', ...exampleCall(service.address, config), '');
     }
   }
   const admin = `http${config.admin.tls === undefined ? '' : 's'}://${formatAddress(service.adminAddress)}`;
@@ -121,12 +123,21 @@ const example = {
   properties: { order_id: 'A-1001', total: 49.9, currency: 'EUR' },
 };
 
-function exampleCall(address: string, auth: Config['auth']): string[] {
+/** What a client is given to connect to: a URL, or `unix:PATH`. */
+export function urlOf(address: ListenAddress, { tls }: Pick<Config, 'tls'>): string {
+  const text = formatListenAddress(address);
+  return isSocket(address) ? text : `${tls === undefined ? 'http' : 'https'}://${text}`;
+}
+
+function exampleCall(address: ListenAddress, config: Config): string[] {
+  const base = isSocket(address)
+    ? `--unix-socket ${address.socketPath} http://localhost`
+    : urlOf(address, config);
   const { event_name, user_id, properties } = example;
   const event = { event_name, user_id, idempotency_key: randomUUID(), properties };
   return [
-    `  curl ${address}/v1/track -H 'content-type: application/json' \\`,
-    ...(auth === 'keys' ? ["    -H 'authorization: Bearer YOUR_WRITE_KEY' \\"] : []),
+    `  curl ${base}/v1/track -H 'content-type: application/json' \\`,
+    ...(config.auth === 'keys' ? ["    -H 'authorization: Bearer YOUR_WRITE_KEY' \\"] : []),
     `    -d '${JSON.stringify(event)}'`,
     '',
     "  npx headgate query 'select event_name, user_id, timestamp from events'",

@@ -88,6 +88,7 @@ const commands: Readonly<
   'redeliver resume': { args: '3f9c21aa', settings: admin },
   'redeliver cancel': { args: '3f9c21aa', settings: admin },
   trace: { args: key, settings: admin },
+  'tables plan': { args: '', settings: schemas },
   'transform try': { args: '--destination warehouse', settings: { data_dir: missing } },
   reconcile: { args: '', settings: { data_dir: missing } },
   doctor: { args: '', settings: { schemas_dir: missing, 'admin.listen': nowhere } },

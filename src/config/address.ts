@@ -1,5 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import type { Address } from './config.ts';
+import type { Address, ListenAddress, SocketAddress } from './config.ts';
 
 const addressPattern = /^(?:\[(?<ip6>[^\]]+)\]|(?<name>[^:[\]\s]+)):(?<port>\d{1,5})$/;
 const hostNamePattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
@@ -23,6 +23,32 @@ export function parseAddress(text: string): Address | undefined {
 export function formatAddress(address: Address): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;
+}
+
+/** As the kernel: `sun_path` of 108 bytes, the last of which is zero. 104 elsewhere than on Linux. */
+export const socketPathBytesMax = process.platform === 'linux' ? 107 : 103;
+
+const socketScheme = 'unix:';
+
+/** The path of `unix:PATH`, or of `unix:///PATH` as gRPC writes it; undefined for any other text. */
+export function parseSocketPath(text: string): string | undefined {
+  if (!text.startsWith(socketScheme)) return undefined;
+  const path = text.slice(socketScheme.length);
+  return path.startsWith('///') ? path.slice(2) : path;
+}
+
+export function isSocket(address: ListenAddress): address is SocketAddress {
+  return 'socketPath' in address;
+}
+
+/** `host:port`, or `unix:PATH`. */
+export function formatListenAddress(address: ListenAddress): string {
+  return isSocket(address) ? `${socketScheme}${address.socketPath}` : formatAddress(address);
+}
+
+/** True if only this machine can reach the address. */
+export function isLocal(address: ListenAddress): boolean {
+  return isSocket(address) || isLoopback(address.host);
 }
 
 /** An IP address with the number of leading bits that count. */

@@ -6,7 +6,7 @@ import type { SourceLimits } from './write-key.ts';
 
 /** The whole configuration, read once at the start, frozen. Durations in ms, sizes in bytes. */
 export interface Config {
-  readonly listen: Address;
+  readonly listen: ListenAddress;
   readonly admin: {
     readonly listen: Address;
     readonly token: Secret | undefined;
@@ -95,6 +95,15 @@ export interface Address {
   readonly host: string;
   readonly port: number;
 }
+
+/** A Unix socket: a file, to which only programs of this machine connect. */
+export interface SocketAddress {
+  /** Absolute, or relative to the working directory. */
+  readonly socketPath: string;
+}
+
+/** Where a server listens. */
+export type ListenAddress = Address | SocketAddress;
 
 export type Role = 'gate' | 'deliver';
 

@@ -1,4 +1,4 @@
-import { formatAddress } from './address.ts';
+import { formatAddress, formatListenAddress } from './address.ts';
 import type { Config, DestinationConfig } from './config.ts';
 import type { DestinationTypeSettings } from './destination-type.ts';
 import { natsServerSettings } from './gather/intake-settings.ts';
@@ -19,7 +19,7 @@ export function describeConfig(
   const { admin, nats } = config;
   return {
     ...config,
-    listen: formatAddress(config.listen),
+    listen: formatListenAddress(config.listen),
     admin: {
       listen: formatAddress(admin.listen),
       token: admin.token && mask,

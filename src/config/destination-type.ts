@@ -16,7 +16,7 @@ export interface DestinationTypeSettings {
 
 /** One setting of a type. */
 export interface DestinationTypeSetting {
-  readonly type: Exclude<SettingKind, 'address' | 'list' | 'scalar'>;
+  readonly type: Exclude<SettingKind, 'address' | 'listen' | 'list' | 'scalar'>;
   /** Leave it out if the setting is required. `null` if it may be absent. */
   readonly default?: string | number | boolean | null;
   readonly options?: readonly string[];

@@ -1,4 +1,4 @@
-import type { Address } from './config.ts';
+import type { Address, ListenAddress } from './config.ts';
 import type { Secret } from './secret.ts';
 
 /** The form of a setting, which decides how it is read. */
@@ -8,6 +8,8 @@ export type SettingKind =
   | 'duration'
   | 'bytes'
   | 'address'
+  /** An address, or a Unix socket. */
+  | 'listen'
   | 'enum'
   | 'list'
   | 'path'
@@ -42,13 +44,15 @@ type ValueOf<S extends Setting> = S['kind'] extends 'integer' | 'duration' | 'by
   ? number
   : S['kind'] extends 'address'
     ? Address
-    : S['kind'] extends 'secret'
-      ? Secret
-      : S['kind'] extends 'boolean'
-        ? boolean
-        : S['kind'] extends 'list'
-          ? readonly WordOf<S>[]
-          : WordOf<S>;
+    : S['kind'] extends 'listen'
+      ? ListenAddress
+      : S['kind'] extends 'secret'
+        ? Secret
+        : S['kind'] extends 'boolean'
+          ? boolean
+          : S['kind'] extends 'list'
+            ? readonly WordOf<S>[]
+            : WordOf<S>;
 
 type WordOf<S extends Setting> = S extends { options: readonly (infer Word)[] } ? Word : string;
 

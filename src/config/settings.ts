@@ -3,9 +3,9 @@ import type { Setting, ValuesOf } from './setting.ts';
 /** The settings of `headgate.yaml` except `keys`, `destinations` and `webhooks`, by path. */
 export const settings = {
   listen: {
-    kind: 'address',
+    kind: 'listen',
     default: '127.0.0.1:8080',
-    text: 'The public port, for gRPC (h2c), Connect, gRPC-Web and JSON. An address other than loopback requires `auth: keys`, because anyone who reaches it could write. Port 0 takes a free port.',
+    text: 'The public port, for gRPC (h2c), Connect, gRPC-Web and JSON. An address other than loopback requires `auth: keys`, because anyone who reaches it could write. Port 0 takes a free port. `unix:PATH` is a Unix socket, for the same protocols in the clear: only its user and group may connect (mode 0660), and limits by address count its callers as one, 127.0.0.1.',
   },
   'admin.listen': {
     kind: 'address',

@@ -30,7 +30,7 @@ export function createDeadLetterGauges(options: {
     signals.deadLetters(destination, dead.count, dead.oldestMs / 1_000);
     // Without a consumer, keep the last value: 0 would mean that no event waits.
     if (backlog === undefined) return;
-    signals.destinationPending(destination, backlog.waiting, backlog.aside);
+    signals.destinationPending(destination, backlog.waiting, backlog.aside, backlog.oldestMs);
   };
   const update = (): Promise<void> =>
     (updating ??= Promise.allSettled(options.destinations.map(updateOne)).then(() => {

@@ -14,11 +14,13 @@ const other = [{ name: 'other' }];
 
 function setUp(random = 0.5) {
   const changes: [boolean, string][] = [];
+  const reasons: string[] = [];
   const parking = new Parking<Named>({
     intervals: { baseMs: 1_000, capMs: 60_000 },
     failuresMax: 3,
     random: () => random,
     onChange: (parked, reason) => changes.push([parked, reason]),
+    onReason: (reason) => reasons.push(reason),
   });
   const call = (
     startedMs: number,
@@ -37,7 +39,7 @@ function setUp(random = 0.5) {
     expect(parking.mayStart(startedMs + 1e9)).toBe('nothing');
     return parking.decide({ probe: true, startedMs, endedMs, failures, answered });
   };
-  return { parking, changes, call, probe };
+  return { parking, changes, reasons, call, probe };
 }
 
 const [a, b, c] = [failureOf('a'), failureOf('b'), failureOf('c')];
@@ -82,6 +84,25 @@ describe('an outage', () => {
       probe(nowMs, nowMs, [b]);
       expect(Math.round((parking.dueMs! - nowMs) / factor)).toBe(1_000);
     }
+  });
+
+  test('has the reason of the last probe, and is reported once', () => {
+    const { parking, changes, reasons, call, probe } = setUp();
+    call(0, 10, [a, b]);
+    probe(10, 20, [a]);
+    expect(changes).toEqual([[true, 'a failed']]);
+    expect(reasons).toEqual([]);
+    probe(2_000, 2_010, [a]);
+    expect(reasons).toEqual([]);
+    probe(10_000, 10_010, [b]);
+    probe(20_000, 20_010, [b]);
+    expect(reasons).toEqual(['b failed']);
+    probe(60_000, 60_010, [], other);
+    expect(parking.parked).toBe(false);
+    expect(changes).toEqual([
+      [true, 'a failed'],
+      [false, ''],
+    ]);
   });
 
   test('Retry-After is the shortest wait, and a day the longest', () => {

@@ -43,6 +43,8 @@ export interface ParkingOptions {
   readonly random: () => number;
   /** Called once when the destination parks, and once when it is open again. */
   readonly onChange: (parked: boolean, reason: string) => void;
+  /** Called when a failed probe of a parked destination gives another reason than before. */
+  readonly onReason?: (reason: string) => void;
 }
 
 interface Suspect<Failure> {
@@ -85,6 +87,7 @@ export class Parking<Failure extends SharedFailure> {
   #suspects: Suspect<Failure>[] = [];
   #accused: Failure | undefined = undefined;
   #announced = false;
+  #reason = '';
   #answeredMs = Number.NEGATIVE_INFINITY;
   #parkedMs = 0;
   #dueMs = 0;
@@ -203,7 +206,10 @@ export class Parking<Failure extends SharedFailure> {
 
   #announce(reason: string): void {
     if (!this.#announced) this.#options.onChange(true, reason);
+    // An outage that began with a broken connection may go on because of a certificate.
+    else if (reason !== this.#reason) this.#options.onReason?.(reason);
     this.#announced = true;
+    this.#reason = reason;
   }
 
   #nextInterval(): number {

@@ -24,6 +24,10 @@ export function createWorkerStatus() {
       reason = why;
       sinceMs = Date.now();
     },
+    /** The reason has changed, and the status has not. */
+    explain: (why: string): void => {
+      reason = why;
+    },
     /**
      * `dueMs` is from the monotonic clock. `disabled` says why the destination has disabled itself.
      * A parked worker still probes a disabled destination, which refuses without sending a request.

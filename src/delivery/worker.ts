@@ -229,6 +229,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
       signals.destinationParked(name, parked, reason);
       if (parked) reportDisabled(options);
     },
+    onReason: status.explain,
   });
   const own = { settler, record, parking, queue, delayed };
   const receiver = receiverOf(options);

@@ -6,7 +6,10 @@ import { StartError } from '../errors.ts';
  * package.json.
  */
 export const clientPackages = {
+  '@aws-sdk/client-s3': '3',
+  '@aws-sdk/client-sqs': '3',
   '@clickhouse/client': '1',
+  '@google-cloud/storage': '8',
   '@platformatic/kafka': '2',
   pg: '8',
 } as const;
@@ -55,8 +58,11 @@ interface Client {
 
 const clientsByType: Readonly<Record<string, Client>> = {
   clickhouse: { name: '@clickhouse/client', load: () => import('@clickhouse/client') },
+  gcs: { name: '@google-cloud/storage', load: () => import('@google-cloud/storage') },
   kafka: { name: '@platformatic/kafka', load: () => import('@platformatic/kafka') },
   postgres: { name: 'pg', load: () => import('pg') },
+  s3: { name: '@aws-sdk/client-s3', load: () => import('@aws-sdk/client-s3') },
+  sqs: { name: '@aws-sdk/client-sqs', load: () => import('@aws-sdk/client-sqs') },
 };
 
 function isMissing(cause: unknown, name: string): boolean {

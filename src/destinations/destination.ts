@@ -1,4 +1,6 @@
+import type { ContractsInForce, EventContract } from '../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../event/stored-event.ts';
+import type { Archive } from './archive.ts';
 
 /** One event on its way to one destination. */
 export interface Delivery {
@@ -118,6 +120,31 @@ export interface DestinationSetting {
 /** The values of the settings: durations in milliseconds, sizes in bytes. */
 export type DestinationSettings = Readonly<Record<string, string | number | boolean | null>>;
 
+/** What a destination would do to one of its tables. */
+export interface TableStatements {
+  readonly table: string;
+  /** Undefined for events without a contract. */
+  readonly event: string | undefined;
+  readonly statements: readonly string[];
+  /** Properties that get no column, because the table has as many as it can have. */
+  readonly left: number;
+  /** Why the table cannot take events as it is. */
+  readonly fault?: string;
+}
+
+/** What a destination would do to its tables. */
+export interface TablesPreview {
+  /** Why the tables could not be read: then the statements are those for an empty database. */
+  readonly unread?: string;
+  readonly tables: readonly TableStatements[];
+}
+
+/** What the service knows and a destination may need. */
+export interface DestinationContext {
+  /** For tables with typed columns. */
+  readonly contracts: ContractsInForce;
+}
+
 /** One type of destination: an entry of the registry. */
 export interface DestinationType {
   /** The value of `type:`. */
@@ -143,6 +170,28 @@ export interface DestinationType {
    * what to fix.
    */
   preview?(name: string, settings: DestinationSettings): Promise<RequestPreview>;
-  /** Opens the destination. Throws a StartError that says what the operator must fix. */
-  create(name: string, settings: DestinationSettings): Promise<Destination>;
+  /**
+   * Opens what the destination has stored, if it can be read back from objects or files. Throws a
+   * StartError.
+   */
+  openArchive?(name: string, settings: DestinationSettings): Promise<Archive>;
+  /**
+   * For `headgate tables plan`: what contracts would do to its tables. Changes nothing. Undefined if
+   * `tables` does not ask for tables of events.
+   */
+  previewTables?(
+    name: string,
+    settings: DestinationSettings,
+    contracts: readonly EventContract[],
+  ): Promise<TablesPreview | undefined>;
+  /**
+   * Opens the destination. Throws a StartError that says what the operator must fix.
+   *
+   * @param context left out where the destination is only read.
+   */
+  create(
+    name: string,
+    settings: DestinationSettings,
+    context?: DestinationContext,
+  ): Promise<Destination>;
 }

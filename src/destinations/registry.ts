@@ -1,5 +1,6 @@
 import { clickhouseType } from './clickhouse/type.ts';
 import type { DestinationType } from './destination.ts';
+import { gcsType } from './gcs/type.ts';
 import { headgateType } from './headgate/type.ts';
 import { httpApiType } from './http/type.ts';
 import { kafkaType } from './kafka/type.ts';
@@ -10,8 +11,10 @@ import { parquetType } from './parquet/type.ts';
 import { postgresType } from './postgres/type.ts';
 import { posthogType } from './posthog/type.ts';
 import { rudderstackType } from './rudderstack/type.ts';
+import { s3Type } from './s3/type.ts';
 import { segmentType } from './segment/type.ts';
 import { sqliteType } from './sqlite/type.ts';
+import { sqsType } from './sqs/type.ts';
 import { webhookType } from './webhook/type.ts';
 
 /**
@@ -26,6 +29,8 @@ export const destinationTypes: readonly DestinationType[] = [
   postgresType,
   clickhouseType,
   parquetType,
+  s3Type,
+  gcsType,
   webhookType,
   httpApiType,
   segmentType,
@@ -34,6 +39,7 @@ export const destinationTypes: readonly DestinationType[] = [
   mixpanelType,
   kafkaType,
   natsType,
+  sqsType,
   headgateType,
   moduleType,
 ];

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-import { formatAddress, isLoopback } from '../config/address.ts';
+import { formatAddress, formatListenAddress, isLocal, isLoopback } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { sizeText, type CheckFindings } from './finding.ts';
 
@@ -10,15 +10,16 @@ import { sizeText, type CheckFindings } from './finding.ts';
  * command.
  */
 export function checkEndpoint(findings: CheckFindings, config: Config): void {
-  const { listen, auth, tls, admin } = config;
+  const { auth, tls, admin } = config;
+  const address = formatListenAddress(config.listen);
   if (auth === 'off') {
-    findings.ok(`${formatAddress(listen)} asks for no key, and only this machine reaches it`);
-  } else if (tls === undefined && !isLoopback(listen.host)) {
+    findings.ok(`${address} asks for no key, and only this machine reaches it`);
+  } else if (tls === undefined && !isLocal(config.listen)) {
     findings.warning(
-      `${formatAddress(listen)} can be reached from other machines, and write keys and events come in the clear`,
+      `${address} can be reached from other machines, and write keys and events come in the clear`,
       'Set tls.cert and tls.key, or see that TLS ends in front of it and nobody else reaches it.',
     );
-  } else findings.ok(`${formatAddress(listen)} asks for a write key`);
+  } else findings.ok(`${address} asks for a write key`);
   if (tls !== undefined) {
     for (const file of [tls.cert, tls.key]) checkReadable(findings, file, 'tls.cert and tls.key');
   }

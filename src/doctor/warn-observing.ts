@@ -5,6 +5,6 @@ import type { CheckFindings } from './finding.ts';
 export function warnObserving(findings: CheckFindings): void {
   findings.warning(
     observingText,
-    'Write contracts once you have seen your events: docs/contracts/observe.md.',
+    'Write contracts once you have seen your events: "headgate schemas infer" begins with what came.',
   );
 }

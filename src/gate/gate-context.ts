@@ -6,7 +6,7 @@ import type { Authenticate } from './intake/authenticate.ts';
 import type { Callers } from './intake/callers.ts';
 import type { SourceLimiter } from './limits/source-limiter.ts';
 import type { BodyReader } from './intake/read-body.ts';
-import type { ContractsForm } from '../event/contracts-form.ts';
+import type { ContractsForm } from '../event/contracts/contracts-form.ts';
 import type { TurnBudget } from './intake/turn-budget.ts';
 
 /** What every endpoint of the gate works with. */

@@ -1,4 +1,4 @@
-import type { Config, WriteKey } from '../config/config.ts';
+import type { Config, ListenAddress, WriteKey } from '../config/config.ts';
 import type { WebhookSource } from '../config/webhook-source.ts';
 import { errorTable, ServiceError } from '../errors.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
@@ -15,7 +15,7 @@ import { createConnectEndpoints } from './rpc/connect-router.ts';
 import type { GateContext } from './gate-context.ts';
 import { createRequestHandler, routeOf, isFastPath } from './route-request.ts';
 import type { HttpCall, RequestHandler } from '../http/http-call.ts';
-import { listen, type Listener } from '../http/listen.ts';
+import { listen } from '../http/listen.ts';
 import type { TlsFiles } from '../http/tls-files.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import { createBodyReader } from './intake/read-body.ts';
@@ -51,7 +51,7 @@ export interface Gate {
   followKeys(changes: readonly RunTimeKeyChange[]): void;
   /** The ids of the write keys that were used since the last call. */
   takeUsedKeys(): readonly string[];
-  readonly address: Listener['address'];
+  readonly address: ListenAddress;
   /** The endpoint for the messages of a stream: the path behind every endpoint. */
   openStream(options: StreamToOpen): StreamEndpoint;
   /** Answers health checks with NOT_SERVING, then drains. */

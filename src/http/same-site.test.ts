@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { isCrossSite, isFromBrowser, isLocalHost } from './same-site.ts';
+import { isCrossSite, isFromBrowser, isLocalHost, isSameOrigin } from './same-site.ts';
 
 describe('isCrossSite', () => {
   test.each([
@@ -62,4 +62,32 @@ test('isFromBrowser knows a browser by any header that it always sends', () => {
   expect(isFromBrowser({ host: 'gate.example', 'user-agent': 'curl/8.5.0', accept: '*/*' })).toBe(
     false,
   );
+});
+
+describe('isSameOrigin', () => {
+  const host = 'gate.example:8081';
+  test.each([
+    [{ 'sec-fetch-site': 'same-origin' }],
+    [{ 'sec-fetch-site': 'same-origin', origin: 'https://rewritten.example' }],
+    [{ host, origin: `http://${host}` }],
+    [{ ':authority': host, origin: `https://${host}` }],
+    [{ host: 'Gate.Example:8081', origin: `https://${host}` }],
+  ])('%j is a page of this port', (headers) => {
+    expect(isSameOrigin(headers)).toBe(true);
+  });
+
+  test.each([
+    [{}],
+    [{ host }],
+    [{ 'sec-fetch-site': 'none' }],
+    [{ 'sec-fetch-site': 'same-site', host, origin: `http://${host}` }],
+    [{ 'sec-fetch-site': 'cross-site', host, origin: `http://${host}` }],
+    [{ host, origin: 'null' }],
+    [{ host, origin: 'http://gate.example' }],
+    [{ host, origin: 'http://gate.example:8081.evil.example' }],
+    [{ origin: 'http://gate.example' }],
+    [{ host, referer: `http://${host}/` }],
+  ])('%j is not', (headers) => {
+    expect(isSameOrigin(headers)).toBe(false);
+  });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject, JsonValue } from '../event/json/json.ts';
 import { schemaBytesMax } from '../validation/schema/schema-safety.ts';
 import { inferSchema } from './infer-schema.ts';
-import { depthMax, emptySketch, addValue, namesMax, placesMax } from './sketch.ts';
+import { depthMax, emptySketch, addValue, nameFollowedMax, namesMax, placesMax } from './sketch.ts';
 
 const choices: Parameters<typeof inferSchema>[1] = { samplesMin: 20, personal: undefined };
 
@@ -30,6 +30,32 @@ function valuesOf(count: number, valueOf: (index: number) => JsonValue, name = '
 
 const uuid = (index: number): string =>
   `0190b5f0-7c4e-7d60-9f0a-${String(index).padStart(12, '0')}`;
+
+describe('an object is open', () => {
+  const inside = (events: readonly JsonObject[]) => infer(events).compiled!;
+
+  test('that was always empty', () => {
+    const compiled = inside(Array.from({ length: 100 }, () => ({ id: 1, extra: {} })));
+    expect(compiled.findingsIn({ id: 1, extra: { a: 1 } })).toBeUndefined();
+    expect(compiled.findingsIn({ id: 1, extra: {}, b: 1 })).toBeDefined();
+  });
+
+  test('with a name that is too long, and keeps the rules of the others', () => {
+    const long = (length: number) => ({ id: 1, ['x'.repeat(length)]: 'y' });
+    const events = [...Array.from({ length: 2000 }, () => ({ id: 1 })), long(nameFollowedMax + 1)];
+    const compiled = inside(events);
+    expect(compiled.findingsIn({ id: 'x' })).toBeDefined();
+    expect(compiled.findingsIn({ id: 1, b: 1 })).toBeUndefined();
+    const short = infer([...events.slice(1), long(nameFollowedMax)]).schema['properties'];
+    expect(Object.keys(short as JsonObject)).toContain('x'.repeat(nameFollowedMax));
+  });
+
+  test('with names that fill more than a schema may have, and keeps the rules of the others', () => {
+    const events: JsonObject[] = Array.from({ length: 2000 }, () => ({ id: 1 }));
+    for (const name of ['a', 'b', 'c']) events.push({ id: 1, [name.repeat(100_000)]: 1 });
+    expect(inside(events).findingsIn({ id: 'x' })).toBeDefined();
+  });
+});
 
 describe('one property', () => {
   test.each<[string, string, (index: number) => JsonValue, JsonObject]>([

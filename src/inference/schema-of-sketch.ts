@@ -193,8 +193,12 @@ function reportNearlyRequired(
   }
 }
 
-/** Seldom a name that was seen once means that more of them are to come (Good and Turing). */
+/**
+ * Seldom a name that was seen once means that more of them are to come (Good and Turing). So does an
+ * object that was always empty.
+ */
 function isComplete({ members, objects }: Sketch): boolean {
+  if (members!.size === 0) return false;
   let once = 0;
   for (const { values } of members!.values()) if (values === 1) once += 1;
   return once <= objects * unknownMax;

@@ -41,6 +41,8 @@ export const choicesMax = 40;
 export const choiceLengthMax = 60;
 /** With more names than this, an object is a map. */
 export const namesMax = 400;
+/** A property with a longer name is not described: a few such names would fill a whole schema. */
+export const nameFollowedMax = 200;
 /** Deeper values are not followed. Each level of a schema takes two or three of its own. */
 export const depthMax = 10;
 /** The places of all events together, about 600 bytes each. */
@@ -139,6 +141,10 @@ function placeOf(
   if (known !== undefined) return known;
   if (sketch.members !== undefined && sketch.members.size >= namesMax) joinMembers(sketch, budget);
   if (sketch.members === undefined) return (sketch.others ??= openPlace(budget, depth));
+  if (name.length > nameFollowedMax) {
+    sketch.hidden += 1;
+    return (sketch.others ??= openPlace(budget, depth));
+  }
   const place = openPlace(budget, depth);
   if (place !== undefined) sketch.members.set(name, place);
   return place;

@@ -26,8 +26,12 @@ export interface SeenTraffic {
   readonly added: number;
   /** In the order of names. */
   events(): EventTraffic[];
-  /** Names that no taxonomy can have, and those beyond the most that one can have, with counts. */
+  /** Names that no taxonomy can have, with counts. Bounded: not all of them. */
   readonly unnamed: ReadonlyMap<string, number>;
+  /** Events of such names that are not in `unnamed`. */
+  readonly otherUnnamed: number;
+  /** Events whose names are more than a taxonomy can have. */
+  readonly beyond: number;
   /** True if there were more places than are followed. */
   isFull(): boolean;
 }
@@ -39,9 +43,6 @@ export interface TrafficEvent {
   /** Empty if unknown. */
   readonly source: string;
 }
-
-/** Names beyond `unnamedMax` count as one. */
-export const otherNames = '_other';
 
 const sourcesMax = 5;
 const unnamedMax = 200;
@@ -61,9 +62,13 @@ export function createTraffic(
   const budget: PlaceBudget = { left: placesMax };
   let added = 0;
 
+  let otherUnnamed = 0;
+  let beyond = 0;
+
   const refuse = (sent: string): void => {
-    const name = unnamed.has(sent) || unnamed.size < unnamedMax ? sent : otherNames;
-    unnamed.set(name, (unnamed.get(name) ?? 0) + 1);
+    if (unnamed.has(sent) || unnamed.size < unnamedMax) {
+      unnamed.set(sent, (unnamed.get(sent) ?? 0) + 1);
+    } else otherUnnamed += 1;
   };
 
   return {
@@ -76,7 +81,7 @@ export function createTraffic(
       if (name === undefined) return refuse(sent);
       let event = events.get(name);
       if (event === undefined) {
-        if (events.size >= eventNamesMax) return refuse(sent);
+        if (events.size >= eventNamesMax) return void (beyond += 1);
         events.set(name, (event = emptyTraffic(name, contracts.get(name) !== undefined)));
       }
       event.counts[found] += 1;
@@ -87,6 +92,12 @@ export function createTraffic(
     },
     events: () => [...events.values()].sort((one, other) => (one.name < other.name ? -1 : 1)),
     unnamed,
+    get otherUnnamed() {
+      return otherUnnamed;
+    },
+    get beyond() {
+      return beyond;
+    },
     isFull: () => budget.left <= 0,
   };
 }

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
-import type { Acknowledgements } from './consume/pulling/acknowledgements.ts';
+import type { MessageAnswers } from './consume/pulling/message-answers.ts';
 import type { EventStreams } from './events/stream-parts.ts';
 import type { Log } from './log.ts';
 import type { TopologyOptions } from './topology.ts';
@@ -17,8 +17,8 @@ export interface LogClients {
   readonly topology: TopologyOptions | undefined;
   /** The limits of what `connection` has requested. */
   readonly traffic: Traffic;
-  /** Of what was delivered on `connection`. */
-  readonly acks: Acknowledgements;
+  /** For what was delivered on `connection`. */
+  readonly answers: MessageAnswers;
 }
 
 /** Kept outside the logs, because a log hides NATS from its users. */

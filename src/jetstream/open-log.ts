@@ -6,7 +6,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { withClients } from './clients.ts';
-import { createAcknowledgements } from './consume/pulling/acknowledgements.ts';
+import { createMessageAnswers } from './consume/pulling/message-answers.ts';
 import { connectToServer } from './connection.ts';
 import { findEventStreams, type EventStreams } from './events/stream-parts.ts';
 import type { Log } from './log.ts';
@@ -79,7 +79,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
   );
   const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
-  const acks = createAcknowledgements(connection);
+  const answers = createMessageAnswers(connection);
   const streams = openStreams(publisher, commits, idsMs);
   const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
     streams.get(stream)!(subject, headers, payload, callback);
@@ -109,7 +109,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     messageBytesMax: () => publishing.info?.max_payload ?? 1024 * 1024,
     close: async () => {
       publisher.close();
-      acks.flush();
+      answers.flush();
       await Promise.allSettled([publishing.close(), connection.close()]);
       for (const commit of commits.values()) commit.close();
     },
@@ -120,7 +120,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     events,
     topology: options.topology,
     traffic: createTraffic(),
-    acks,
+    answers,
   });
 }
 

@@ -1,7 +1,8 @@
-import { eventIdOf, isUuid } from '../event/event-id.ts';
+import { eventIdOf, idempotencyKeyOf, isUuid } from '../event/event-id.ts';
 import { eventNameOf, sourceOf } from '../event/delivery-attempt.ts';
 import { isCanarySubject } from '../event/canary.ts';
 import { compilePerson, decodeStoredEvent } from '../event/stored-event.ts';
+import { vendorSystems } from '../event/vendor-call.ts';
 import { originalOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
@@ -12,7 +13,10 @@ import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
 import { walkPart, type WalkProgress } from '../jetstream/read/walk-pages.ts';
 
 export interface Search {
-  /** An event_id, an idempotency_key or a correlation_id. Empty if `user` is not. */
+  /**
+   * An event_id, an idempotency_key, a correlation_id, or the id that a vendor's SDK gave the call
+   * (messageId, uuid, $insert_id). Empty if `user` is not.
+   */
   readonly id: string;
   /** The user id or anonymous id of a person; empty: the events with the id. */
   readonly user: string;
@@ -136,13 +140,22 @@ async function readAside(
 }
 
 /** Nearly all copies are of other events: few of these are decoded. */
-function isSearchedCopy(id: string, message: StoredMessage): boolean {
+function isSearchedCopy(id: string, keys: readonly string[], message: StoredMessage): boolean {
   if (message.header('Headgate-Correlation-Id') === id) return true;
   const { buffer, byteOffset, length } = message.payload;
-  const text = isUuid(id) ? id.toLowerCase() : id;
-  if (!Buffer.from(buffer, byteOffset, length).includes(text)) return false;
+  const payload = Buffer.from(buffer, byteOffset, length);
+  if (!keys.some((key) => payload.includes(key))) return false;
   const { eventId, idempotencyKey } = decodeStoredEvent(message.payload);
-  return [eventId, idempotencyKey].some((one) => one.toLowerCase() === id.toLowerCase());
+  return [eventId, idempotencyKey].some((one) => keys.includes(one.toLowerCase()));
+}
+
+/**
+ * The idempotency keys that an event with this id may have, in lower case. An id that is no UUID is one
+ * of a vendor's SDK, whose endpoint derives the key from it.
+ */
+function keysOf(id: string): readonly string[] {
+  if (isUuid(id)) return [id.toLowerCase()];
+  return vendorSystems.map((system) => idempotencyKeyOf(system, id));
 }
 
 /** Several destinations may have a copy of one event. */
@@ -183,21 +196,20 @@ function createMatchers({ id, user }: Search, isOfPerson: IsOfPerson) {
       isCopy: (message: StoredMessage) => isOf(message.payload),
     };
   }
-  const matches = createMatcher(id);
+  const keys = keysOf(id);
+  const matches = createMatcher(id, keys);
   return {
     isStored: (message: StoredMessage) => matches(storedIds(message)),
     isRejected: (message: StoredMessage) => matches(rejectedIds(message)),
-    isCopy: (message: StoredMessage) => isSearchedCopy(id, message),
+    isCopy: (message: StoredMessage) => isSearchedCopy(id, keys, message),
   };
 }
 
 /** The log does not store the event_id, so it is computed for each event. */
-function createMatcher(id: string): (ids: Ids) => boolean {
-  const key = isUuid(id) ? id.toLowerCase() : undefined;
-  const mayBeEventId = key?.[14] === '5';
+function createMatcher(id: string, keys: readonly string[]): (ids: Ids) => boolean {
+  const mayBeEventId = isUuid(id) && keys[0]![14] === '5';
   return ({ source, idempotencyKey, correlationId }) =>
     correlationId === id ||
-    (key !== undefined &&
-      (idempotencyKey.toLowerCase() === key ||
-        (mayBeEventId && isUuid(idempotencyKey) && eventIdOf(source, idempotencyKey) === key)));
+    keys.includes(idempotencyKey.toLowerCase()) ||
+    (mayBeEventId && isUuid(idempotencyKey) && eventIdOf(source, idempotencyKey) === keys[0]);
 }

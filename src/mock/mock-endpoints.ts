@@ -26,6 +26,9 @@ export function serveMock(log: MockLog, call: HttpCall): boolean {
   } else if (call.method !== method) answer(405, { error: `${path} takes ${method}.` });
   else if (isCrossSite(call.headers)) {
     answer(403, { error: 'A page of another site sent this request.' });
+  } else if (testId === '') {
+    // Of no test: a check that nothing was rejected would pass whatever came.
+    answer(400, { error: 'test_id is empty: name a test, or leave it out for all events.' });
   } else if (path === '/mock/good') {
     answer(200, { events: log.good(testId), forgotten: log.forgotten() });
   } else if (path === '/mock/bad') {

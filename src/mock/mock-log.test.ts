@@ -87,6 +87,14 @@ describe('an event belongs to', () => {
     store(log, '2', { test_id: 'b' });
     expect([store(log, '1'), store(log, '1'), store(log, '2')]).toEqual([true, true, true]);
     expect(log.good('a').map(({ duplicates }) => duplicates)).toEqual([2]);
+    // The fixture of another test has the same key.
+    expect([store(log, '1', { test_id: 'c' }), store(log, '1', { test_id: 'c' })]).toEqual([
+      false,
+      true,
+    ]);
+    expect(ids(log, 'c')).toEqual(['1']);
+    log.reset('c');
+    expect(log.good('a').map(({ duplicates }) => duplicates)).toEqual([2]);
     log.reset('a');
     expect([ids(log), store(log, '1'), store(log, '2')]).toEqual([['2'], false, true]);
     log.reset(undefined);

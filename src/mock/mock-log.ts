@@ -28,8 +28,8 @@ export interface MockLog extends Pick<AcceptOptions, 'store' | 'readStored' | 'r
 interface Kept {
   readonly testId: string | undefined;
   readonly bytes: number;
-  /** Undefined: it was rejected. */
-  readonly messageId: string | undefined;
+  /** What it is recognised by when it comes again. Empty: it was rejected. */
+  readonly keys: readonly string[];
   readonly payload: string;
   readonly bad: BadEvent | undefined;
   duplicates: number;
@@ -50,14 +50,14 @@ export function createMockLog(
   const drop = (sequence: number, kept: Kept): void => {
     events.delete(sequence);
     bytes -= kept.bytes;
-    if (kept.messageId !== undefined) sequences.delete(kept.messageId);
+    for (const key of kept.keys) if (sequences.get(key) === sequence) sequences.delete(key);
   };
   const keep = (kept: Omit<Kept, 'bytes' | 'duplicates'>): number => {
     lastSequence += 1;
     const size = Buffer.byteLength(kept.payload) + Buffer.byteLength(kept.testId ?? '');
     events.set(lastSequence, { ...kept, bytes: size, duplicates: 0 });
     bytes += size;
-    if (kept.messageId !== undefined) sequences.set(kept.messageId, lastSequence);
+    for (const key of kept.keys) sequences.set(key, lastSequence);
     for (const [sequence, oldest] of events) {
       if (events.size <= eventsMax && bytes <= bytesMax) break;
       drop(sequence, oldest);
@@ -67,15 +67,18 @@ export function createMockLog(
   };
   const store = (event: EventToStore, callback: Parameters<StoreOptions['store']>[1]): void => {
     const { messageId, payload } = event;
-    const before = sequences.get(messageId);
+    const { context } = JSON.parse(payload) as { context?: JsonObject };
+    const testId = contextTestId(context) ?? testIdOf(event.arrivalHeaders);
+    // Tests may have the same keys in their fixtures: each has duplicates of its own. An event of no test
+    // is a duplicate of any.
+    const keys = [JSON.stringify([messageId]), JSON.stringify([messageId, testId ?? ''])];
+    const before = sequences.get(testId === undefined ? keys[0]! : keys[1]!);
     if (before !== undefined) {
       events.get(before)!.duplicates += 1;
       callback({ sequence: before, duplicate: true }, undefined);
       return;
     }
-    const { context } = JSON.parse(payload) as { context?: JsonObject };
-    const testId = contextTestId(context) ?? testIdOf(event.arrivalHeaders);
-    const sequence = keep({ testId, messageId, payload, bad: undefined });
+    const sequence = keep({ testId, keys, payload, bad: undefined });
     callback({ sequence, duplicate: false }, undefined);
   };
   const ofTest = (testId: string | undefined): Kept[] =>
@@ -91,7 +94,7 @@ export function createMockLog(
         contextTestId(sent) ??
         contextTestId(rejected.batchContext) ??
         testIdOf(rejected.arrival.correlationId);
-      keep({ testId, messageId: undefined, payload: JSON.stringify(bad), bad });
+      keep({ testId, keys: [], payload: JSON.stringify(bad), bad });
       callback(undefined);
     },
     good: (testId) =>

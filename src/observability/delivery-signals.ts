@@ -60,9 +60,15 @@ function createTransformSignals(metrics: Metrics) {
 
 function createBacklogSignals({ gauges }: Metrics) {
   return {
-    /** `aside`: how many of them are in ASIDE. */
-    destinationPending: (destination: string, count: number, aside: number): void => {
+    /** `aside`: how many of them are in ASIDE. `oldestMs`: a Unix time; 0 when none waits. */
+    destinationPending: (
+      destination: string,
+      count: number,
+      aside: number,
+      oldestMs: number,
+    ): void => {
       gauges.destinationPending.set(destination, count);
+      gauges.destinationOldest.set(destination, oldestMs / 1_000);
       gauges.destinationAside.set(destination, aside);
     },
   };

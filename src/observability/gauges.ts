@@ -16,6 +16,8 @@ export function createGauges(
   const zeros = (names: readonly string[]) => new Map(names.map((name) => [name, 0]));
   const gauges = {
     destinationPending: zeros(destinations),
+    /** Unix times in seconds. */
+    destinationOldest: zeros(destinations),
     destinationAside: zeros(destinations),
     destinationParked: zeros(destinations),
     destinationDisabled: zeros(destinations),
@@ -195,6 +197,7 @@ function exposeLog(registry: Registry, gauges: Readonly<Record<LogGauge, ByLabel
 
 type DestinationGauge =
   | 'destinationPending'
+  | 'destinationOldest'
   | 'destinationAside'
   | 'destinationParked'
   | 'destinationDisabled'
@@ -214,6 +217,11 @@ function exposeDestinations(
     'headgate_destination_pending',
     'Events that a destination has not been given yet.',
     gauges.destinationPending,
+  );
+  show(
+    'headgate_destination_oldest_timestamp_seconds',
+    'When the oldest event that a destination has not been given yet was stored; 0 when none waits.',
+    gauges.destinationOldest,
   );
   show(
     'headgate_destination_aside_events',

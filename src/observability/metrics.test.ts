@@ -64,6 +64,7 @@ describe('the metrics', () => {
     for (const name of [
       'destination_pending',
       'destination_parked',
+      'destination_oldest_timestamp_seconds',
       'dead_letters',
       'dead_letter_oldest_timestamp_seconds',
     ]) {

@@ -135,6 +135,7 @@ export function createMetrics(labels: LabelValues) {
   for (const limit of callerLimits) counters.callersLimited.series(limit);
   counters.unhandledRejections.series();
   for (const outcome of eventStatuses) counters.relayedEvents.series(otherLabel, outcome);
+  counters.relayContracts.series(otherLabel);
   startOperators(counters, labels.auditedActions ?? []);
   const histograms = createHistograms(registry, destinations);
   const gauges = createGauges(registry, eventNames, destinations, sources);
@@ -320,6 +321,11 @@ function createIntakeCounters(registry: Registry) {
       name: 'headgate_relayed_events_total',
       help: 'Events that relays forwarded, by the source of the write key of the relay and by verdict.',
       labels: ['relay', 'outcome'],
+    }),
+    relayContracts: createCounter(registry, {
+      name: 'headgate_relay_contracts_requests_total',
+      help: 'Requests of relays for the contracts, by the source of the write key of the relay. A relay asks every 10 seconds.',
+      labels: ['relay'],
     }),
     webhooks: createCounter(registry, {
       name: 'headgate_webhook_requests_total',

@@ -77,6 +77,11 @@ export function createRequestSignals(metrics: Metrics, logger: Logger, sampler: 
     },
     /** A relay forwarded an event. `lagMs`: since it took the event. */
     eventRelayed: createEventRelayed(metrics),
+    /** A relay asked for the contracts. */
+    relayAsked: (source: string): void => {
+      const relay = metrics.knownSources.has(source) ? source : otherLabel;
+      metrics.relayContracts.series(relay).value += 1;
+    },
     webhookReceived: (source: string, outcome: WebhookOutcome): void => {
       metrics.webhooks.series(source, outcome).value += 1;
     },

@@ -1,6 +1,7 @@
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 
 import { ServiceError } from '../errors.ts';
+import { canonicalName } from '../event/name/event-name.ts';
 
 const pageSizeDefault = 100;
 const pageSizeMaxDefault = 500;
@@ -71,4 +72,15 @@ const userCharactersMax = 1_000;
 export function readUser(user: string): string {
   if (user.length <= userCharactersMax) return user;
   return refuse(`user has ${user.length} characters; at most ${userCharactersMax} are accepted.`);
+}
+
+/** Longer than any name that the gate accepts, in any of its forms. */
+const eventNameCharactersMax = 1_000;
+
+/** The name of an event in a filter, in the form in which names are stored; empty: every name. */
+export function readEventName(eventName: string): string {
+  if (eventName.length <= eventNameCharactersMax) return canonicalName(eventName);
+  return refuse(
+    `event_name has ${eventName.length} characters; at most ${eventNameCharactersMax} are accepted.`,
+  );
 }

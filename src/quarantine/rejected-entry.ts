@@ -2,6 +2,7 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import { parseExactly } from '../event/exact-numbers.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import { parseJsonText } from '../event/json/parse-json.ts';
+import { canonicalName } from '../event/name/event-name.ts';
 import type { OwnClock } from '../event/time/event-time.ts';
 import type { VendorCall } from '../event/vendor-call.ts';
 import type { EventError } from '../event/verdict.ts';
@@ -74,8 +75,9 @@ export function rejectedSourceOf({ subject }: Pick<StoredMessage, 'subject'>): s
   return subject.split('.')[2] ?? '';
 }
 
+/** The name in the form that names are stored in. An entry keeps its name as it was sent. */
 export function nameOf(message: StoredMessage): string {
-  return plainText(message.header('Headgate-Event-Name'));
+  return canonicalName(plainText(message.header('Headgate-Event-Name')));
 }
 
 function plainText(header: string): string {

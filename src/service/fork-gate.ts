@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 
-import type { Address } from '../config/config.ts';
+import type { ListenAddress } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import type { GateCredentials } from '../gate/gate.ts';
 import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
@@ -15,7 +15,7 @@ const startTimeoutMs = 60_000;
 /** One gate process, from its start to its end. */
 export interface ForkedGate {
   readonly processId: number | undefined;
-  readonly ready: Promise<Address>;
+  readonly ready: Promise<ListenAddress>;
   /** Resolves to the signal or the exit code after all reports of the process are read. */
   readonly ended: Promise<string>;
   readonly serves: () => boolean;
@@ -51,7 +51,7 @@ export function forkGate(
   let serves = false;
   let fault: string | undefined;
   let storeFailure: string | undefined;
-  const ready = Promise.withResolvers<Address>();
+  const ready = Promise.withResolvers<ListenAddress>();
   const timer = setTimeout(() => {
     fault = `A gate process did not start within ${startTimeoutMs / 1000} s.`;
     kill();

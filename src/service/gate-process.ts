@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 
-import type { Address, Config } from '../config/config.ts';
+import type { Config, ListenAddress } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { openGate, type Gate, type GateCredentials } from '../gate/gate.ts';
 import type { RunTimeKey, RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
@@ -55,7 +55,7 @@ export type GateOrder =
 
 /** Sent to the first process. */
 export type GateReport =
-  | { readonly kind: 'ready'; readonly address: Address }
+  | { readonly kind: 'ready'; readonly address: ListenAddress }
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'counted'; readonly deltas: MetricDeltas }
   /** Whether this process can store events; sent when it changes. Undefined: it can. */

@@ -1,11 +1,10 @@
 import cluster from 'node:cluster';
-import { once } from 'node:events';
-import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import type { Address, Config } from '../config/config.ts';
+import type { Config, ListenAddress } from '../config/config.ts';
 import { readCertificate } from '../gate/certificate.ts';
+import { chooseAddress } from '../gate/choose-address.ts';
 import type { GateCredentials } from '../gate/gate.ts';
 import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
 import type { Allowances } from '../gate/limits/allowances.ts';
@@ -28,7 +27,7 @@ export interface GateProcessesOptions extends GateSettingsOptions {
 
 /** The gate in several processes. */
 export interface GateProcesses {
-  readonly address: Address;
+  readonly address: ListenAddress;
   readonly running: () => number;
   /** Why one of the processes can store no event just now; undefined if each can. */
   readonly storeFailure: () => string | undefined;
@@ -64,7 +63,7 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
     // Preserves sets and bytes.
     serialization: 'advanced',
   });
-  const listen = await choosePort(options.config.listen);
+  const listen = await chooseAddress(options.config.listen);
   const { processes, shutdownGraceMs } = options.config;
   let credentials = credentialsOf(options.config);
   const used = new Set<string>();
@@ -119,20 +118,9 @@ function credentialsOf({ keys, webhooks, tls }: Config): GateCredentials {
   return { keys, webhooks, tlsFiles: tls === undefined ? undefined : readCertificate(tls).files };
 }
 
-/** Resolves port 0 once: a replacement that starts alone would get another port. */
-async function choosePort(listen: Address): Promise<Address> {
-  if (listen.port !== 0) return listen;
-  const server = net.createServer().listen({ host: listen.host, port: 0 });
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return { host: listen.host, port };
-}
-
 interface SupervisedGate {
   /** Rejects with a StartError if the process ends before it serves. */
-  start(): Promise<Address>;
+  start(): Promise<ListenAddress>;
   readonly running: () => boolean;
   readonly storeFailure: () => string | undefined;
   follow(registry: SchemaRegistry): void;
@@ -162,7 +150,7 @@ function superviseGate(
   /** The contracts by which the current process validates once it has read its messages. */
   let sent = options.registry();
 
-  const launch = async (): Promise<Address> => {
+  const launch = async (): Promise<ListenAddress> => {
     const [startedAt, startedWith] = [performance.now(), options.registry()];
     const gate = forkGate({ ...settings(), number }, options);
     sent = startedWith;
@@ -197,7 +185,7 @@ function superviseGate(
     }
   };
 
-  const start = async (): Promise<Address> => {
+  const start = async (): Promise<ListenAddress> => {
     try {
       return await launch();
     } catch (error) {

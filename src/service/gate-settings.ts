@@ -1,4 +1,4 @@
-import type { Address, Config } from '../config/config.ts';
+import type { Config, ListenAddress } from '../config/config.ts';
 import type { GateCredentials } from '../gate/gate.ts';
 import type { RunTimeKey } from '../gate/intake/keys/key-ring.ts';
 import type { SchemaRegistry } from '../validation/schema-registry.ts';
@@ -21,7 +21,7 @@ export interface GateSettingsOptions {
 /** The settings of a gate process: only what it needs of this process's configuration and state. */
 export function gateSettingsOf(
   options: GateSettingsOptions,
-  listen: Address,
+  listen: ListenAddress,
 ): Omit<GateSettings, 'number'> {
   const { config } = options;
   const registry = options.registry();

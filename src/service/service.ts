@@ -1,6 +1,7 @@
-import type { Address, Config } from '../config/config.ts';
+import type { Address, Config, ListenAddress } from '../config/config.ts';
 import { openDeadLetters } from '../dead-letters/queue.ts';
 import { StartError } from '../errors.ts';
+import type { EventContract } from '../event/contracts/event-contract.ts';
 import type { JsonObject } from '../event/json/json.ts';
 import { createEventFixer } from '../gate/accept/fix-event.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
@@ -8,6 +9,7 @@ import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { eventContractsOf } from '../validation/schema/event-contracts.ts';
 import { createLiveValidation, type LiveValidation } from '../validation/live-validation.ts';
 import {
   emptyRegistry,
@@ -34,7 +36,7 @@ import { startRegistry } from './start-registry.ts';
 /** A running Headgate. */
 export interface Service {
   /** The address for events; undefined if this process does not have the role `gate`. */
-  readonly address: Address | undefined;
+  readonly address: ListenAddress | undefined;
   readonly adminAddress: Address;
   /** Makes a code by which one person signs in to the console as `admin`, once, within ten minutes. */
   readonly makeSignInCode: () => string;
@@ -137,7 +139,7 @@ async function startService(
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(log, fixer);
   const delivery = config.roles.has('deliver')
-    ? await startDelivery({ ...started, deadLetters, counts })
+    ? await startDelivery({ ...started, deadLetters, counts, contracts: contractsOf(validation) })
     : undefined;
 
   // Rejected events, and their replay, which follows the write keys.
@@ -191,6 +193,11 @@ async function openValidation(config: Config): Promise<LiveValidation> {
   }
   const registry = schemasSource === 'files' ? await loadContracts(config) : emptyRegistry;
   return createLiveValidation(registry, options);
+}
+
+/** The contracts in force, each time they are asked for. */
+function contractsOf(validation: LiveValidation): () => readonly EventContract[] {
+  return () => eventContractsOf(validation.registry());
 }
 
 function ofContracts(

@@ -13,6 +13,7 @@ import type { WorkerState } from '../delivery/worker-state.ts';
 import type { Destination, DestinationType } from '../destinations/destination.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
+import type { ContractsInForce } from '../event/contracts/event-contract.ts';
 import { cleanAside } from '../jetstream/consume/aside/clean-aside.ts';
 import { createJanitor } from '../jetstream/consume/janitor.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -38,6 +39,7 @@ export interface DeliveryParts {
   readonly lifecycle: Lifecycle;
   readonly deadLetters: DeadLetterQueue;
   readonly counts: Pick<ServiceCounts, 'deadLettered'>;
+  readonly contracts: ContractsInForce;
 }
 
 /** The running delivery. */
@@ -160,13 +162,13 @@ async function startPressureRelief(
 
 async function createCarrier(
   destinationConfig: DestinationConfig,
-  { config, log, signals }: DeliveryParts,
+  { config, log, signals, contracts }: DeliveryParts,
   giveUp: GiveUp,
   pauses: Pauses,
 ): Promise<Carrier> {
   const { name, type, settings } = destinationConfig;
   const transformer = await openTransform(destinationConfig);
-  const destination = await destinationTypeOf(type).create(name, settings);
+  const destination = await destinationTypeOf(type).create(name, settings, { contracts });
   const worker = createDeliveryWorker({
     destinationConfig,
     destination,

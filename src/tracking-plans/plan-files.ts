@@ -3,6 +3,7 @@ import { compileAccepted } from '../inference/infer-schema.ts';
 import { schemaText } from '../inference/schema-text.ts';
 import { taxonomyText, type NewEntry } from '../inference/taxonomy-text.ts';
 import { taxonomyFile } from '../validation/schema-registry.ts';
+import { eventsMax } from '../validation/taxonomy/taxonomy.ts';
 import type { ImportedEvent, ImportedPlan, LeftBehind, PlanCall } from './imported-plan.ts';
 import { modernSchema } from './modern-schema.ts';
 import { objectIn } from './plan-fields.ts';
@@ -40,6 +41,11 @@ export function planFiles(
       continue;
     }
     byName.set(name, [...(byName.get(name) ?? []), event]);
+  }
+  const beyond = [...byName.keys()].sort().slice(eventsMax);
+  for (const name of beyond) {
+    byName.delete(name);
+    left.push({ place: name, text: `left out: a taxonomy has ${eventsMax} events at most` });
   }
   const files = new Map<string, string>();
   const entries: NewEntry[] = [];
@@ -106,7 +112,16 @@ function acceptedSchema(
   const faults: string[] = [];
   const isAccepted = compileAccepted(whole, schemaText(whole), (fault) => void faults.push(fault));
   if (isAccepted !== undefined) return whole;
-  report('', `only the names of its properties are kept: ${faults.join('; ')}`);
+  const named = namesOnly(modern, properties);
+  if (compileAccepted(named, schemaText(named)) !== undefined) {
+    report('', `only the names of its properties are kept: ${faults.join('; ')}`);
+    return named;
+  }
+  report('', `any properties are allowed: ${faults.join('; ')}`);
+  return { type: 'object' };
+}
+
+function namesOnly(modern: JsonObject, properties: JsonObject): JsonObject {
   const required = Array.isArray(modern['required']) ? modern['required'] : [];
   const names = Object.keys(properties).filter((property) => !(property in Object.prototype));
   return {

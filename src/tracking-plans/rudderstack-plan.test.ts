@@ -3,6 +3,7 @@ import { parseAllDocuments } from 'yaml';
 
 import type { JsonObject, JsonValue } from '../event/json/json.ts';
 import { compileSchema } from '../validation/schema/compile-schema.ts';
+import { eventsMax } from '../validation/taxonomy/taxonomy.ts';
 import type { LeftBehind } from './imported-plan.ts';
 import { planFiles } from './plan-files.ts';
 import { readRudderstackPlan } from './rudderstack-plan.ts';
@@ -31,6 +32,32 @@ function imported(documents: readonly JsonValue[]) {
 
 const yaml = (text: string): JsonValue[] =>
   parseAllDocuments(text).map((document) => document.toJS() as JsonValue);
+
+test('the events of an answer may be its data', () => {
+  const events = [{ name: 'Login', eventType: 'track', rules: {} }];
+  expect(imported([{ data: events, total: 1 }]).events).toEqual([{ name: 'login', versions: 1 }]);
+});
+
+test('what is more than a gate accepts is left out', () => {
+  const event = (name: string, rules: JsonObject): JsonObject => ({
+    name,
+    eventType: 'track',
+    rules: { type: 'object', properties: { properties: rules } },
+  });
+  const count = eventsMax + 1;
+  const names = Array.from({ length: count }, (_, index) => `e${String(index).padStart(4, '0')}`);
+  const many = imported([{ events: names.map((name) => event(name, {})) }]);
+  expect(many.events).toHaveLength(eventsMax);
+  expect(many.texts).toContain(`e${eventsMax}: left out: a taxonomy has 2000 events at most`);
+
+  const properties = Object.fromEntries(
+    Array.from({ length: 20_000 }, (_, index) => [`property_${index}`, { type: 'string' }]),
+  );
+  const big = imported([{ events: [event('big', { type: 'object', properties })] }]);
+  expect(JSON.parse(big.files.get('big/1.json')!)).toMatchObject({ type: 'object' });
+  expect(big.files.get('big/1.json')!.length).toBeLessThan(200);
+  expect(big.texts[0]).toContain('big: any properties are allowed: it has more than');
+});
 
 describe('the files of a project', () => {
   const plan = imported(Object.values(firstProject).flatMap(yaml));

@@ -39,7 +39,7 @@ export function readRudderstackPlan(
 function readAnswer(value: JsonObject, left: ReportLeft): ImportedPlan | undefined {
   const outer = objectIn(value, 'data');
   const plan = Object.keys(outer).length > 0 ? outer : value;
-  const list = plan['events'];
+  const list = Array.isArray(value['data']) ? value['data'] : plan['events'];
   const events = Array.isArray(list) ? objectsIn(list) : plan['eventType'] ? [plan] : undefined;
   if (events === undefined) return undefined;
   return { title: textIn(plan, 'name'), events: events.flatMap((each) => eventOfApi(each, left)) };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import type { ContractsForm } from '../event/contracts-form.ts';
+import type { ContractsForm } from '../event/contracts/contracts-form.ts';
 import { contractsOf, readContracts } from './contracts-form.ts';
 import { emptyRegistry, loadRegistry } from './schema-registry.ts';
 import { schemasFolder } from './schemas-folder.fixture.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { ContractsForm } from '../event/contracts-form.ts';
+import type { ContractsForm } from '../event/contracts/contracts-form.ts';
 import { isJsonObject, type JsonObject } from '../event/json/json.ts';
 import type { Enforcement } from './modes.ts';
 import type { ReportFault } from './registry-fault.ts';

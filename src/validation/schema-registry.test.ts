@@ -1,3 +1,6 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
 import { describe, expect, test } from 'vitest';
 
 import { loadRegistry, readRegistry } from './schema-registry.ts';
@@ -32,6 +35,20 @@ test('uses defaults for omitted keys of the taxonomy', async () => {
   const registry = await loadRegistry(schemasFolder(files));
   expect(registry.unplanned).toBe('reject');
   expect(registry.events[0]?.mode).toBe('enforce');
+});
+
+test('a folder of contracts without an entry is a fault, in observe mode too', async () => {
+  expect(await faultsOf({ 'taxonomy.yaml': 'events: {}' })).toEqual([]);
+  expect(await faultsOf({ 'taxonomy.yaml': 'events: {}', 'login/1.json': schema })).toEqual([
+    'login/: no entry of the taxonomy has this name',
+  ]);
+});
+
+test('reads a file as editors of Windows write it', async () => {
+  const folder = schemasFolder({ 'taxonomy.yaml': `\ufeff${orderTaxonomy()}` });
+  mkdirSync(path.join(folder, 'order_completed'));
+  writeFileSync(path.join(folder, 'order_completed/1.json'), `\ufeff${JSON.stringify(schema)}`);
+  expect((await loadRegistry(folder)).events[0]?.versions[0]?.schema).toEqual(schema);
 });
 
 test('lists all problems in one error, each with its file and fix', async () => {

@@ -112,7 +112,8 @@ export async function readRegistry(directory: string): Promise<RegistryReading> 
     checkActive(entry, versions, reportOn(taxonomyFile));
     events.push({ ...entry, versions: versions.filter((version) => version !== undefined) });
   }
-  if (entries.length > 0) {
+  // Also without an entry: contracts that lost theirs must not open the gate in observe mode.
+  if (entries.length > 0 || faults.length === 0) {
     for (const name of folders) {
       reportOn(`${name}/`)(
         'no entry of the taxonomy has this name',
@@ -212,7 +213,9 @@ async function readSchemaFile(path: string, report: ReportFault): Promise<JsonVa
       report(`it has ${size} bytes, more than ${schemaBytesMax}`, 'Split the event.');
       return undefined;
     }
-    return JSON.parse(await readFile(path, 'utf8')) as JsonValue;
+    // Editors of Windows begin a file with U+FEFF.
+    const text = await readFile(path, 'utf8');
+    return JSON.parse(text.replace(/^\ufeff/, '')) as JsonValue;
   } catch (error) {
     report(`it cannot be read as JSON: ${reasonOf(error)}`, 'Fix it there.');
     return undefined;

@@ -172,6 +172,36 @@ const backlog: readonly Scenario[] = [
   },
 ].map((scenario) => ({ ...common, at: '40m', alert: 'HeadgateBacklogSlow', ...scenario }));
 
+const oldest = of('headgate_destination_oldest_timestamp_seconds');
+
+const late: readonly Scenario[] = [
+  {
+    title: 'the oldest was stored two hours ago',
+    series: { [oldest]: gauge(3600, 40), [away]: gauge(0, 40) },
+    fires: [{ ...crm, severity: 'warn' }],
+    says: {
+      summary:
+        'Find out why events for crm wait (headgate destinations, log lines "delivery failed"): it is not parked, and the oldest is late.',
+      description: 'The oldest was stored 2h 0m 0s ago.',
+    },
+  },
+  {
+    title: 'the oldest was stored half an hour ago',
+    series: { [oldest]: gauge(9000, 40), [away]: gauge(0, 40) },
+    fires: [],
+  },
+  {
+    title: 'none waits, which is the time 0',
+    series: { [oldest]: gauge(0, 40), [away]: gauge(0, 40) },
+    fires: [],
+  },
+  {
+    title: 'it is parked, which is another alert',
+    series: { [oldest]: gauge(3600, 40), [away]: gauge(1, 40) },
+    fires: [],
+  },
+].map((scenario) => ({ ...common, at: '3h', alert: 'HeadgateEventsLate', ...scenario }));
+
 const missingTotal = (worker: number): string =>
   of('headgate_destination_missing_total', '', worker);
 
@@ -201,5 +231,6 @@ export const deliveryScenarios: readonly Scenario[] = [
   ...deadLetters,
   ...parked,
   ...backlog,
+  ...late,
   ...missingDeliveries,
 ];

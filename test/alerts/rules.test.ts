@@ -4,10 +4,11 @@ import { alerts } from '../../deploy/observability/rules.ts';
 import { deliveryScenarios } from './delivery-scenarios.ts';
 import { gateScenarios } from './gate-scenarios.ts';
 import { intakeScenarios } from './intake-scenarios.ts';
+import { relayScenarios } from './relay-scenarios.ts';
 import { runScenario } from './scenario.ts';
 import { findTool, whyNotWith } from './tools.ts';
 
-const scenarios = [...intakeScenarios, ...deliveryScenarios, ...gateScenarios];
+const scenarios = [...intakeScenarios, ...relayScenarios, ...deliveryScenarios, ...gateScenarios];
 
 describe('the scenarios', () => {
   it.each(alerts)('have $name ($severity) fire, and not', ({ name, severity }) => {

@@ -137,6 +137,7 @@ const owners: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
   [/^(jsonata$|quickjs-emscripten-core|@jitl\/)/, ['transform']],
   [/^(pg|@clickhouse\/|hyparquet)/, ['destinations']],
   [/^@platformatic\/kafka$/, ['destinations']],
+  [/^@(aws-sdk|smithy|google-cloud)\//, ['destinations']],
   [/^(commander|cli-progress|cli-table3)$/, ['cli']],
 ];
 

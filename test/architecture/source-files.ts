@@ -14,7 +14,7 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-const importPattern = /(?:\bfrom|\bimport\(|^import)\s*['"]([^'"]+)['"]/gm;
+const importPattern = /(?:\bfrom|\bimport\(|^import)\s*['"]([^'"\s]+)['"]/gm;
 
 /** Every TypeScript file of a folder and of those below it, tests and fixtures included. */
 export function readSources(folder: string): SourceFile[] {

@@ -21,6 +21,7 @@ import { order } from '../endpoints/sample-events.ts';
 import { operatorsServices } from '../operators/operators-services.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 import { connect, readEntries, readStreamText, sendEvent } from './audit-rig.ts';
+import { consoleCases } from './console-cases.ts';
 import { fail, keyAndRedeliveryCases, silent, type Case } from './key-and-redelivery-cases.ts';
 
 /* Every RPC of the operators' port on a real service, with what it leaves in the audit log. */
@@ -85,6 +86,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   'headgate.v1.DestinationService/ListDestinations': [
     silent(() => connect(real, DestinationService).listDestinations({})),
   ],
+  ...consoleCases(() => real),
   ...keyAndRedeliveryCases(() => real, { person, secretText, secrets }),
   'headgate.v1.TailService/Tail': [
     {

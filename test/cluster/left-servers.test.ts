@@ -4,7 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createAcknowledgements } from '../../src/jetstream/consume/pulling/acknowledgements.ts';
+import { createMessageAnswers } from '../../src/jetstream/consume/pulling/message-answers.ts';
 import { withClients } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import { openPull } from '../../src/jetstream/consume/pull.ts';
@@ -124,7 +124,7 @@ describe('a server that does not serve', () => {
         events: await findEventStreams(manager),
         topology: undefined,
         traffic: createTraffic(),
-        acks: createAcknowledgements(connection),
+        answers: createMessageAnswers(connection),
       });
       await manager.consumers.add('EVENTS_0', { durable_name: 'crm', ack_policy: 'explicit' });
       const seen: string[] = [];

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,47 +7,23 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { createLogger } from '../../src/observability/logger.ts';
 import { startRealService } from '../real-service.ts';
+import { fill, mountSmallDisk } from '../small-disk.ts';
 import { until } from './gate-process.ts';
 import { startLoad } from './steady-load.ts';
 import { readMessageIds } from './stored-state.ts';
 
 const diskBytes = 256 * 1024 * 1024;
 
-/** Mounts a small file system of its own. The reason if that is not possible here. */
-async function mountSmallDisk(): Promise<{ folder: string } | { why: string }> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'headgate-full-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', folder], {
-      stdio: 'pipe',
-    });
-  } catch (error) {
-    rmSync(folder, { recursive: true });
-    return { why: (error as Error).message };
-  }
-  onTestFinished(() => {
-    execFileSync('umount', ['-l', folder], { stdio: 'pipe' });
-    rmSync(folder, { recursive: true });
-  });
-  return { folder };
-}
-
-function fill(file: string): void {
-  for (const bytes of [1024 * 1024, 4096, 1]) {
-    try {
-      for (;;) appendFileSync(file, Buffer.alloc(bytes));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    }
-  }
-}
-
 test('a disk that was full and has room again takes events again by itself', async (context) => {
-  const disk = await mountSmallDisk();
+  const folder = await mkdtemp(path.join(tmpdir(), 'headgate-full-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const disk = mountSmallDisk(folder, diskBytes);
   if ('why' in disk) {
     console.log(`skipped: a file system cannot be mounted here (needs root): ${disk.why}`);
     context.skip();
     return;
   }
+  onTestFinished(disk.unmount);
   const dataDir = path.join(disk.folder, 'data');
   mkdirSync(dataDir);
   const lines: string[] = [];

@@ -6,9 +6,13 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
+import { openFarContracts } from '../../src/destinations/headgate/far-contracts.ts';
+import { createHeadgateDestination } from '../../src/destinations/headgate/headgate.ts';
 import { startPrometheus, type Prometheus } from '../alerts/prometheus.ts';
 import { rulesFile } from '../alerts/scenario.ts';
 import { findTool } from '../alerts/tools.ts';
+import { deliverAll, deliveryOfEvent } from '../destinations/deliveries.ts';
+import { farGateSettings } from '../destinations/headgate-far-side.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { readPage } from '../documentation/markdown.ts';
 import { startRealService, type RealService } from '../real-service.ts';
@@ -48,12 +52,15 @@ export async function startObservedService(lastWeekFactor = 100): Promise<Observ
 keys:
   - { source: shop, hash: "${hashWriteKey('hg_shop')}" }
   - { source: app, hash: "${hashWriteKey('hg_app')}" }
+  - { source: relay-fra, hash: "${hashWriteKey('hg_relay')}", relay_sources: [app] }
 destinations:
   warehouse: { type: sqlite, path: "${path.join(dataDir, 'w.db')}" }
   crm: { type: webhook, url: "http://127.0.0.1:${crm.port}/", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", allow_private_addresses: true }
 `,
   });
+  const relay = openRelay(real);
   const send: ObservedService['send'] = async (count, { bad = 0 } = {}) => {
+    await relay.send(Math.ceil(count / 3), bad > 0);
     await post(real, 'hg_shop', count, bad);
     await post(real, 'hg_app', Math.ceil(count / 2), 0);
   };
@@ -81,11 +88,38 @@ destinations:
     send,
     [Symbol.asyncDispose]: async () => {
       await prometheus[Symbol.asyncDispose]();
+      await relay.close();
       await real[Symbol.asyncDispose]();
       await crm.close();
       await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   });
+}
+
+/** What a relay asks of the service: contracts, and to take events, of which one may be bad. */
+function openRelay(real: RealService) {
+  const settings = farGateSettings(Number(new URL(real.url).port), 'hg_relay', {
+    timeout: 10_000,
+  });
+  const destination = createHeadgateDestination('gate', settings);
+  const contracts = openFarContracts('gate', settings);
+  const event = (total: number) =>
+    deliveryOfEvent({
+      source: 'app',
+      timestamp: new Date(Date.now() - 50).toISOString(),
+      properties: { order_id: 'A-1', total, currency: 'EUR' },
+    });
+  return {
+    send: async (count: number, hasBad: boolean): Promise<void> => {
+      await contracts.fetch('');
+      const events = Array.from({ length: count }, () => event(1));
+      await deliverAll(destination, hasBad ? [...events, event(-1)] : events);
+    },
+    close: async (): Promise<void> => {
+      contracts.close();
+      await destination.close();
+    },
+  };
 }
 
 async function readMetrics(real: RealService): Promise<string> {

@@ -159,6 +159,8 @@ describe('the dead-letter queue', () => {
     expect(metrics.gauges.deadLetters.get('crm')).toBe(2);
     expect(metrics.gauges.deadLetterOldest.get('crm')).toBeGreaterThan(Date.now() / 1_000 - 60);
     expect(metrics.gauges.destinationPending.get('crm')).toBe(5);
+    expect(metrics.gauges.destinationOldest.get('crm')).toBeGreaterThan(Date.now() / 1_000 - 60);
+    expect(metrics.gauges.destinationOldest.get('warehouse')).toBe(0);
     expect(metrics.gauges.deadLetters.get('warehouse')).toBe(0);
     await gauges.stop();
     expect(await countMessages(log, 'REPLAY')).toBe(1);

@@ -43,13 +43,21 @@ const bodyBytesMax = 64 * 1024;
 export function startClickhouseFarSide(): Promise<HttpFarSide> {
   const rows = new Map<string, StoredRow>();
   let hasTable = false;
-  const insert = (body: string): StandInAnswer => {
+  const insert = (query: string, body: string): StandInAnswer => {
+    const columns = /\(([^)]*)\)/
+      .exec(query)![1]!
+      .split(',')
+      .map((name) => name.trim());
     if (!hasTable)
       return clickhouseError(60, 'UNKNOWN_TABLE', 'Table default.events does not exist');
     const inserted = body
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as StoredRow);
+      .map((line) => JSON.parse(line) as unknown[])
+      .map((values) => {
+        const cells = columns.map((name, at) => [name, values[at] ?? undefined]);
+        return Object.fromEntries(cells) as StoredRow;
+      });
     // All or nothing, as an insert of one block is.
     if (inserted.some((row) => row.user_id === 'refused')) {
       return clickhouseError(469, 'VIOLATED_CONSTRAINT', 'Constraint `known` is violated at row 2');
@@ -72,7 +80,7 @@ export function startClickhouseFarSide(): Promise<HttpFarSide> {
     const given = new URL(url, 'http://host').searchParams.get('query');
     if (body.length > bodyBytesMax) return { status: 413, text: 'too large' };
     const query = (given ?? body.toString()).trim();
-    if (query.startsWith('INSERT')) return insert(body.toString());
+    if (query.startsWith('INSERT')) return insert(query, body.toString());
     if (query.startsWith('EXISTS'))
       return { status: 200, text: `{"result":${Number(hasTable)}}\n` };
     if (query.startsWith('DESCRIBE')) return { status: 200, text: '{"name":"event_time"}\n' };

@@ -7,6 +7,7 @@ import { eventIdOf } from '../../src/event/event-id.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { createHttpApiDestination } from '../../src/destinations/http/http-api.ts';
 import { readRecord } from '../../src/destinations/kafka/kafka.ts';
+import { readMessage } from '../../src/destinations/sqs/message.ts';
 import { createNatsDestination } from '../../src/destinations/nats/nats.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { openVendorGate, shopKey, type VendorGate } from '../vendors/vendor-gate.ts';
@@ -118,6 +119,16 @@ const ways: Readonly<Record<string, () => Promise<Message[]>>> = {
       return {
         headers: { 'content-type': headers.get('content-type')! },
         body: record.value.toString(),
+      };
+    }),
+  sqs: async () =>
+    deliveries.map((delivery) => {
+      const message = readMessage({ isFifo: false, groupBy: undefined, format }, delivery);
+      if (typeof message === 'string') throw new Error(message);
+      const { MessageBody: body, MessageAttributes: attributes } = message.entry;
+      return {
+        headers: { 'content-type': attributes!['content-type']!.StringValue! },
+        body: body!,
       };
     }),
   nats: () => overNats('cloudevents'),

@@ -10,9 +10,10 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { BatchTrackRequestSchema } from '../../gen/headgate/v1/track_service_pb.ts';
-import { rowOf } from '../../src/destinations/clickhouse/row.ts';
+import { rowColumns, rowOf, rowText } from '../../src/destinations/clickhouse/row.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { readRecord } from '../../src/destinations/kafka/kafka.ts';
+import { readMessage } from '../../src/destinations/sqs/message.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
 import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
@@ -336,8 +337,25 @@ describe('numbers, texts and times, as they were sent', () => {
     ).toEqual([]);
   });
 
+  test('are in the messages of SQS', () => {
+    const settings = { isFifo: false, groupBy: undefined, format: 'headgate' } as const;
+    const messages = deliveries.map((delivery) => readMessage(settings, delivery));
+    expect(
+      wrongIn(
+        messages.map((message) =>
+          heldIn(typeof message === 'string' ? message : message.entry.MessageBody!),
+        ),
+      ),
+    ).toEqual([]);
+  });
+
   test('are in the rows for ClickHouse', () => {
-    const rows = deliveries.map((delivery) => rowOf(delivery) as Record<string, unknown>);
+    const rows = deliveries.map((delivery) => {
+      const row = rowOf(delivery);
+      if (typeof row === 'string') throw new Error(row);
+      const values = JSON.parse(rowText(row, true)) as string[];
+      return Object.fromEntries(rowColumns.map((name, at) => [name, values[at]]));
+    });
     expect(
       wrongIn(
         rows.map(({ idempotency_key: key, properties, context, occurred_at: time }) => ({
@@ -345,7 +363,7 @@ describe('numbers, texts and times, as they were sent', () => {
           properties,
           context,
           time,
-        })),
+        })) as unknown as Held[],
       ),
     ).toEqual([]);
   });

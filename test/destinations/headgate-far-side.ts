@@ -20,7 +20,7 @@ const eventBytesMax = 64 * 1024;
 
 export async function startFarGate(env: Readonly<Record<string, string>> = {}): Promise<FarGate> {
   const key = 'hg_key-of-the-relay';
-  const relaySources = ['checkout', 'web-*'];
+  const relaySources = ['checkout', 'shop', 'web-*'];
   const gate = await startRealService({
     env: {
       HEADGATE_AUTH: 'keys',
@@ -37,7 +37,7 @@ export async function startFarGate(env: Readonly<Record<string, string>> = {}): 
       destinations: {},
     }),
   });
-  return { gate, port: gate.service.address!.port, key };
+  return { gate, port: Number(new URL(gate.url).port), key };
 }
 
 /** The defaults of the type, to a gate on this machine. */
@@ -56,7 +56,7 @@ export function farGateSettings(
     timeout: 1_000,
     batch_events: 500,
     batch_bytes: 2 * 1024 * 1024,
-    concurrency: 4,
+    concurrency: 8,
     ...more,
   };
 }

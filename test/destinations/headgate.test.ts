@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import tls from 'node:tls';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -243,7 +244,18 @@ test('a CA that cannot be read stops the start, and one that can is trusted', ()
       readFarGateSettings('out', farGateSettings(1, 'hg_k', { url: 'https://h', tls_ca: file }));
     expect(read).toThrow('cannot be read (ENOENT)');
     writeFileSync(file, 'pem');
-    expect(read().ca?.toString()).toBe('pem');
+    expect(read).toThrow(`${file} has no certificate`);
+    const [first, second] = tls.rootCertificates;
+    writeFileSync(file, first!);
+    const { readCa } = read();
+    expect(readCa()?.toString()).toBe(first);
+    // One that replaces it is trusted, and one that is gone or half written changes nothing.
+    writeFileSync(file, second!);
+    expect(readCa()?.toString()).toBe(second);
+    writeFileSync(file, '-----BEGIN CERTIFICATE-----\n');
+    expect(readCa()?.toString()).toBe(second);
+    rmSync(file);
+    expect(readCa()?.toString()).toBe(second);
   } finally {
     rmSync(folder, { recursive: true });
   }

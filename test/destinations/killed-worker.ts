@@ -33,6 +33,12 @@ export interface KilledRun {
 export interface KilledRunOptions {
   readonly events: number;
   readonly kills: number;
+  /** More of the environment of the worker. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long the last worker may take, where the far side is slow. */
+  readonly deliveredMsMax?: number;
+  /** Workers that share the destinations, and are killed together. 1 if absent. */
+  readonly workers?: number;
 }
 
 /** Lots in which a share of the events is published: a kill comes between two of them. */
@@ -53,7 +59,12 @@ export async function deliverWhileKilled(
 ): Promise<KilledRun> {
   const chance = seededChance();
   await using real = await startRealLog({ storageBytesMax });
-  await using worker = await prepareWorker(real, destinations);
+  await using workers = new AsyncDisposableStack();
+  const all: GateProcess[] = [];
+  for (let number = 0; number < (options.workers ?? 1); number += 1) {
+    all.push(workers.use(await prepareWorker(real, destinations, options.env)));
+  }
+  const startAll = (): Promise<GateRun[]> => Promise.all(all.map((worker) => worker.start()));
   const ids: string[] = [];
   let inHandAtKills = 0;
   const shareEvents = Math.ceil(options.events / (options.kills + 1));
@@ -69,21 +80,21 @@ export async function deliverWhileKilled(
   for (let kill = 0; kill < options.kills; kill += 1) {
     const target = destinations[kill % destinations.length]!;
     const before = await target.count();
-    const run = await worker.start();
+    const runs = await startAll();
     let lotsLeft = Math.floor(chance.between(1, lotsPerShare));
     for await (const _ of publishShare()) {
       lotsLeft -= 1;
       if (lotsLeft !== 0) continue;
       await until(target.count, (count) => count > before, deliveredTimeoutMs, 5);
-      run.kill('SIGKILL');
-      await run.exit;
+      for (const run of runs) run.kill('SIGKILL');
+      await Promise.all(runs.map((run) => run.exit));
       inHandAtKills += await inHand(real, destinations);
     }
   }
-  const last = await worker.start();
+  const last = await startAll();
   for await (const _ of publishShare());
-  await untilSettled(real, destinations);
-  await endGently(last, worker);
+  await untilSettled(real, destinations, options.deliveredMsMax ?? deliveredTimeoutMs);
+  for (const [index, run] of last.entries()) await endGently(run, all[index]!);
   return {
     ids,
     inHandAtKills,
@@ -98,6 +109,7 @@ const storageBytesMax = 256 * 1024 * 1024;
 export function prepareWorker(
   real: RealLog,
   destinations: readonly Pick<KilledDestination, 'name' | 'settings'>[],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<GateProcess> {
   const { servers, user, password } = real.server.address;
   const url = new URL(servers[0]!.includes('://') ? servers[0]! : `nats://${servers[0]}`);
@@ -112,6 +124,7 @@ export function prepareWorker(
   const tree = destinations.map(({ name, settings }) => [name, { ...common, ...settings }]);
   return prepareGate({
     env: {
+      ...more,
       HEADGATE_ROLES: 'deliver',
       HEADGATE_NATS_URL: url.href,
       HEADGATE_DURABILITY: 'async',
@@ -135,12 +148,13 @@ async function inHand(real: RealLog, destinations: readonly KilledDestination[])
 async function untilSettled(
   real: RealLog,
   destinations: readonly KilledDestination[],
+  timeoutMs: number,
 ): Promise<void> {
   for (const { name } of destinations) {
     await until(
       () => unsettled(real.log, name),
       (left) => left === 0,
-      deliveredTimeoutMs,
+      timeoutMs,
     );
   }
 }

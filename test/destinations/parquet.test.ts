@@ -172,7 +172,11 @@ test('close leaves everything in files, and nothing behind', async () => {
 /** A spool with events, and nobody who moves them on. */
 async function fillSpool(deliveries: readonly Delivery[]): Promise<ExportData> {
   const spool = spoolOf(folder);
-  const events = await createSqliteDestination('spool', { path: spool, busy_timeout: 1000 });
+  const events = await createSqliteDestination(
+    'spool',
+    { path: spool, busy_timeout: 1000 },
+    { isIndexed: false },
+  );
   await deliverAll(events, deliveries);
   await events.close();
   return {

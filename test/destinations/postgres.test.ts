@@ -9,6 +9,7 @@ import type {
   DestinationSettings,
 } from '../../src/destinations/destination.ts';
 import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
+import { insertEvents, quoteTable } from '../../src/destinations/postgres/table.ts';
 import { StartError } from '../../src/errors.ts';
 import { deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import { askPostgres, postgresSettings } from './postgres-far-side.ts';
@@ -304,4 +305,16 @@ test.each([
   expect(create).toThrow(StartError);
   expect(create).toThrow(`destinations.warehouse.${setting}: `);
   expect(create).toThrow(text);
+});
+
+test('PostgreSQL parses the payload of an event once, not once for each column', async () => {
+  const destination = openNew();
+  await destination.deliver([deliveryOfEvent()], never);
+  const statement = insertEvents(quoteTable(table)!, true)
+    .replace('$1::text[]', "ARRAY['{}']")
+    .replace('$2::bigint[]', 'ARRAY[1::bigint]')
+    .replace('$3::text[]', 'ARRAY[NULL::text]');
+  const plan = await ask(`EXPLAIN (VERBOSE, COSTS OFF) ${statement}`);
+  const text = plan.map((row) => String(row['QUERY PLAN'])).join('\n');
+  expect(text.match(/payload\)?::jsonb/g)).toHaveLength(1);
 });

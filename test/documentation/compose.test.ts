@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 
+import { formatListenAddress } from '../../src/config/address.ts';
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import type { Config } from '../../src/config/config.ts';
 import { readConfig } from '../../src/config/read-config.ts';
@@ -214,7 +215,7 @@ describe('what deploy/ describes', () => {
   it('carries an event from the gate through NATS and a worker into the warehouse', async () => {
     const [gate, workers] = services;
     expect(workers!.address).toBeUndefined();
-    const answer = await fetch(`http://127.0.0.1:${gate!.address!.port}/v1/track`, {
+    const answer = await fetch(`http://${formatListenAddress(gate!.address!)}/v1/track`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${writeKey}` },
       body: JSON.stringify({

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -39,6 +39,11 @@ const byName = (objects: readonly Loose[]): Record<string, Loose> =>
 const render = (values: object = {}): Record<string, Loose> =>
   byName(objectsIn(renderChart(chart, values, 'headgate')));
 
+/** The values of the sample that deploy/kubernetes has, too. */
+const sample = parse(readFileSync(path.join(chart, 'example-values.yaml'), 'utf8')) as {
+  readonly settings: { readonly destinations: object };
+};
+
 /**
  * What the two tools name in their own way: kustomize writes the namespace into each object and a digest
  * into the name of a ConfigMap, the chart has that digest as an annotation. Settings are compared as what
@@ -69,12 +74,14 @@ describe('deploy/helm/headgate', () => {
   it.skipIf(kustomized === undefined)('has the objects of deploy/kubernetes', () => {
     const wanted = comparable(objectsIn(kustomized!));
     expect(Object.keys(wanted).length).toBeGreaterThan(15);
-    expect(comparable(Object.values(render()))).toEqual(wanted);
+    expect(comparable(Object.values(render(sample)))).toEqual(wanted);
   });
 
   it('has no field that its API does not know', () => {
-    const objects = Object.values(render({ tls: { secret: 'tls' } }));
-    expect(objects.flatMap(faultsOf)).toEqual([]);
+    for (const values of [{}, sample]) {
+      const objects = Object.values(render({ ...values, tls: { secret: 'tls' } }));
+      expect(objects.flatMap(faultsOf)).toEqual([]);
+    }
   });
 
   it('takes image, replicas, secret, settings, schemas and TLS from values', () => {
@@ -83,7 +90,7 @@ describe('deploy/helm/headgate', () => {
       gate: { replicasMin: 3 },
       secret: 'mine',
       secretVariables: { CRM_SECRET: 'crm-secret', LAKE_KEY: 'lake' },
-      settings: { destinations: { lake: { type: 'http' } } },
+      settings: { destinations: { ...sample.settings.destinations, lake: { type: 'http' } } },
       schemas: { 'cart_viewed/1.json': '{}' },
       tls: { secret: 'gate-tls' },
       log: { storageBytesMax: '8GiB' },
@@ -106,12 +113,62 @@ describe('deploy/helm/headgate', () => {
     expect(objects['ConfigMap/schemas']!['data']).toMatchObject({ 'cart_viewed.1.json': '{}' });
   });
 
+  it('has no contract, destination or variable of the sample by itself', () => {
+    const schemas = { 'taxonomy.yaml': 'events: {}' };
+    const objects = render({ schemas });
+    expect(objects['ConfigMap/schemas']!['data']).toEqual(schemas);
+    const settings = (objects['ConfigMap/headgate']!['data'] as Record<string, string>)[
+      'headgate.yaml'
+    ];
+    expect(parse(settings!)).toEqual({ auth: 'keys', destinations: {} });
+    expect(JSON.stringify(objects)).not.toMatch(/crm|order_completed/i);
+    // KEDA takes no object without a trigger.
+    expect(objects['ScaledObject/workers']).toBeUndefined();
+  });
+
+  it('writes texts where Kubernetes takes nothing else', () => {
+    const objects = render({
+      log: { storageBytesMax: 8_589_934_592 },
+      settings: { destinations: { 123: { type: 'http' } } },
+    });
+    expect(JSON.stringify(objects['Deployment/gate'])).toContain(
+      '{"name":"HEADGATE_LOG_STORAGE_BYTES_MAX","value":"8589934592"}',
+    );
+    expect(JSON.stringify(objects['ScaledObject/workers'])).toContain('"consumer":"123"');
+  });
+
+  it('takes contracts of events with any name', () => {
+    const paths = [
+      '+login/1.json',
+      '=20/1.json',
+      'order=20completed/12.json',
+      '+order=20+completed/1.json',
+      '1e3/1.json',
+      'true/1.json',
+      `${'=c3=9f'.repeat(26)}=c3==h${'0'.repeat(32)}/1.json`,
+    ];
+    const schemas = Object.fromEntries(paths.map((name) => [name, `{"title":"${name}"}`]));
+    const objects = render({ schemas });
+    const data = objects['ConfigMap/schemas']!['data'] as Record<string, string>;
+    for (const key of Object.keys(data)) {
+      expect(key).toMatch(/^(?!\.\.)[-._a-zA-Z0-9]{1,253}$/);
+    }
+    for (const name of ['Deployment/gate', 'Deployment/workers']) {
+      const [mounted] = [...JSON.stringify(objects[name]).matchAll(/"items":(\[[^\]]*\])/g)];
+      const items = JSON.parse(mounted![1]!) as { key: string; path: string }[];
+      const files = Object.fromEntries(items.map(({ key, path: file }) => [file, data[key]]));
+      expect(files).toMatchObject(schemas);
+      expect(new Set(items.map(({ key }) => key)).size).toBe(items.length);
+    }
+  });
+
   it('leaves out what is turned off', () => {
     const off = { enabled: false };
     const url = 'nats://nats.example:4222';
-    const objects = render({ nats: { ...off, url }, keda: off, prometheusOperator: off });
+    const values = { nats: { ...off, url }, keda: off, prometheusOperator: off };
+    const objects = render({ ...sample, ...values });
     const left = new Set(Object.keys(objects));
-    const gone = Object.keys(render()).filter((name) => !left.has(name));
+    const gone = Object.keys(render(sample)).filter((name) => !left.has(name));
     expect(gone.toSorted()).toEqual([
       'ConfigMap/nats',
       'NetworkPolicy/gate-calls',

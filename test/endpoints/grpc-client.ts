@@ -45,16 +45,21 @@ function load<T>(file: string): T {
 
 type Constructor<T> = new (address: string, credentials: ChannelCredentials, options: object) => T;
 
-/** grpc-js as producers use it: it loads the proto files at run time. */
+/**
+ * grpc-js as producers use it: it loads the proto files at run time.
+ *
+ * @param target a port of this machine, or a target in the format of gRPC.
+ */
 export function createTrackClient(
-  port: number,
+  target: number | string,
   channel: ChannelCredentials = credentials.createInsecure(),
   options: object = {},
 ): TrackClient {
   const { headgate } = load<{ headgate: { v1: { TrackService: Constructor<TrackClient> } } }>(
     'headgate/v1/track_service.proto',
   );
-  return new headgate.v1.TrackService(`127.0.0.1:${port}`, channel, options);
+  const address = typeof target === 'number' ? `127.0.0.1:${target}` : target;
+  return new headgate.v1.TrackService(address, channel, options);
 }
 
 export function createHealthClient(port: number): HealthClient {

@@ -52,10 +52,11 @@ export async function openGate(overrides: RealServiceOverrides = {}): Promise<Op
     }
     return kept;
   };
-  const { address, embedded } = real.service;
+  const { embedded } = real.service;
+  const port = Number(new URL(real.url).port);
   return {
     real,
-    port: address!.port,
+    port,
     url: real.url,
     events: (after = 0) => read('EVENTS', after),
     rejected: (after = 0) => read('REJECTED', after),
@@ -67,7 +68,7 @@ export async function openGate(overrides: RealServiceOverrides = {}): Promise<Op
       return () => process.kill(processId, 'SIGCONT');
     },
     [Symbol.asyncDispose]: async () => {
-      closeSessions(address!.port);
+      closeSessions(port);
       await real[Symbol.asyncDispose]();
     },
   };

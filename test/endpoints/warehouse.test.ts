@@ -10,7 +10,7 @@ import { closeSessions } from './wire.ts';
 
 test('the accepted events of every endpoint arrive in the warehouse once, and nothing else does', async () => {
   await using real = await startRealService();
-  const { port } = real.service.address!;
+  const port = Number(new URL(real.url).port);
   const events = wireEndpoints.map(() => order());
   const answers = await Promise.all(
     wireEndpoints.map(async (door, index) => {

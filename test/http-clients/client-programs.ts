@@ -107,14 +107,16 @@ export const clientPrograms: readonly ClientProgram[] = [
 ];
 
 /** Why a program cannot run here; undefined: it can. */
-export function whyMissing({ needs: [command, ...args] }: ClientProgram): string | undefined {
+export function whyMissing({
+  needs: [command, ...args],
+}: Pick<ClientProgram, 'needs'>): string | undefined {
   return spawnSync(command!, args).status === 0
     ? undefined
     : `it needs ${[command, ...args].join(' ')}`;
 }
 
 /** Compiles a program into a folder of its own, if it has to be. */
-export function build(program: ClientProgram, folder: string): void {
+export function build(program: Pick<ClientProgram, 'name' | 'build'>, folder: string): void {
   mkdirSync(folder, { recursive: true });
   if (program.build === undefined) return;
   const [command, ...args] = program.build;

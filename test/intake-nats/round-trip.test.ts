@@ -89,7 +89,9 @@ describe('a consumer that would lose messages is not used', () => {
   });
 
   test('one at the limits is', async () => {
-    await nats.manager.streams.add({ name: 'GOOD', subjects: ['good'] });
+    // Its name only resembles those of the log.
+    await nats.manager.streams.add({ name: 'EVENTS_SHOP', subjects: ['good'] });
+    await nats.manager.streams.add({ name: 'GOOD', mirror: { name: 'EVENTS_SHOP' } });
     await nats.manager.consumers.add('GOOD', {
       ...durable,
       deliver_policy: DeliverPolicy.New,

@@ -19,6 +19,7 @@ import { natsStream } from '../nats-stream.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const waitMs = 30_000;
+const properties = { order_id: 'A-1', total: 49.9, currency: 'EUR' };
 
 /** One event in the output of `--json`. */
 interface Located {
@@ -163,7 +164,9 @@ describe('headgate trace', () => {
     expect(code).toBe(0);
     expect(stdout).toContain(`order_completed ${verdict['event_id']}`);
     expect(stdout).toMatch(/^ {2}accepted {2,}\S+Z {2,}schema version 2$/m);
-    expect(stdout).toMatch(/^ {2}stored {2,}\S+Z {2,}\+\d+ ms {2,}EVENTS \d+$/m);
+    expect(stdout).toMatch(
+      /^ {2}stored {2,}\S+Z {2,}\+\d+ ms {2,}in the log \(EVENTS\), at position \d+$/m,
+    );
     expect(stdout).toMatch(/^ {2}warehouse .*delivered, .* the destination says that it has it$/m);
     expect(stdout).toMatch(/^ {2}other {2,}not wanted/m);
     expect(stdout).toMatch(/^ {2}refusing .*dead: .*headgate dead show refusing:\d+$/m);
@@ -254,6 +257,29 @@ describe('headgate trace', () => {
     expect(stdout).toMatch(/headgate rejected show \d+$/m);
   });
 
+  test("finds an event by the id that a vendor's SDK gave it", async () => {
+    const messageId = `node-next-1700000000000-${randomUUID()}`;
+    const answer = await fetch(`${real.url}/v1/segment/batch`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Basic ${btoa('key:')}` },
+      body: JSON.stringify({
+        batch: [{ type: 'track', event: 'Order Completed', userId: 'u-1', messageId, properties }],
+      }),
+    });
+    expect(answer.ok).toBe(true);
+    const found = await located(messageId);
+    expect(found.map(({ stored }) => stored?.['eventName'])).toEqual(['order_completed']);
+  });
+
+  test('finds a rejected event by its name in any form', async () => {
+    const key = uuidV7();
+    await send(order({ idempotency_key: key, event_name: 'Cafe\u0301 Visited' }), 'c-name');
+    for (const name of ['Cafe\u0301 Visited', 'Caf\u00e9 Visited']) {
+      const [found] = await located(key, '--event', name);
+      expect(found!.rejected!['idempotencyKey']).toBe(key);
+    }
+  });
+
   test('reports the start of the search when it finds nothing', async () => {
     const made = Date.now() - 3_600_000;
     const { code, stdout, stderr } = await run(uuidV7(made));
@@ -318,7 +344,7 @@ describe('headgate trace', () => {
     const correlationId = randomUUID();
     const before = await countMessages(real.service.log, 'EVENTS');
     const others = await publishEvents(real.service.log, 6_000);
-    const answer = await fetch(`${real.url}/v1/batch`, {
+    const answer = await fetch(`${real.url}/v1/segment/batch`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-correlation-id': correlationId },
       body: JSON.stringify({ events: [order(), order({ properties: {} }), order()] }),

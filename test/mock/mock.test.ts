@@ -110,6 +110,8 @@ describe('a test asks', () => {
       { event: events[1], code: 'schema_violation', violations: [{ path: '/properties/total' }] },
     ]);
     expect((await told('/mock/good')).events).toHaveLength(2);
+    expect((await fetch(`${mock.url}/mock/good?test_id=`)).status).toBe(400);
+    expect((await fetch(`${mock.url}/mock/reset?test_id=`, { method: 'POST' })).status).toBe(400);
     await fetch(`${mock.url}/mock/reset?test_id=${mine}`, { method: 'POST' });
     expect([await told('/mock/good'), await told('/mock/bad')]).toMatchObject([
       { events: [{}] },

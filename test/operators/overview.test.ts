@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hashOperatorToken, newOperatorToken } from '../../src/config/operators/operator-token.ts';
+import { walkTraffic, type TrafficSources } from '../../src/operators/contracts/walk-traffic.ts';
 import { askAdmin } from '../ask-admin.ts';
 import { order, type Sample } from '../endpoints/sample-events.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
@@ -205,6 +206,27 @@ describe('a schema', () => {
       await askAdmin(real.adminUrl, 'SchemaRegistryService/InferSchema', { eventName: 'never' }),
     ).toEqual({ eventName: 'never' });
   });
+});
+
+test('one reading has a limit, and says when there is more', async () => {
+  const nothing = { items: [], nextPageToken: '', walk: { from: 0n, upTo: 0n, reached: 0n } };
+  const rejected = {
+    page: async () => nothing,
+  } as unknown as TrafficSources['rejected']['rejected'];
+  const sources = (storedMax: number): TrafficSources => ({
+    log: real.service.log,
+    rejected: { rejected, textOf: () => '' },
+    limits: { storedMax, rejectedMax: 1, msMax: 10_000 },
+  });
+  const range = { eventName: 'order_completed', source: '', sinceMs: 0 };
+  const walk = async (storedMax: number) => {
+    let stored = 0;
+    const sink = { stored: () => void (stored += 1), rejected: () => {} };
+    return { isIncomplete: await walkTraffic(sources(storedMax), range, sink), stored };
+  };
+  expect(await walk(29)).toEqual({ isIncomplete: true, stored: 29 });
+  expect(await walk(30)).toMatchObject({ stored: 30 });
+  expect(await walk(31)).toEqual({ isIncomplete: false, stored: 30 });
 });
 
 describe("doctor's findings", () => {

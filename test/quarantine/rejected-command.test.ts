@@ -155,6 +155,15 @@ describe('headgate rejected', () => {
     ]);
   });
 
+  test('finds events by their name in any form', async () => {
+    await send(order({ event_name: 'Cafe\u0301 Visited' }));
+    const number = String(await lastNumber());
+    for (const name of ['Cafe\u0301 Visited', 'Caf\u00e9 Visited']) {
+      const found = lines((await run(['list', '--event', name, '--json'])).stdout);
+      expect(found.map(({ sequence }) => sequence)).toEqual([number]);
+    }
+  });
+
   test('opens one in the editor', async () => {
     await send(order({ properties: { order_id: 'B-1', total: 1, currency: 'euro' } }));
     const number = String(await lastNumber());

@@ -68,9 +68,9 @@ test('pushes only changed events, which validate at once', async () => {
   });
   expect((await track(gate.url, {})).body['schema_version']).toBe(3);
   const list = await headgate('list');
-  expect(list.stdout).toMatch(/^event\tversions\tcompatibility\tlast stored\n/);
+  expect(list.stdout).toMatch(/^event\tversions\tcompatibility\tlast stored\tmode\n/);
   expect(list.stdout).toMatch(
-    /^order_completed\t1 \(deprecated\), 2, 3 \(active\)\tforward\t20\d\d-/m,
+    /^order_completed\t1 \(deprecated\), 2, 3 \(active\)\tforward\t20\d\d-\S+Z\tenforce$/m,
   );
 
   // Back, and forth again.

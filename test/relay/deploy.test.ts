@@ -4,6 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
+import { formatListenAddress, isLocal, isSocket } from '../../src/config/address.ts';
 import type { Config } from '../../src/config/config.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { readRelayConfig, type RelayOptions } from '../../src/cli/relay/relay-config.ts';
@@ -21,6 +22,7 @@ const read = (name: string): string => readFileSync(path.join(root, 'deploy/rela
 
 interface Container {
   readonly name: string;
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
   readonly args?: readonly string[];
   readonly env?: readonly { readonly name: string; readonly value: string }[];
 }
@@ -110,6 +112,26 @@ test.each(starts)('%s starts a relay, and holds no key', (_name, start) => {
   expect(JSON.stringify(found)).not.toContain('hg_');
   // Without keys only this host may send.
   expect(config.admin.listen.host).toBe('127.0.0.1');
-  expect(config.auth === 'keys' || config.listen.host === '127.0.0.1').toBe(true);
+  expect(config.auth === 'keys' || isLocal(config.listen)).toBe(true);
   expect(config.auth === 'keys' || config.source === 'shop-fra').toBe(true);
+});
+
+test('the sidecar and its application share the folder of the socket, and the unit makes it', () => {
+  const socketOf = (start: Start): string => {
+    const { listen } = configOf(start);
+    if (!isSocket(listen)) throw new Error(`${formatListenAddress(listen)} is no socket`);
+    return listen.socketPath;
+  };
+  const socket = socketOf(startOfManifest('sidecar.yaml'));
+  const [workload] = parseAllDocuments(read('sidecar.yaml')).map((one) => one.toJS() as Manifest);
+  const { containers, initContainers } = workload!.spec.template.spec;
+  const mounts = [...initContainers, ...containers].map(
+    ({ volumeMounts = [] }) =>
+      volumeMounts.find(({ mountPath }) => mountPath === path.dirname(socket))?.name,
+  );
+  expect(mounts).toEqual(['socket', 'socket']);
+  expect(read('sidecar.yaml')).toContain(`value: ${socket} }`);
+  // /run/NAME, by RuntimeDirectory=NAME.
+  const folder = path.relative('/run', path.dirname(socketOf(startOfUnit())));
+  expect(read('headgate-relay.service')).toContain(`\nRuntimeDirectory=${folder}\n`);
 });

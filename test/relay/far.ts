@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import type { Config } from '../../src/config/config.ts';
+import type { DestinationSettings } from '../../src/destinations/destination.ts';
 import { farGateSettings } from '../destinations/headgate-far-side.ts';
 import { startRelay, type Relay as Network } from '../destinations/relay.ts';
 import { startRealService, type RealService } from '../real-service.ts';
@@ -19,15 +20,22 @@ export interface FarGate {
   close(): Promise<void>;
 }
 
-export async function startFar(env: Readonly<Record<string, string>> = {}): Promise<FarGate> {
+/** @param keys write keys beside that of the relay, by source. */
+export async function startFar(
+  env: Readonly<Record<string, string>> = {},
+  keys: Readonly<Record<string, string>> = {},
+): Promise<FarGate> {
   const gate = await startRealService({
     env: { HEADGATE_AUTH: 'keys', ...env },
     // JSON is YAML too.
     yaml: JSON.stringify({
-      keys: [{ source: relayName, hash: hashWriteKey(relayKey), relay_sources: ['shop-*'] }],
+      keys: [
+        { source: relayName, hash: hashWriteKey(relayKey), relay_sources: ['shop-*'] },
+        ...Object.entries(keys).map(([source, key]) => ({ source, hash: hashWriteKey(key) })),
+      ],
     }),
   });
-  const network = await startRelay(gate.service.address!.port);
+  const network = await startRelay(Number(new URL(gate.url).port));
   const file = path.join(gate.dataDir, 'warehouse.db');
   return {
     gate,
@@ -52,10 +60,18 @@ export async function startFar(env: Readonly<Record<string, string>> = {}): Prom
   };
 }
 
-/** A relay in this process. The contracts are asked for every 100 ms. */
+export interface DestinationOverrides {
+  readonly settings?: DestinationSettings;
+  /** Attempts of an event until it is a dead letter. */
+  readonly attempts?: number;
+  readonly key?: string;
+}
+
+/** A relay in this process, called `host-1`. The contracts are asked for every 100 ms. */
 export function startRelayHere(
   port: number,
   env: Readonly<Record<string, string>> = {},
+  { settings, attempts = 5, key = relayKey }: DestinationOverrides = {},
 ): Promise<RealService> {
   const destination: Config['destinations'][number] = {
     name: 'gate',
@@ -63,10 +79,10 @@ export function startRelayHere(
     events: [],
     sources: [],
     start: { kind: 'earliest' },
-    retry: { attempts: 5, baseMs: 10, capMs: 100 },
+    retry: { attempts, baseMs: 10, capMs: 100 },
     ackWaitMs: 2_000,
     whenFull: 'hold',
-    settings: farGateSettings(port, relayKey, { instance: 'host-1' }),
+    settings: farGateSettings(port, key, { instance: 'host-1', ...settings }),
   };
   return startRealService({
     env: { HEADGATE_SOURCE: 'shop-fra', ...env },

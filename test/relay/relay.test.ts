@@ -6,7 +6,12 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { DeadLetterService } from '../../gen/headgate/v1/dead_letter_service_pb.ts';
+import {
+  DestinationService,
+  DestinationStatus_State,
+} from '../../gen/headgate/v1/destination_service_pb.ts';
 import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
+import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
 import { asAdmin } from '../admin-token.ts';
@@ -35,9 +40,13 @@ interface Answer {
   readonly error?: { readonly code: string };
 }
 
-async function track(properties: object, more: object = {}): Promise<Answer & { key: string }> {
-  const key = randomUUID();
-  const response = await fetch(`${relay.url}/v1/track`, {
+async function track(
+  properties: object,
+  more: object = {},
+  at = relay,
+): Promise<Answer & { key: string }> {
+  const { idempotency_key: key = randomUUID() } = more as { idempotency_key?: string };
+  const response = await fetch(`${at.url}/v1/track`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -87,6 +96,7 @@ test('the far gate counts by relay, with its lag', async () => {
   expect(text).toMatch(
     new RegExp(`headgate_relayed_events_total\\{${of},outcome="accepted"\\} [1-9]`),
   );
+  expect(text).toMatch(new RegExp(`headgate_relay_contracts_requests_total\\{${of}\\} [1-9]`));
   expect(text).toMatch(new RegExp(`headgate_relay_lag_seconds_count\\{${of}\\} [1-9]`));
 });
 
@@ -138,6 +148,64 @@ test('what the far contracts refuse by now is a dead letter here, which a replay
   await deadLetters.fixDeadLetter({ id: letter!.id, edits });
   await deadLetters.replayDeadLetter({ id: letter!.id });
   await expect.poll(() => arrived(key), { timeout: 15_000 }).toEqual(once(key));
+});
+
+test('two relays with one name and one key: each event arrives, and one that both took arrives once', async () => {
+  const dataDir = path.join(folder, 'second');
+  await using second = await startRelayHere(far.network.port, { HEADGATE_DATA_DIR: dataDir });
+  const both = { idempotency_key: randomUUID() };
+  const answers = await Promise.all(
+    [relay, second].flatMap((at) => [track(good, {}, at), track(good, both, at)]),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 'accepted'));
+  const keys = answers.map(({ key }) => key);
+  await expect.poll(() => keys.map(arrived), { timeout: 15_000 }).toEqual(keys.map(once));
+  const destinations = connect(second, DestinationService);
+  const waiting = async () => (await destinations.listDestinations({})).destinations[0]!.waiting;
+  await expect.poll(waiting, { timeout: 15_000 }).toBe(0n);
+  expect(keys.map(arrived)).toEqual(keys.map(once));
+});
+
+test('a relay whose key is revoked waits, says so, and loses nothing', async () => {
+  const dataDir = path.join(folder, 'revoked');
+  const writeKeys = connect(far.gate, KeyService);
+  const made = await writeKeys.createKey({ source: 'relay-ber', relaySources: ['shop-*'] });
+  const start = (key?: string) =>
+    startRelayHere(
+      far.network.port,
+      { HEADGATE_DATA_DIR: dataDir },
+      { ...(key !== undefined && { key }) },
+    );
+  const before = await start(made.secret);
+  const keys: string[] = [];
+  try {
+    const { key } = await track(good, {}, before);
+    await expect.poll(() => arrived(key), { timeout: 15_000 }).toEqual(once(key));
+    await writeKeys.revokeKey({ id: made.key!.id });
+    const destinations = connect(before, DestinationService);
+    const state = async () => {
+      // The far gate forgets a key within seconds: an event that came before is no event of this test.
+      keys.push((await track(good, {}, before)).key);
+      return (await destinations.listDestinations({})).destinations[0];
+    };
+    await expect.poll(state, { timeout: 20_000, interval: 200 }).toMatchObject({
+      state: DestinationStatus_State.PARKED,
+      reason: expect.stringContaining('unauthenticated'),
+    });
+    // Its verdicts go on, by the contracts that it has.
+    expect(await track({ order_id: 'A-1' }, {}, before)).toMatchObject({
+      code: 'schema_violation',
+    });
+    const { key: last } = await track(good, {}, before);
+    expect(arrived(last)).toEqual([]);
+    keys.push(key, last);
+    expect((await connect(before, DeadLetterService).listDeadLetters({})).deadLetters).toEqual([]);
+  } finally {
+    await before[Symbol.asyncDispose]();
+  }
+  await using again = await start();
+  keys.push((await track(good, {}, again)).key);
+  await expect.poll(() => keys.map(arrived), { timeout: 20_000 }).toEqual(keys.map(once));
 });
 
 test('contracts that the disk did not take are kept once it does', async () => {

@@ -42,6 +42,19 @@ export const oneDestination: Dashboard = {
           queries: [{ expression: `max(headgate_destination_pending{${own}})`, legend: 'waiting' }],
         },
         {
+          title: 'Oldest waiting',
+          description: 'How long ago the oldest event that waits was stored; 0 when none waits.',
+          kind: 'figure',
+          unit: 's',
+          redFrom: thresholds.backlog.ageSecondsMax,
+          queries: [
+            {
+              expression: `time() - max(headgate_destination_oldest_timestamp_seconds{${own}} > 0) or vector(0)`,
+              legend: 'old',
+            },
+          ],
+        },
+        {
           title: 'Dead letters',
           description: 'Given up: headgate dead list has them.',
           kind: 'figure',

@@ -188,9 +188,57 @@ const inside: Dashboard['rows'][number] = {
   ],
 };
 
+const lagOfRelays = (share: number): string =>
+  `histogram_quantile(${share}, sum by (relay, le) (rate(headgate_relay_lag_seconds_bucket[$__rate_interval])))`;
+
+const relays: Dashboard['rows'][number] = {
+  title: 'Relays',
+  panels: [
+    {
+      title: 'Lag of relays',
+      description:
+        'From a relay taking an event until it is here. Includes the difference of the two clocks.',
+      kind: 'graph',
+      unit: 's',
+      queries: [
+        { expression: lagOfRelays(0.5), legend: '{{relay}}, half of them' },
+        { expression: lagOfRelays(0.99), legend: '{{relay}}, 99 in 100' },
+      ],
+    },
+    {
+      title: 'Events of relays',
+      description: 'By verdict. A rejected one is a dead letter of the relay.',
+      kind: 'graph',
+      unit: 'eps',
+      queries: [
+        {
+          expression:
+            'sum by (relay, outcome) (rate(headgate_relayed_events_total[$__rate_interval])) > 0',
+          legend: '{{relay}}, {{outcome}}',
+        },
+      ],
+    },
+    {
+      title: 'Relays that ask',
+      description:
+        'How many processes ask for the contracts, by the source of their key: each does every 10 seconds.',
+      kind: 'graph',
+      unit: 'short',
+      width: 24,
+      queries: [
+        {
+          expression:
+            'sum by (relay) (rate(headgate_relay_contracts_requests_total{relay!="_other"}[$__rate_interval])) * 10',
+          legend: '{{relay}}',
+        },
+      ],
+    },
+  ],
+};
+
 export const gateAndLog: Dashboard = {
   uid: 'headgate-gate',
   title: 'Headgate: gate and log',
-  description: "The gate's own health: endpoints, acknowledgements, the store, processes.",
-  rows: [now, doors, inside],
+  description: "The gate's own health: endpoints, acknowledgements, relays, the store, processes.",
+  rows: [now, doors, relays, inside],
 };

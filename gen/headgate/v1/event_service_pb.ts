@@ -25,7 +25,8 @@ export const file_headgate_v1_event_service: GenFile = /*@__PURE__*/
  */
 export type LocateRequest = Message<"headgate.v1.LocateRequest"> & {
   /**
-   * An event_id, an idempotency_key or a correlation_id. Empty if user is set.
+   * An event_id, an idempotency_key, a correlation_id, or the id that a vendor's SDK gave the call
+   * (messageId, uuid, $insert_id). Empty if user is set.
    *
    * @generated from field: string id = 1;
    */

@@ -61,8 +61,7 @@ function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Fin
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     const [head = '', ...faults] = error.message.split('\n');
-    const mend =
-      'Fix what it says (docs/reference/configuration.md), then run this again: nothing else was checked.';
+    const mend = 'Fix what it says, then run this again: nothing else was checked.';
     return (faults.length === 0 ? [head] : faults).map((fault) => ({
       check: 'settings',
       level: 'failure',

@@ -4,8 +4,8 @@ export interface InitFile {
   readonly text: string;
 }
 
-const configuration = `# Headgate's configuration. Every setting, its default and its variable:
-# docs/reference/configuration.md. \`npx headgate doctor\` checks this file and what it names.
+const configuration = `# Headgate's configuration. Each setting has a variable, too: data_dir is
+# HEADGATE_DATA_DIR. \`npx headgate doctor\` checks this file and what it names.
 
 # Where events arrive. Set 0.0.0.0:8080 to be reached from other machines.
 # listen: 127.0.0.1:8080

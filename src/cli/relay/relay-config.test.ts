@@ -51,6 +51,19 @@ test('the key and the gate may come from the environment', () => {
   expect(config.destinations[0]!.settings['url']).toBe('https://other.example');
 });
 
+test('--ca names the CAs of the far gate, as its variable does', () => {
+  const caOf = (config: Config): unknown => config.destinations[0]!.settings['tls_ca'];
+  expect(caOf(read({}, { ca: '/etc/ca.pem' }))).toBe('/etc/ca.pem');
+  expect(caOf(read({ HEADGATE_RELAY_CA: '/etc/ca.pem' }))).toBe('/etc/ca.pem');
+  expect(caOf(read())).toBe(null);
+});
+
+test('--listen wins over the variable and the file', () => {
+  const env = { HEADGATE_LISTEN: '127.0.0.1:1' };
+  const config = read(env, { listen: 'unix:/run/relay.sock' }, 'listen: 127.0.0.1:2');
+  expect(config.listen).toEqual({ socketPath: '/run/relay.sock' });
+});
+
 test('a file that names the destination needs no --to', () => {
   const file = 'destinations: { head: { type: headgate, url: "https://g", key: k, ack_wait: 5s } }';
   const config = readRelayConfig({}, {}, () => file);
@@ -68,11 +81,22 @@ test.each<[string, () => Config, RegExp]>([
     /leave out one/,
   ],
   [
+    'CAs in two places',
+    () =>
+      readRelayConfig(
+        {},
+        { ca: 'ca.pem' },
+        () => 'destinations: { a: { type: headgate, url: "https://g", key: k } }',
+      ),
+    /name the CAs there, as tls_ca/,
+  ],
+  [
     'another type',
     () => readRelayConfig({}, {}, () => 'destinations: { a: { type: sqlite, path: x.db } }'),
     /one destination, of type headgate/,
   ],
   ['several processes', () => read({ HEADGATE_PROCESSES: '2' }), /A relay is one process/],
+  ['a wrong address', () => read({}, { listen: '/run/a.sock' }), /or unix:PATH/],
   ['a wrong source', () => read({}, { source: 'a.b' }), /is not a source/],
   ['an unknown variable', () => read({ HEADGATE_RELAY_KEYS: 'hg_x' }), /is not known/],
 ])('%s stops the start, and no message shows the key', (_what, start, text) => {

@@ -14,7 +14,11 @@ export interface RelayOptions {
   readonly to?: string | undefined;
   /** The write key. */
   readonly key?: string | undefined;
+  /** A file of CAs for `to`; else that of HEADGATE_RELAY_CA, else those of the system. */
+  readonly ca?: string | undefined;
   readonly source?: string | undefined;
+  /** Over `listen` of the file and HEADGATE_LISTEN. */
+  readonly listen?: string | undefined;
   readonly config?: string | undefined;
 }
 
@@ -24,6 +28,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export const keyVariable = 'HEADGATE_RELAY_KEY';
 /** The far gate, for `headgate relay` alone. */
 export const toVariable = 'HEADGATE_RELAY_TO';
+/** The CAs of the far gate, for `headgate relay` alone. */
+export const caVariable = 'HEADGATE_RELAY_CA';
 /** Under this name the configuration refers to the key: names of HEADGATE_* are settings. */
 const innerKeyVariable = 'RELAY_WRITE_KEY';
 
@@ -53,8 +59,9 @@ export function readRelayConfig(
   options: RelayOptions,
   readFile: (file: string) => string,
 ): Config {
-  const { [keyVariable]: envKey, [toVariable]: envTo, ...others } = env;
+  const { [keyVariable]: envKey, [toVariable]: envTo, [caVariable]: envCa, ...others } = env;
   const to = options.to ?? (envTo || undefined);
+  const ca = options.ca ?? (envCa || undefined);
   const key = (options.key ?? envKey ?? '').trim();
   const text = textOf(env, options, readFile);
   const document = parseDocument(text ?? '');
@@ -63,6 +70,9 @@ export function readRelayConfig(
     throw new StartError(
       'The file has destinations, and --to names another: leave out one of the two.',
     );
+  }
+  if (hasDestinations && ca !== undefined) {
+    throw new StartError('The file has destinations: name the CAs there, as tls_ca, without --ca.');
   }
   if (!hasDestinations) {
     if (to === undefined) throw new StartError(`Say where events go: --to URL, or ${toVariable}.`);
@@ -78,6 +88,7 @@ export function readRelayConfig(
         type: 'headgate',
         url: to,
         key: `\${${innerKeyVariable}}`,
+        ...(ca !== undefined && { tls_ca: ca }),
         instance: instanceOf(os.hostname()),
         // What this disk cannot hold, producers keep: nothing is moved aside.
         when_full: 'hold',
@@ -93,6 +104,7 @@ export function readRelayConfig(
       ...others,
       ...Object.fromEntries(set.map(([path, value]) => [environmentName(path), value])),
       [innerKeyVariable]: key,
+      ...(options.listen !== undefined && { [environmentName('listen')]: options.listen }),
     },
     configFile: text === undefined ? undefined : configFileOf({ env, configFile: options.config }),
     readFile: () => String(document),

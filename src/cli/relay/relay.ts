@@ -11,14 +11,16 @@ import { prepareRuntime } from '../../service/runtime.ts';
 import type { Service } from '../../service/service.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readSource } from '../keys/key-values.ts';
-import { runService } from '../serve.ts';
+import { runService, urlOf } from '../serve.ts';
 import { configOption } from '../shared-options.ts';
-import { keyVariable, readRelayConfig, toVariable } from './relay-config.ts';
+import { caVariable, keyVariable, readRelayConfig, toVariable } from './relay-config.ts';
 
 interface Options {
   readonly to?: string;
   readonly key?: string;
+  readonly ca?: string;
   readonly source?: string;
+  readonly listen?: string;
   readonly config?: string;
 }
 
@@ -28,19 +30,22 @@ export function relayCommand(context: CommandContext): Command {
     .description('take events on this machine, keep them on its disk and forward them to a gate')
     .option('--to <url>', `the gate that events go to (or ${toVariable})`)
     .option('--key <file>', `a file with the write key of that gate (or the key in ${keyVariable})`)
+    .option('--ca <file>', `the CAs that signed its certificate, in PEM (or ${caVariable})`)
     .option('--source <name>', 'the source of every event, while auth is off', readSource)
+    .option('--listen <address>', 'host:port, or unix:PATH for a Unix socket (default: listen)')
     .addOption(configOption())
     .addHelpText(
       'after',
       `
-Takes events at listen (default 127.0.0.1:8080) by every protocol of a gate, syncs each to its disk before it
+Takes events at --listen (default 127.0.0.1:8080) by every protocol of a gate, syncs each to its disk before it
 acknowledges, and gives the verdict of the far gate's contracts also while that is away. A full disk is
-answered with retry. Guide: docs/send/relay.md.
+answered with retry.
 
 Exit code: 0 when it was stopped, 1 when it could not start.
 
 Example:
-  $ headgate relay --to https://gate.example --key /etc/headgate/relay.key --source shop-fra`,
+  $ headgate relay --to https://gate.example --key /etc/headgate/relay.key --source shop-fra
+  $ headgate relay --to https://gate.example --key relay.key --listen unix:/run/headgate/relay.sock`,
     )
     .action((options: Options) => relay(context, options));
 }
@@ -75,10 +80,10 @@ function readKey(file: string): string {
 }
 
 function welcome({ address, adminAddress }: Service, config: Config): string {
-  const { destinations, tls, dataDir } = config;
+  const { destinations, dataDir } = config;
   const { url } = destinations[0]!.settings;
   return [
-    `Relay takes events on http${tls === undefined ? '' : 's'}://${formatAddress(address!)} and forwards them to ${url}.`,
+    `Relay takes events on ${urlOf(address!, config)} and forwards them to ${url}.`,
     `Metrics and health: http://${formatAddress(adminAddress)}/metrics`,
     `Data: ${dataDir}. Ctrl-C drains and stops.`,
   ].join('\n');

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -169,8 +169,19 @@ test.each([
   expect(text.split('\n').includes(line)).toBe(exitCode === 1);
 });
 
+test('a folder that was moved is reported: nothing in it is compared', async () => {
+  const { schemas, write } = repository();
+  write('order_completed/1.json', closed({ total: { type: 'string' } }, ['total']));
+  const moved = path.join(schemas, '..', 'moved');
+  renameSync(schemas, moved);
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const options = ['--schemas', moved, '--against', 'main'];
+  await schemasCheckCommand({ env: {} }).parseAsync(options, { from: 'user' });
+  expect(error.mock.calls.join()).toContain(`main has no event in ${moved}`);
+});
+
 test('without git, a version that is older than the active one is only reported', async () => {
-  const { write, check } = repository();
+  const { schemas, write, check } = repository();
   write('taxonomy.yaml', withActive(orderTaxonomy(''), 3));
   write('order_completed/2.json', wide);
   write('order_completed/3.json', wide);
@@ -186,6 +197,13 @@ test('without git, a version that is older than the active one is only reported'
     { version: 2, allowed: false, past: true },
     { version: 3, allowed: true, past: false },
   ]);
+  const file = path.join(schemas, '..', 'report.md');
+  await check('--report', file);
+  const report = readFileSync(file, 'utf8');
+  expect(report).toContain('nothing breaks its contract');
+  expect(report).toContain('ℹ️ **order\\_completed**: version 2 after version 1 is not allowed');
+  expect(report).toContain('older than the active one');
+  expect(report).not.toContain('❌');
 });
 
 test('without git, a version that another one supersedes is not compared', async () => {

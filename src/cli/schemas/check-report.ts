@@ -48,19 +48,30 @@ function bodyOf({ events, faults, changes, against, steps }: ReportedSchemas): s
   }
   if (changes === undefined) {
     const refused = (steps ?? []).filter(({ allowed }) => !allowed);
-    return [`${events} events are sound.`, ...refused.flatMap(changeLines)];
+    // What can still be changed comes first.
+    const sorted = refused.toSorted((one, other) => Number(one.past) - Number(other.past));
+    return [`${events} events are sound.`, ...sorted.flatMap(stepLines)];
   }
   if (changes.length === 0) return [`No event has changed since ${plain(against ?? '')}.`];
   // What is refused comes first.
   const sorted = changes.toSorted((one, other) => Number(one.allowed) - Number(other.allowed));
   return [
     `${events} events are sound. Since ${plain(against ?? '')}:`,
-    ...sorted.flatMap(changeLines),
+    ...sorted.flatMap((change) => changeLines(change)),
   ];
 }
 
-function changeLines({ event, allowed, message, findings }: EventChange): string[] {
-  const mark = allowed ? '✅' : '❌';
+/** A version that is older than the active one cannot be changed any more, and is only reported. */
+function stepLines(step: VersionStep): string[] {
+  if (!step.past) return changeLines(step);
+  const message = `${step.message}, and is older than the active one: only reported`;
+  return changeLines({ ...step, message }, 'ℹ️');
+}
+
+function changeLines(
+  { event, allowed, message, findings }: EventChange,
+  mark = allowed ? '✅' : '❌',
+): string[] {
   return [
     '',
     `${mark} **${plain(event)}**: ${plain(message)}`,

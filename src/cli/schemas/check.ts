@@ -80,6 +80,12 @@ async function changesSince(
   if (!existsSync(directory)) throw new StartError(`There is no folder ${directory}.`);
   // Invalid schemas are absent from that registry: no gate validated events by them.
   const before = await withSchemasAt(directory, ref, readRegistry);
+  if (before.registry.events.length === 0) {
+    console.error(
+      `${ref} has no event in ${directory}, so every event counts as new. If the folder was moved, ` +
+        'move it in a commit of its own, and compare with that.',
+    );
+  }
   return registryChanges(before.registry, reading.registry);
 }
 

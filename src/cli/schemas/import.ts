@@ -121,7 +121,8 @@ async function readDocument(file: string): Promise<JsonValue[]> {
   if ((await stat(file)).size > fileBytesMax) {
     throw new StartError(`${file} has more than ${fileBytesMax} bytes.`);
   }
-  const text = await readFile(file, 'utf8');
+  // What is exported on Windows begins with U+FEFF.
+  const text = (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
   try {
     if (/^\s*[{[]/.test(text)) return [JSON.parse(text) as JsonValue];
     return parseAllDocuments(text).map((document) => {

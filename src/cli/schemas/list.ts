@@ -54,7 +54,7 @@ export function schemasListCommand({ env }: CommandContext): Command {
     });
 }
 
-const headings = ['event', 'versions', 'compatibility', 'last stored'];
+const headings = ['event', 'versions', 'compatibility', 'last stored', 'mode'];
 
 const unplannedHeadings = ['unplanned', 'stored events', 'last stored'];
 
@@ -67,8 +67,8 @@ function timeOf(time: Timestamp | undefined): string {
 }
 
 function rowOf(event: RegisteredEvent): string[] {
-  const { name, compatibility, lastEventAt } = event;
+  const { name, compatibility, lastEventAt, mode } = event;
   const versions = event.versions.map(({ version }) => version);
   const list = versionList(versions, registeredStates(event));
-  return [name, list, compatibility, timeOf(lastEventAt)];
+  return [name, list, compatibility, timeOf(lastEventAt), mode];
 }

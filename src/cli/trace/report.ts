@@ -35,7 +35,7 @@ function storedText(event: StoredLocation, nowMs: number): string {
     'stored',
     time(storedAt),
     since(msOf(storedAt), received),
-    `EVENTS ${event.sequence}`,
+    logPosition(event.sequence),
   ]);
   for (const fate of event.destinations) rows.push(...fateRows(fate, received, nowMs));
   const door = event.door === '' ? '' : ` by ${event.door}`;
@@ -51,13 +51,18 @@ function rejectedText(event: RejectedEvent): string {
   const { error, replay } = event;
   const rows: Row[] = [
     ['rejected', time(event.receivedAt), '', `${error?.code ?? ''}: ${error?.message ?? ''}`],
-    ['kept', '', '', `REJECTED ${event.sequence}; headgate rejected show ${event.sequence}`],
+    [
+      'kept',
+      '',
+      '',
+      `as rejected event ${event.sequence}: headgate rejected show ${event.sequence}`,
+    ],
   ];
   for (const { path, message } of (error?.violations ?? []).slice(0, violationsMax)) {
     rows.push(['', '', '', `${path} ${message}`]);
   }
   if (replay !== undefined) {
-    const stored = replay.sequence === 0n ? 'it was rejected again' : `EVENTS ${replay.sequence}`;
+    const stored = replay.sequence === 0n ? 'it was rejected again' : logPosition(replay.sequence);
     rows.push([
       'replayed',
       time(replay.replayedAt),
@@ -70,6 +75,11 @@ function rejectedText(event: RejectedEvent): string {
     `  from ${event.source} by ${event.door}, idempotency key ${oneLine(event.idempotencyKey)}, correlation id ${event.correlationId}`,
   ];
   return [...head, ...lined(rows)].join('\n');
+}
+
+/** The number that responses call `sequence`. */
+function logPosition(sequence: bigint): string {
+  return `in the log (EVENTS), at position ${sequence}`;
 }
 
 const violationsMax = 5;

@@ -34,7 +34,10 @@ export function traceCommand({ env }: CommandContext): Command {
     .description(
       'say where an event is: when it came, its verdict, and what became of it everywhere',
     )
-    .argument('[id]', 'an event_id, an idempotency_key or a correlation_id')
+    .argument(
+      '[id]',
+      "an event_id, an idempotency_key, a correlation_id, or the message id of a vendor's SDK",
+    )
     .option('--user <id>', 'list the events of a person: a user_id or an anonymous_id', readUser)
     .option('--since <time>', 'arrived since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'it came before this time', readMoment)

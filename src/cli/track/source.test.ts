@@ -44,12 +44,14 @@ describe('gateUrl', () => {
     [undefined, { HEADGATE_LISTEN: '0.0.0.0:9090' }, 'http://127.0.0.1:9090'],
     [undefined, { HEADGATE_LISTEN: '[::]:9090' }, 'http://[::1]:9090'],
     [undefined, { HEADGATE_LISTEN: 'a:1', HEADGATE_URL: 'https://gate/' }, 'https://gate'],
+    [undefined, { HEADGATE_LISTEN: 'unix:/run/a.sock' }, 'unix:/run/a.sock'],
+    ['unix:/run/b.sock', {}, 'unix:/run/b.sock'],
     ['http://other:1', { HEADGATE_URL: 'https://gate' }, 'http://other:1'],
   ])('of %s and %j is %s', (named, env, url) => {
     expect(gateUrl(named, env)).toBe(url);
   });
 
-  it.each(['localhost:8080', 'ftp://gate', ''])('refuses %j', (named) => {
+  it.each(['localhost:8080', 'ftp://gate', 'unix:', ''])('refuses %j', (named) => {
     expect(() => gateUrl(named, {})).toThrow('must be a URL such as');
   });
 });

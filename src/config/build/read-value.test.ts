@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { socketPathBytesMax } from '../address.ts';
 import { env, faultsOf, read } from '../read-config.fixture.ts';
 
 describe('kinds', () => {
@@ -51,6 +52,39 @@ describe('kinds', () => {
     expect(config.limits.requestBytesMax).toBe(8_192);
     expect(config.log.retentionMs).toBe(259_200_000);
     expect(config.nats.url).toBe('nats://a:4222,tls://b:4222');
+  });
+});
+
+describe('listen', () => {
+  const faults = (listen: string): string[] => faultsOf(env({ HEADGATE_LISTEN: listen }));
+
+  it.each([
+    ['unix:/run/headgate/relay.sock', '/run/headgate/relay.sock'],
+    ['unix:///run/relay.sock', '/run/relay.sock'],
+    ['unix:relay.sock', 'relay.sock'],
+  ])('takes the Unix socket %s', (listen, socketPath) => {
+    expect(read(env({ HEADGATE_LISTEN: listen })).listen).toEqual({ socketPath });
+  });
+
+  it('takes no longer path than the system does, in bytes', () => {
+    const longest = `unix:/${'ä'.repeat((socketPathBytesMax - 1) / 2)}`;
+    expect(faults(longest)).toEqual([]);
+    expect(faults(`${longest}x`)).toEqual([
+      expect.stringMatching(
+        `has a path of ${socketPathBytesMax + 1} bytes, and this system takes ${socketPathBytesMax} for a socket`,
+      ),
+    ]);
+  });
+
+  it.each(['unix:', 'unix:/run/'])('refuses %j, which names no file', (listen) => {
+    expect(faults(listen)).toEqual([expect.stringMatching(/names no file: write unix:PATH/)]);
+  });
+
+  it('names both forms for anything else, and the admin port takes no socket', () => {
+    expect(faults('/run/relay.sock')).toEqual([
+      expect.stringMatching(/write host:port, .* or unix:PATH for a Unix socket/),
+    ]);
+    expect(faultsOf(env({ HEADGATE_ADMIN_LISTEN: 'unix:/run/a.sock' }))).toHaveLength(1);
   });
 });
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { parseAddress } from '../address.ts';
+import { parseAddress, parseSocketPath, socketPathBytesMax } from '../address.ts';
 import type { RawValue } from '../gather/raw-value.ts';
 import { createSecret } from '../secret.ts';
 import type { Setting } from '../setting.ts';
@@ -38,6 +38,7 @@ const readers: Readonly<Record<Setting['kind'], Reader>> = {
   boolean: readBoolean,
   scalar: readScalar,
   address: readAddress,
+  listen: readListenAddress,
   enum: readWord,
   list: readList,
 };
@@ -131,6 +132,27 @@ function readAddress(value: unknown): Reading {
   const address = typeof value === 'string' ? parseAddress(value) : undefined;
   if (address) return { value: address };
   return { fault: 'is not an address: write host:port, as in 127.0.0.1:8080 or [::1]:8080' };
+}
+
+function readListenAddress(value: unknown): Reading {
+  const socketPath = typeof value === 'string' ? parseSocketPath(value) : undefined;
+  if (socketPath === undefined) {
+    const reading = readAddress(value);
+    const fault = 'fault' in reading && `${reading.fault}, or unix:PATH for a Unix socket`;
+    return fault === false ? reading : { fault };
+  }
+  const bytes = Buffer.byteLength(socketPath);
+  if (bytes === 0 || socketPath.includes('\0') || socketPath.endsWith('/')) {
+    return { fault: 'names no file: write unix:PATH, as in unix:/run/headgate/relay.sock' };
+  }
+  if (bytes > socketPathBytesMax) {
+    return {
+      fault:
+        `has a path of ${bytes} bytes, and this system takes ${socketPathBytesMax} for a socket: ` +
+        'choose a shorter one, as in unix:/run/headgate/relay.sock',
+    };
+  }
+  return { value: { socketPath } };
 }
 
 function readWord(value: unknown, setting: Setting): Reading {

@@ -52,6 +52,17 @@ describe('rules between settings', () => {
     expect(faultsOf(env(free))).toEqual([]);
   });
 
+  it('takes a Unix socket without keys, and not with TLS', () => {
+    const socket = { HEADGATE_LISTEN: 'unix:/run/gate.sock' };
+    expect(faultsOf(env(socket))).toEqual([]);
+    const tls = { HEADGATE_TLS_CERT: 'c.pem', HEADGATE_TLS_KEY: 'k.pem' };
+    expect(faultsOf(env({ ...socket, ...tls }))).toEqual([
+      expect.stringMatching(
+        /is a Unix socket, which is in the clear.*Remove tls\.cert and tls\.key/,
+      ),
+    ]);
+  });
+
   it('refuses half of TLS', () => {
     expect(faultsOf(env({ HEADGATE_TLS_CERT: 'c.pem' }))).toHaveLength(1);
     expect(faultsOf(env({ HEADGATE_TLS_KEY: 'k.pem' }))).toHaveLength(1);

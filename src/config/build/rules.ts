@@ -1,5 +1,12 @@
 import { sourceForm, sourcePattern } from '../write-key.ts';
-import { formatAddress, isLoopback, parseNetwork } from '../address.ts';
+import {
+  formatAddress,
+  formatListenAddress,
+  isLocal,
+  isLoopback,
+  isSocket,
+  parseNetwork,
+} from '../address.ts';
 import type { SettingValues } from '../settings.ts';
 import type { TableValues } from './table-values.ts';
 
@@ -78,8 +85,8 @@ const rules: readonly Rule[] = [
   {
     settings: ['listen', 'auth'],
     validate: ({ listen, auth }) =>
-      auth === 'off' && !isLoopback(listen.host)
-        ? `${formatAddress(listen)} can be reached from other machines while auth is off, so ` +
+      auth === 'off' && !isLocal(listen)
+        ? `${formatListenAddress(listen)} can be reached from other machines while auth is off, so ` +
           'that anyone could write: set auth to keys (`headgate keys create` makes them), or ' +
           'listen on 127.0.0.1'
         : undefined,
@@ -116,10 +123,18 @@ const rules: readonly Rule[] = [
     settings: ['admin.listen', 'listen'],
     validate: (values) => {
       const { port } = values['admin.listen'];
-      return port !== 0 && port === values.listen.port
+      return port !== 0 && !isSocket(values.listen) && port === values.listen.port
         ? `has port ${port}, which is that of listen: give one of the two another port`
         : undefined;
     },
+  },
+  {
+    settings: ['listen', 'tls.cert'],
+    validate: ({ listen, 'tls.cert': cert }) =>
+      isSocket(listen) && cert !== undefined
+        ? 'is a Unix socket, which is in the clear: no other machine reaches it. Remove tls.cert and ' +
+          'tls.key, or listen on host:port'
+        : undefined,
   },
   ...tlsRules(''),
   ...tlsRules('admin.'),

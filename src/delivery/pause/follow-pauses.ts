@@ -27,7 +27,6 @@ export function followPauses({ entries, onChange, onAway }: FollowPausesOptions)
     revision: () => revision,
     apply: (found) => {
       for (const entry of found) {
-        if (entry.revision <= revision) continue;
         revision = entry.revision;
         const { destination, pause } = decodePause(entry);
         const isChanged = pause !== undefined || pauses.has(destination);

@@ -1,101 +1,76 @@
-import { createHash, randomUUID } from 'node:crypto';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { StartError } from '../../errors.ts';
 import { createClickhouseConnection } from './connection.ts';
-import { faultOf, isRefusedChange, isTableGone } from './fault.ts';
-import { rowOf, type ClickhouseRow } from './row.ts';
+import { isRefusedChange } from './fault.ts';
+import { createInserts, type InsertedRow, type InsertTarget } from './inserts.ts';
+import { rowColumns, rowOf, rowText, type ClickhouseRow } from './row.ts';
 import { addEventTime, createTable, describeTable, quoteName, selectWindow } from './table.ts';
+import { createTypedDelivery } from './typed-delivery.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
-import {
-  delivered,
-  type Delivery,
-  type Destination,
-  type DestinationSettings,
-  type EventAtDestination,
-  type Outcome,
-  type TimeWindow,
+import type {
+  Delivery,
+  Destination,
+  DestinationContext,
+  DestinationSettings,
+  EventAtDestination,
+  Outcome,
+  TimeWindow,
 } from '../destination.ts';
+import { prefixFault, readTableSettings } from '../tables/table-mode.ts';
 
 /** ClickHouse wants few large inserts. A worker holds about two thousand events. */
 const batchEventsMax = 2_000;
 
-const stopped = new Error('the delivery was stopped');
-
-interface Row {
-  readonly index: number;
-  readonly row: ClickhouseRow;
-}
-
 /**
- * One row per event in a table of ClickHouse.
+ * One row per event in a table of ClickHouse, in the table of its own, or in both.
  *
- * A batch is one insert, in the order of the log, with a token made of its events: the server drops
- * the same batch the second time. Events that are batched differently have another token. Then the
+ * A batch is one insert for each table, in the order of the log, with a token made of its events: the server
+ * drops the same batch the second time. Events that are batched differently have another token. Then the
  * table, a ReplacingMergeTree, keeps one row of each event: SELECT ... FINAL counts it once.
  */
 export function createClickhouseDestination(
   name: string,
   settings: DestinationSettings,
+  context?: DestinationContext,
 ): Destination {
   const table = readTable(name, settings);
+  const tables = readTableSettings(settings);
+  if (tables === undefined) {
+    throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
+  }
   const connection = createClickhouseConnection(name, settings);
   const { client } = connection;
-  const timeoutMs = Number(settings['timeout']);
-  let ready = false;
-  let hasEventTime = true;
+  const inserts = createInserts(connection, Number(settings['timeout']));
+  const events = createEventsTarget(client, table);
+  const typed = createTypedDelivery(client, inserts, tables.prefix, context);
 
-  const prepare = async (abort_signal: AbortSignal, query_id: string): Promise<void> => {
-    if (ready) return;
-    const options = { abort_signal, query_id };
-    // If the table exists, asking for it needs fewer rights than CREATE TABLE IF NOT EXISTS.
-    if (!(await isThere(client, table, options))) {
-      await client.command({ query: createTable(table), ...options });
-    }
-    hasEventTime = await makeEventTime(client, table, options);
-    ready = true;
-  };
-
-  const write = async (rows: readonly Row[], signal: AbortSignal): Promise<Outcome[]> => {
-    if (rows.length === 0) return [];
-    const queryId = randomUUID();
-    // The client's own timeout covers only a silent connection, not the whole call.
-    const late = AbortSignal.timeout(timeoutMs);
-    const whole = AbortSignal.any([signal, late]);
-    try {
-      whole.throwIfAborted();
-      await prepare(whole, queryId);
-      await client.insert({
-        table,
-        values: rows.map(({ row }) => (hasEventTime ? row : withoutEventTime(row))),
-        format: 'JSONEachRow',
-        query_id: queryId,
-        abort_signal: whole,
-        clickhouse_settings: { ...insertSettings, insert_deduplication_token: tokenOf(rows) },
-      });
-      return rows.map(() => delivered);
-    } catch (error) {
-      if (isTableGone(error)) ready = false;
-      const head = connection.takeHead(queryId);
-      const reason = late.aborted ? new Error(`none within ${timeoutMs} ms`) : error;
-      const { ofEvent, outcome } = faultOf(signal.aborted ? stopped : reason, head);
-      if (!ofEvent || rows.length === 1) return rows.map(() => outcome);
-    }
-    const middle = rows.length >> 1;
-    const first = await write(rows.slice(0, middle), signal);
-    return [...first, ...(await write(rows.slice(middle), signal))];
-  };
-
-  const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
+  const deliverEvents = async (
+    batch: readonly Delivery[],
+    signal: AbortSignal,
+  ): Promise<Outcome[]> => {
     const outcomes: Outcome[] = [];
-    const rows: Row[] = [];
+    const rows: (ClickhouseRow & { readonly index: number })[] = [];
     for (const [index, delivery] of batch.entries()) {
       const row = rowOf(delivery);
       if (typeof row === 'string') outcomes[index] = { kind: 'dead', reason: row };
-      else rows.push({ index, row });
+      else rows.push({ ...row, index });
     }
-    rows.sort((a, b) => Number(a.row['sequence']) - Number(b.row['sequence']));
-    const written = await write(rows, signal);
+    rows.sort(bySequence);
+    const written = await inserts.write(events, rows, signal);
     for (const [at, { index }] of rows.entries()) outcomes[index] = written[at]!;
+    return outcomes;
+  };
+
+  const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
+    if (tables.mode === 'per_event') return typed.deliver(batch, signal);
+    const outcomes = await deliverEvents(batch, signal);
+    if (tables.mode === 'events') return outcomes;
+    const at = [...outcomes.keys()].filter((index) => outcomes[index]?.kind === 'delivered');
+    const second = await typed.deliver(
+      at.map((index) => batch[index]!),
+      signal,
+    );
+    for (const [of, index] of at.entries()) outcomes[index] = second[of]!;
     return outcomes;
   };
 
@@ -103,28 +78,36 @@ export function createClickhouseDestination(
     batchEventsMax,
     concurrency: Number(settings['concurrency']),
     ...closeWhenIdle(deliver, connection.close),
-    stored: (window) => readWindow(connection.client, table, window),
+    async *stored(window) {
+      const names = tables.mode === 'per_event' ? await typed.tables() : [table];
+      for (const each of names) yield* readWindow(client, each, window);
+    },
   };
 }
 
-const insertSettings = {
-  // Each insert is answered when it is written, and by itself: its token is its own.
-  async_insert: 0,
-  insert_deduplicate: 1,
-  date_time_input_format: 'best_effort',
-  // A missing column is an error. Otherwise its values would be dropped silently.
-  input_format_skip_unknown_fields: 0,
-} as const;
+function bySequence(one: InsertedRow, other: InsertedRow): number {
+  return one.sequence - other.sequence;
+}
 
-/**
- * ClickHouse drops an insert whose token it knows, without reading it. So the token depends on
- * every event and its sequence. A replay has new sequences: it can restore rows that somebody
- * deleted.
- */
-function tokenOf(rows: readonly Row[]): string {
-  const hash = createHash('sha256');
-  for (const { row } of rows) hash.update(`${row['event_id']} ${row['sequence']}\n`);
-  return hash.digest('hex');
+/** The table of all events. */
+function createEventsTarget(client: ClickHouseClient, table: string): InsertTarget<ClickhouseRow> {
+  let isReady = false;
+  let hasEventTime = true;
+  return {
+    table,
+    async prepare(options) {
+      if (isReady) return;
+      // If the table exists, asking for it needs fewer rights than CREATE TABLE IF NOT EXISTS.
+      if (!(await isThere(client, table, options))) {
+        await client.command({ query: createTable(table), ...options });
+      }
+      hasEventTime = await makeEventTime(client, table, options);
+      isReady = true;
+    },
+    forget: () => void (isReady = false),
+    columns: () => (hasEventTime ? [...rowColumns, 'event_time'] : rowColumns),
+    lineOf: (row) => rowText(row, hasEventTime),
+  };
 }
 
 async function isThere(
@@ -161,10 +144,6 @@ async function makeEventTime(
     if (isRefusedChange(error)) return false;
     throw error;
   }
-}
-
-function withoutEventTime({ event_time: _eventTime, ...row }: ClickhouseRow): ClickhouseRow {
-  return row;
 }
 
 /** No table is no event. */

@@ -1,5 +1,6 @@
 import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
+import { tableSettings } from '../tables/table-mode.ts';
 
 /** Rows in ClickHouse: clickhouse.ts. */
 export const clickhouseType: DestinationType = {
@@ -35,13 +36,14 @@ export const clickhouseType: DestinationType = {
       max: 32,
       text: 'Inserts under way at once, from 1 to 32. ClickHouse likes few and large ones.',
     },
+    ...tableSettings,
   },
-  async create(name, settings) {
+  async create(name, settings, context) {
     const { createClickhouseDestination } = await loadWithClient(
       'clickhouse',
       '@clickhouse/client',
       () => import('./clickhouse.ts'),
     );
-    return createClickhouseDestination(name, settings);
+    return createClickhouseDestination(name, settings, context);
   },
 };

@@ -1,4 +1,4 @@
-import type { ContractsForm } from '../../event/contracts-form.ts';
+import type { ContractsForm } from '../../event/contracts/contracts-form.ts';
 import type { DestinationSettings } from '../destination.ts';
 import { openFarGate, outcomeOfFailure } from './far-gate.ts';
 import { readFarGateSettings } from './settings.ts';
@@ -13,10 +13,13 @@ export interface FarContractsClient {
   close(): void;
 }
 
+/** All contracts of a gate: a thousand events of 16 KiB of schemas each are 16 MiB. */
+const answerBytesMax = 32 * 1024 * 1024;
+
 /** Opens a client with the settings of a destination of type `headgate`. Throws a StartError. */
 export function openFarContracts(name: string, settings: DestinationSettings): FarContractsClient {
   const far = readFarGateSettings(name, settings);
-  const gate = openFarGate(far);
+  const gate = openFarGate(far, answerBytesMax);
   return {
     fetch: async (knownRevision, timeoutMs = far.timeoutMs) => {
       try {

@@ -12,6 +12,7 @@ import { RelayService } from '../../../gen/headgate/v1/relay_service_pb.ts';
 import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import type { Outcome } from '../destination.ts';
 import type { FarGateSettings } from './settings.ts';
+import { tlsFault } from './tls-fault.ts';
 
 /** A client of the other gate. It connects with the first request. */
 export interface FarGate {
@@ -26,17 +27,37 @@ const pingTimeoutMs = 5_000;
 /** An open connection that is idle costs both sides a little. */
 const idleConnectionTimeoutMs = 60_000;
 
-/** gRPC over HTTP/2: in the clear with http://, by TLS with https://. */
-export function openFarGate({ url, key, ca }: FarGateSettings): FarGate {
+/**
+ * gRPC over HTTP/2: in the clear with http://, by TLS with https://.
+ *
+ * @param answerBytesMax of one answer: a larger one is not read. `isAnswerTooLarge` knows its error.
+ */
+export function openFarGate(
+  { url, key, caFile, readCa }: FarGateSettings,
+  answerBytesMax: number,
+): FarGate {
   const baseUrl = url.origin;
-  const tls = ca === undefined ? {} : { ca };
+  // http2.connect copies the options: each new connection trusts what the file has by then.
+  const tls =
+    caFile === undefined
+      ? {}
+      : {
+          get ca() {
+            return readCa();
+          },
+        };
   const pings = { pingIntervalMs, pingTimeoutMs, idleConnectionTimeoutMs };
   const sessionManager = new Http2SessionManager(baseUrl, pings, tls);
   const withKey: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${key}`);
     return next(request);
   };
-  const transport = createGrpcTransport({ baseUrl, interceptors: [withKey], sessionManager });
+  const transport = createGrpcTransport({
+    baseUrl,
+    interceptors: [withKey],
+    sessionManager,
+    readMaxBytes: answerBytesMax,
+  });
   return {
     relay: createClient(RelayService, transport),
     drop: () => sessionManager.abort(),
@@ -63,24 +84,52 @@ const names: Partial<Record<Code, string>> = {
  * What a failed request says about its events: that the other gate cannot take them now, or, `dead`, that
  * the request must be split. Names only the host: errors of the network may quote more.
  */
-export function outcomeOfFailure(error: unknown, { url, timeoutMs }: FarGateSettings): Failed {
+export function outcomeOfFailure(error: unknown, far: FarGateSettings): Failed {
+  const { url } = far;
   const failure = ConnectError.from(error);
-  const code = failure.findDetails(ErrorInfoSchema)[0]?.reason;
+  const reason = failure.findDetails(ErrorInfoSchema)[0]?.reason;
+  const code = reason === undefined ? undefined : shownCode(reason);
   const status = code ?? (Code[failure.code] ?? 'unknown').toLowerCase();
   if (code !== undefined && splitCodes.has(code)) {
-    return { kind: 'dead', reason: `${code}: ${failure.rawMessage}`, status };
+    return { kind: 'dead', reason: shownText(`${code}: ${failure.rawMessage}`, far), status };
+  }
+  if (isAnswerTooLarge(failure)) {
+    return { kind: 'dead', reason: `${url.host}: its answer is too large`, status };
   }
   const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  return retryLater(`${url.host}: ${reasonOf(failure, code, timeoutMs)}`, status, delay);
+  return retryLater(`${url.host}: ${reasonOf(failure, code, far)}`, status, delay);
 }
 
-function reasonOf(failure: ConnectError, code: string | undefined, timeoutMs: number): string {
+/** The client itself ends such an answer, and its error has no details. */
+function isAnswerTooLarge({ code, rawMessage }: ConnectError): boolean {
+  return code === Code.ResourceExhausted && rawMessage.includes('readMaxBytes');
+}
+
+const textCharactersMax = 1_000;
+
+/**
+ * A text of the far gate on one line, shortened, without the key: it goes to the log, to dead letters and
+ * to terminals.
+ */
+export function shownText(text: string, { key }: Pick<FarGateSettings, 'key'>): string {
+  const line = text.replaceAll(key, '***').replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+  return line.length > textCharactersMax ? `${line.slice(0, textCharactersMax)}...` : line;
+}
+
+/** An error code of the far gate. `unknown` for what looks like none. */
+export function shownCode(code: string): string {
+  return /^[a-z0-9_]{1,64}$/.test(code) ? code : 'unknown';
+}
+
+function reasonOf(failure: ConnectError, code: string | undefined, far: FarGateSettings): string {
   // Only our gates send these details; any other text may come from whatever answers at the address.
-  if (code !== undefined) return `${code}: ${failure.rawMessage}`;
-  if (failure.code === Code.DeadlineExceeded) return `no answer within ${timeoutMs} ms`;
+  if (code !== undefined) return shownText(`${code}: ${failure.rawMessage}`, far);
+  if (failure.code === Code.DeadlineExceeded) return `no answer within ${far.timeoutMs} ms`;
   if (failure.code === Code.Canceled) return 'the delivery was stopped';
   const { cause } = failure;
-  const network = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-  if (network !== undefined) return `no answer: ${network}`;
+  if (cause instanceof Error && 'code' in cause) {
+    const network = String(cause.code);
+    return tlsFault(cause, network, far) ?? `no answer: ${network}`;
+  }
   return names[failure.code] ?? `it answered ${Code[failure.code] ?? failure.code}`;
 }

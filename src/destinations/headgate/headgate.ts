@@ -1,3 +1,4 @@
+import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 
 import { EventResult_Status as Status } from '../../../gen/headgate/v1/event_result_pb.ts';
@@ -11,11 +12,17 @@ import {
   type DestinationSettings,
   type Outcome,
 } from '../destination.ts';
-import { openFarGate, outcomeOfFailure, retryLater } from './far-gate.ts';
+import { openFarGate, outcomeOfFailure, retryLater, shownCode, shownText } from './far-gate.ts';
 import { readFarGateSettings, type FarGateSettings } from './settings.ts';
 
 /** The tag and the length of an event in a request. */
 const overheadBytes = 8;
+
+/**
+ * Details of 500 refused events are below 1 MiB. A batch with a larger answer is split: each event has an
+ * answer that fits.
+ */
+const answerBytesMax = 4 * 1024 * 1024;
 
 /**
  * Forwards events to another gate, as this one's log holds them, and settles each by the verdict of that
@@ -29,7 +36,7 @@ export function createHeadgateDestination(
   settings: DestinationSettings,
 ): Destination {
   const far = readFarGateSettings(name, settings);
-  const gate = openFarGate(far);
+  const gate = openFarGate(far, answerBytesMax);
   const { instance, timeoutMs } = far;
   const send = async (
     messages: readonly Message[],
@@ -84,21 +91,40 @@ function outcomesOf(
 function outcomeOf(
   status: Status,
   failure: ForwardFailure | undefined,
-  { url }: FarGateSettings,
+  far: FarGateSettings,
 ): Outcome {
+  const { url } = far;
   if (status === Status.ACCEPTED || status === Status.DUPLICATE) return delivered;
-  const { code = '', message = '', violations = [] } = failure?.error ?? {};
+  const { code: sent = '', message = '', violations = [] } = failure?.error ?? {};
+  const code = shownCode(sent);
   if (status === Status.REJECTED) {
     const places = violations
       .filter((one) => !message.includes(one.message))
       .slice(0, violationsMax)
       .map((one) => `${one.path} ${one.message}`);
-    const reason = [`rejected by ${url.host}: ${code}: ${message}`, ...places].join('; ');
-    return { kind: 'dead', reason, status: code };
+    const why =
+      failure === undefined ? 'it gave no reason' : [`${code}: ${message}`, ...places].join('; ');
+    return {
+      kind: 'dead',
+      reason: `rejected by ${url.host}: ${shownText(why, far)}`,
+      status: code,
+    };
+  }
+  // The event is not the cause, so it waits and no attempt is spent: an outcome with a delay says that.
+  const { retryDelay } = failure ?? {};
+  const isDelay = retryDelay !== undefined && durationMs(retryDelay) > 0;
+  const delay = isDelay ? retryDelay : waitWithoutDelay;
+  if (status === Status.RETRY) {
+    const why = failure === undefined ? 'it gave no reason' : shownText(`${code}: ${message}`, far);
+    return retryLater(`${url.host}: ${why}`, code, delay);
   }
   // A newer gate may send a status that is not known here, and may not be final.
-  return retryLater(`${url.host}: ${code}: ${message}`, code, failure?.retryDelay);
+  const unknown = `it answered with the status ${status}, which this version does not know`;
+  return retryLater(`${url.host}: ${unknown}`, 'unknown', delay);
 }
+
+/** How long an event waits whose verdict is `retry` without a delay. */
+const waitWithoutDelay = durationFromMs(1_000);
 
 /** An event of a thousand wrong members is one mistake. */
 const violationsMax = 5;

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { StartError } from '../../errors.ts';
@@ -8,8 +9,10 @@ export interface FarGateSettings {
   /** Without a path. */
   readonly url: URL;
   readonly key: string;
-  /** PEM. */
-  readonly ca: Buffer | undefined;
+  /** Of the CAs to trust, in PEM. Undefined: those of the system. */
+  readonly caFile: string | undefined;
+  /** What the file has now; if it cannot be read, what it had. */
+  readonly readCa: () => Buffer | undefined;
   readonly instance: string;
   readonly timeoutMs: number;
   readonly batchEvents: number;
@@ -43,19 +46,41 @@ export function readFarGateSettings(name: string, settings: DestinationSettings)
   return {
     url,
     key,
-    ca: caFile === '' ? undefined : readCa(caFile, (why) => fail('tls_ca', why)),
+    caFile: caFile === '' ? undefined : caFile,
+    readCa: caFile === '' ? () => undefined : openCa(caFile, (why) => fail('tls_ca', why)),
     instance,
     timeoutMs: Number(settings['timeout'] ?? 10_000),
     batchEvents: Number(settings['batch_events'] ?? 500),
     batchBytes: Number(settings['batch_bytes'] ?? 2 * 1024 * 1024),
-    concurrency: Number(settings['concurrency'] ?? 4),
+    concurrency: Number(settings['concurrency'] ?? 8),
   };
 }
 
-function readCa(file: string, fail: (why: string) => never): Buffer {
+/** The file must hold a certificate at the start, and is read again by each call. */
+function openCa(file: string, fail: (why: string) => never): () => Buffer {
+  let last: Buffer;
   try {
-    return readFileSync(file);
+    last = readFileSync(file);
   } catch (error) {
     return fail(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  if (!hasCertificate(last)) fail(`${file} has no certificate: write the CA in PEM`);
+  return () => {
+    try {
+      const now = readFileSync(file);
+      // One that is being written has none, for a moment.
+      if (hasCertificate(now)) last = now;
+    } catch {
+      // Keep the last one.
+    }
+    return last;
+  };
+}
+
+function hasCertificate(pem: Buffer): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
   }
 }

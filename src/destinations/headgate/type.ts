@@ -18,7 +18,7 @@ export const headgateType: DestinationType = {
     tls_ca: {
       type: 'path',
       default: null,
-      text: 'Certificate authorities to trust, in PEM. Use it with https://.',
+      text: 'Certificate authorities to trust, in PEM. Use it with https://. A changed file is read with the next connection.',
     },
     instance: {
       type: 'string',
@@ -48,7 +48,7 @@ export const headgateType: DestinationType = {
     },
     concurrency: {
       type: 'integer',
-      default: 4,
+      default: 8,
       min: 1,
       max: 64,
       text: 'Requests at once.',

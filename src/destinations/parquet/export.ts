@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { ContractsInForce } from '../../event/contracts/event-contract.ts';
 import { steadyTimeMs } from '../../event/time/steady-time.ts';
 import { whenAborted } from '../when-aborted.ts';
 import type { ExportData, ExportReply, ExportRun } from './exporter.ts';
@@ -17,7 +18,11 @@ export interface ParquetExport {
   close(): Promise<void>;
 }
 
-export function createParquetExport(data: ExportData, intervalMs: number): ParquetExport {
+export function createParquetExport(
+  data: ExportData,
+  intervalMs: number,
+  contracts: ContractsInForce = () => [],
+): ParquetExport {
   let waiting = 0;
   // Events that an earlier process left in the spool are moved at the first interval, not at once
   // and not at the end. So opening the destination only to query it moves nothing.
@@ -28,7 +33,7 @@ export function createParquetExport(data: ExportData, intervalMs: number): Parqu
 
   const run = async (): Promise<void> => {
     const taken = waiting;
-    const reply = await runThread(data).catch((error: Error) => failure(error.message));
+    const reply = await runThread(data, contracts).catch((error: Error) => failure(error.message));
     if (reply.kind === 'exported') {
       waiting -= taken;
       mayHoldOlder = false;
@@ -68,12 +73,18 @@ function failure(reason: string): ExportReply {
   return { kind: 'failed', isBusy: false, reason };
 }
 
-async function runThread(data: ExportData): Promise<ExportReply> {
+async function runThread(data: ExportData, contracts: ContractsInForce): Promise<ExportReply> {
+  const isTyped = data.tables !== undefined && data.tables.mode !== 'events';
   const thread = new Worker(new URL('./exporter.ts', import.meta.url), {
-    workerData: { ...data, nowMs: steadyTimeMs() } satisfies ExportRun,
+    workerData: {
+      ...data,
+      nowMs: steadyTimeMs(),
+      contracts: isTyped ? contracts() : [],
+    } satisfies ExportRun,
     name: 'headgate-parquet',
     // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
-    execArgv: [],
+    // Node 22 says that node:sqlite is experimental.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   let reply = failure('the thread ended before it was done');
   thread.on('message', (message: ExportReply) => (reply = message));

@@ -4,8 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { steadyTimeMs } from '../../event/time/steady-time.ts';
+import type { TableMode } from '../tables/table-mode.ts';
 import {
   finishClaim,
   forgetExported,
@@ -13,7 +16,9 @@ import {
   openSpool,
   prepareSpool,
   readClaim,
+  tablesOfClaim,
   takeClaim,
+  type Claim,
   type Partition,
 } from './spool.ts';
 
@@ -25,10 +30,16 @@ export interface ExportData {
   readonly fileEventsMax: number;
   readonly idsKeptMs: number;
   readonly partition: Partition;
+  /** One folder for all events unless set. */
+  readonly tables?: { readonly mode: TableMode; readonly prefix: string };
 }
 
 /** `nowMs` is the steady time of the thread that starts it, so that no step of the clock forgets ids. */
-export type ExportRun = ExportData & { readonly nowMs: number };
+export type ExportRun = ExportData & {
+  readonly nowMs: number;
+  /** Those in force, for tables with typed columns. */
+  readonly contracts: readonly EventContract[];
+};
 
 /**
  * The message that the thread sends when it is done. A thread that ends without a message has
@@ -49,7 +60,7 @@ async function run(data: ExportRun): Promise<void> {
 
 async function reply(data: ExportRun): Promise<ExportReply> {
   try {
-    await exportSpool(data, data.nowMs);
+    await exportSpool(data, data.nowMs, data.contracts);
     return { kind: 'exported' };
   } catch (error) {
     const isBusy =
@@ -66,7 +77,11 @@ async function reply(data: ExportRun): Promise<ExportReply> {
  * Writes the files of everything that waits at its start. Events that arrive meanwhile would make
  * many small files. Throws if a file cannot be written; finished files stay.
  */
-export async function exportSpool(data: ExportData, nowMs: number = steadyTimeMs()): Promise<void> {
+export async function exportSpool(
+  data: ExportData,
+  nowMs: number = steadyTimeMs(),
+  contracts: readonly EventContract[] = [],
+): Promise<void> {
   // The spool was deleted. The next batch creates it again.
   if (!existsSync(data.spool)) return;
   const database = openSpool(data.spool, data.busyTimeoutMs);
@@ -80,11 +95,37 @@ export async function exportSpool(data: ExportData, nowMs: number = steadyTimeMs
       const { filePathOf, writeFile } = await import('./file.ts');
       const rows = readClaim(database, claim);
       if (rows === undefined) continue;
-      writeFile(path.join(data.folder, filePathOf(claim, spoolId)), rows, data.folder);
+      const mode = data.tables?.mode ?? 'events';
+      if (mode !== 'events') await writeTyped(database, { data, claim, spoolId, rows, contracts });
+      if (mode !== 'per_event') {
+        writeFile(path.join(data.folder, filePathOf(claim, spoolId)), rows, data.folder);
+      }
       finishClaim(database, claim, nowMs);
     }
     forgetExported(database, nowMs - data.idsKeptMs);
   } finally {
     database.close();
+  }
+}
+
+interface ClaimedRows {
+  readonly data: ExportData;
+  readonly claim: Claim;
+  readonly spoolId: string;
+  readonly rows: readonly Record<string, unknown>[];
+  readonly contracts: readonly EventContract[];
+}
+
+/** A file for each table. After a crash those that exist already stay. */
+async function writeTyped(database: DatabaseSync, claimed: ClaimedRows): Promise<void> {
+  const { data, claim, spoolId, rows, contracts } = claimed;
+  const { typedPathOf, writeColumns } = await import('./file.ts');
+  const { createTypedFiles } = await import('./typed-files.ts');
+  const typed = createTypedFiles(data.folder, data.tables?.prefix ?? '', contracts);
+  const names = new Set(rows.map((row) => String(row['event_name'])));
+  const tables = tablesOfClaim(database, claim, names, typed.tableOf);
+  for (const file of typed.filesOf(rows, tables)) {
+    const target = path.join(data.folder, typedPathOf(claim, spoolId, file.table));
+    writeColumns(target, file.columns, data.folder);
   }
 }

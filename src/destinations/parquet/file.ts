@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
+import type { SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import type { Claim } from './spool.ts';
 
@@ -79,6 +80,18 @@ export function filePathOf(claim: Claim, spoolId: string): string {
     : path.join(`date=${date}`, `hour=${hour}`, name);
 }
 
+/**
+ * The path of a claim's file for one table. The folders of its parts have names that no property has, because
+ * readers make columns of them: `order_completed/headgate_date=2026-03-01/headgate_hour=12/`.
+ */
+export function typedPathOf(claim: Claim, spoolId: string, table: string): string {
+  const parts = filePathOf(claim, spoolId).split(path.sep);
+  const named = parts.map((part) => (part.includes('=') ? `${typedPrefix}${part}` : part));
+  return path.join(table, ...named);
+}
+
+export const typedPrefix = 'headgate_';
+
 /** The spool and the number in a file's name. Undefined if another program made the file. */
 export function readFileName(name: string): { spoolId: string; id: number } | undefined {
   const found = /^\d{12,}-\d{12,}\.([0-9a-f]{8})-(\d+)\.parquet$/.exec(name);
@@ -96,6 +109,17 @@ export function writeFile(
   rows: readonly Record<string, unknown>[],
   root: string,
 ): void {
+  writeColumns(file, () => columnsOf(rows), root);
+}
+
+/** A column of a file, with the value of each row. */
+export interface FileColumn {
+  readonly element: SchemaElement;
+  readonly data: unknown[];
+}
+
+/** As `writeFile`. The columns are made if the file does not exist yet. */
+export function writeColumns(file: string, made: () => readonly FileColumn[], root: string): void {
   if (existsSync(file)) return;
   const folder = path.dirname(file);
   const mode = statSync(root).mode & 0o777;
@@ -105,7 +129,7 @@ export function writeFile(
   try {
     // The mask of the process would take the rights of others away.
     fchmodSync(descriptor, mode & 0o666);
-    writeWhole(descriptor, Buffer.from(encode(rows)));
+    writeWhole(descriptor, Buffer.from(encode(made())));
     fsyncSync(descriptor);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -136,16 +160,17 @@ function writeWhole(descriptor: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
 }
 
-function encode(rows: readonly Record<string, unknown>[]): ArrayBuffer {
+function columnsOf(rows: readonly Record<string, unknown>[]): FileColumn[] {
+  return columns.map(({ name, kind }) => ({
+    element: { name, ...elements[kind] },
+    data: rows.map((row) => asValue(row[name], kind)),
+  }));
+}
+
+function encode(all: readonly FileColumn[]): ArrayBuffer {
   return parquetWriteBuffer({
-    schema: [
-      { name: 'root', num_children: columns.length },
-      ...columns.map(({ name, kind }) => ({ name, ...elements[kind] })),
-    ],
-    columnData: columns.map(({ name, kind }) => ({
-      name,
-      data: rows.map((row) => asValue(row[name], kind)),
-    })),
+    schema: [{ name: 'root', num_children: all.length }, ...all.map(({ element }) => element)],
+    columnData: all.map(({ element, data }) => ({ name: element.name, data })),
     codec: 'ZSTD',
     compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
     rowGroupSize: rowGroupRows,

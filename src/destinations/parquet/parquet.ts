@@ -1,9 +1,21 @@
 import path from 'node:path';
 import { closeWhenIdle } from '../close-when-idle.ts';
-import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
+import { StartError } from '../../errors.ts';
+import type {
+  Delivery,
+  Destination,
+  DestinationContext,
+  DestinationSettings,
+  Outcome,
+} from '../destination.ts';
 import { createParquetExport } from './export.ts';
 import { readParquetWindow } from './reader.ts';
+import { readEvent } from '../readable-event.ts';
 import { createSqliteDestination } from '../sqlite/sqlite.ts';
+import { createContractTables, type ContractTables } from '../tables/contract-tables.ts';
+import { TableFault } from '../tables/table-fault.ts';
+import { prefixFault, readTableSettings } from '../tables/table-mode.ts';
+import { parquetDialect } from './typed-columns.ts';
 
 /**
  * Parquet files in folders by the hour, or by the day on which the events happened.
@@ -19,12 +31,20 @@ import { createSqliteDestination } from '../sqlite/sqlite.ts';
 export async function createParquetDestination(
   name: string,
   settings: DestinationSettings,
+  context?: DestinationContext,
 ): Promise<Destination> {
+  const tables = readTableSettings(settings);
+  if (tables === undefined) {
+    throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
+  }
+  const contracts = context?.contracts ?? (() => []);
+  const isTyped = tables.mode !== 'events';
+  const versions = createContractTables({ dialect: parquetDialect });
   const folder = path.resolve(String(settings['path']));
   const spool = path.join(folder, '.spool', 'spool.db');
   const busyTimeoutMs = Number(settings['busy_timeout']);
   const own = { path: spool, busy_timeout: busyTimeoutMs };
-  const events = await createSqliteDestination(name, own, false);
+  const events = await createSqliteDestination(name, own, { isIndexed: false });
   const exporting = createParquetExport(
     {
       folder,
@@ -33,12 +53,16 @@ export async function createParquetDestination(
       fileEventsMax: Number(settings['file_events_max']),
       idsKeptMs: Number(settings['ids_kept']),
       partition: settings['partition_by'] === 'event_date' ? 'event_date' : 'hour',
+      tables,
     },
     Number(settings['flush_interval']),
+    contracts,
   );
 
   const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
-    const reason = await exporting.room(signal).catch((error: Error) => error.message);
+    const room = await exporting.room(signal).catch((error: Error) => error.message);
+    if (isTyped) versions.use(contracts());
+    const reason = room ?? (isTyped ? unknownVersion(versions, batch) : undefined);
     if (reason !== undefined) {
       return batch.map(() => ({ kind: 'retry', fault: 'destination', reason }));
     }
@@ -54,6 +78,23 @@ export async function createParquetDestination(
       await events.close();
       await exporting.close();
     }),
-    stored: (window) => readParquetWindow(folder, spool, busyTimeoutMs, window),
+    stored: (window) => {
+      const isPerEvent = tables.mode === 'per_event';
+      return readParquetWindow(folder, spool, busyTimeoutMs, window, isPerEvent);
+    },
   };
+}
+
+/** Why the batch has to wait for a version of a contract. */
+function unknownVersion(versions: ContractTables, batch: readonly Delivery[]): string | undefined {
+  try {
+    for (const delivery of batch) {
+      const event = readEvent(delivery);
+      if (typeof event !== 'string') versions.expectVersion(event);
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof TableFault) return error.message;
+    throw error;
+  }
 }

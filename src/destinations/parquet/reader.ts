@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer } from 'hyparquet';
 import type { EventAtDestination, TimeWindow } from '../destination.ts';
-import { readFileName } from './file.ts';
+import { readFileName, typedPrefix } from './file.ts';
 import { lastFinished, openSpool, prepareSpool, selectWaiting } from './spool.ts';
 
 const pageRows = 2_000;
@@ -26,6 +26,7 @@ export async function* readParquetWindow(
   spool: string,
   busyTimeoutMs: number,
   window: TimeWindow,
+  isPerEvent = false,
 ): AsyncGenerator<EventAtDestination> {
   const database = openSpool(spool, busyTimeoutMs);
   let spoolId: string;
@@ -38,7 +39,7 @@ export async function* readParquetWindow(
   } finally {
     database.close();
   }
-  for await (const file of filesOf(folder, window)) {
+  for await (const file of isPerEvent ? typedFilesOf(folder, window) : filesOf(folder, window)) {
     const from = readFileName(path.basename(file));
     if (from?.spoolId === spoolId && from.id > finished) continue;
     yield* readFile(file, window);
@@ -69,15 +70,29 @@ async function* readSpool(
  * The files that may have events of the window: of the hours that it touches, and, where a folder has
  * what happened on a day, all that were written after it began.
  */
-async function* filesOf(folder: string, window: TimeWindow): AsyncGenerator<string> {
+async function* filesOf(folder: string, window: TimeWindow, prefix = ''): AsyncGenerator<string> {
   const names = await namesIn(folder);
-  yield* filesByHour(folder, names, window);
-  for (const day of names.filter((name) => name.startsWith('event_date='))) {
+  yield* filesByHour(folder, names, window, prefix);
+  for (const day of names.filter((name) => name.startsWith(`${prefix}event_date=`))) {
     for (const name of await namesIn(path.join(folder, day))) {
       if (!isFile.test(name)) continue;
       const file = path.join(folder, day, name);
       const writtenMs = await stat(file).then(({ mtimeMs }) => mtimeMs, ifGone);
       if (writtenMs !== undefined && writtenMs + clockErrorMs >= window.fromMs) yield file;
+    }
+  }
+}
+
+/** Of a folder of Hive's form. */
+function valueOf(part: string): string {
+  return part.slice(part.indexOf('=') + 1);
+}
+
+/** The folders of tables have no `=` in their names. */
+async function* typedFilesOf(folder: string, window: TimeWindow): AsyncGenerator<string> {
+  for (const table of await namesIn(folder)) {
+    if (!table.startsWith('.') && !table.includes('=')) {
+      yield* filesOf(path.join(folder, table), window, typedPrefix);
     }
   }
 }
@@ -88,10 +103,11 @@ async function* filesByHour(
   folder: string,
   names: readonly string[],
   { fromMs, toMs }: TimeWindow,
+  prefix: string,
 ): AsyncGenerator<string> {
-  for (const date of names.filter((name) => name.startsWith('date='))) {
+  for (const date of names.filter((name) => name.startsWith(`${prefix}date=`))) {
     for (const hour of await namesIn(path.join(folder, date))) {
-      const startMs = Date.parse(`${date.slice('date='.length)}T${hour.slice('hour='.length)}:00Z`);
+      const startMs = Date.parse(`${valueOf(date)}T${valueOf(hour)}:00Z`);
       if (!(startMs < toMs && startMs + hourMs > fromMs)) continue;
       for (const name of await namesIn(path.join(folder, date, hour))) {
         if (isFile.test(name)) yield path.join(folder, date, hour, name);

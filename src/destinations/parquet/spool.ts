@@ -44,6 +44,12 @@ const createTables = `
     event_id TEXT PRIMARY KEY NOT NULL,
     exported_at INTEGER NOT NULL
   );
+  CREATE TABLE IF NOT EXISTS claim_tables (
+    claim INTEGER NOT NULL,
+    event_name TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    PRIMARY KEY (claim, event_name)
+  ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS spool (id TEXT NOT NULL);`;
 
 /** Never taken from an event as it is, because it becomes the name of a folder. */
@@ -139,7 +145,7 @@ function makeClaim(
 ): void {
   const hourOf = folderBy[partition];
   const waiting = database.prepare(
-    `SELECT rowid, octet_length(properties) + octet_length(ifnull(context, '')) AS bytes
+    `SELECT rowid AS rowid, octet_length(properties) + octet_length(ifnull(context, '')) AS bytes
      FROM events WHERE ${hourOf} = ? AND rowid <= ? ORDER BY rowid LIMIT ?`,
   );
   let rowMax = 0;
@@ -178,11 +184,32 @@ export function readClaim(
   throw new Error(`the spool has ${rows.length} events of claim ${claim.id}, not ${claim.events}`);
 }
 
+/**
+ * The table of each event of a claim, recorded before the first file: if the contract of an event comes
+ * between two attempts, the event stays where the first attempt may have written it.
+ */
+export function tablesOfClaim(
+  database: DatabaseSync,
+  claim: Claim,
+  names: ReadonlySet<string>,
+  tableOf: (event: string) => string,
+): ReadonlyMap<string, string> {
+  return inTransaction(database, () => {
+    const insert = database.prepare('INSERT OR IGNORE INTO claim_tables VALUES (?, ?, ?)');
+    for (const name of names) insert.run(claim.id, name, tableOf(name));
+    const rows = database
+      .prepare('SELECT event_name, table_name FROM claim_tables WHERE claim = ?')
+      .all(claim.id);
+    return new Map(rows.map((row) => [String(row['event_name']), String(row['table_name'])]));
+  });
+}
+
 /** The file exists: its events leave the spool, and their ids stay. */
 export function finishClaim(database: DatabaseSync, claim: Claim, nowMs: number): void {
   inTransaction(database, () => {
     const { changes } = database.prepare('DELETE FROM claims WHERE id = ?').run(claim.id);
     if (changes === 0) return;
+    database.prepare('DELETE FROM claim_tables WHERE claim = ?').run(claim.id);
     const rows = `FROM events WHERE rowid <= ? AND ${folderBy[claim.partition]} = ?`;
     database
       .prepare(`INSERT OR IGNORE INTO exported SELECT event_id, ? ${rows}`)

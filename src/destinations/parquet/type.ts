@@ -1,4 +1,6 @@
+import { StartError } from '../../errors.ts';
 import type { DestinationType } from '../destination.ts';
+import { tableSettings } from '../tables/table-mode.ts';
 
 /** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
@@ -44,9 +46,20 @@ export const parquetType: DestinationType = {
       max: '1m',
       text: 'How long a batch waits for the spool while a file is being taken from it.',
     },
+    ...tableSettings,
   },
-  async create(name, settings) {
+  async openArchive(name, settings) {
+    if (settings['tables'] === 'per_event') {
+      throw new StartError(
+        `destinations.${name}.tables: files with columns by contract cannot be read as an archive; ` +
+          'with tables: both there are files of whole events beside them.',
+      );
+    }
+    const { openFolderArchive } = await import('./folder-archive.ts');
+    return openFolderArchive(String(settings['path']));
+  },
+  async create(name, settings, context) {
     const { createParquetDestination } = await import('./parquet.ts');
-    return createParquetDestination(name, settings);
+    return createParquetDestination(name, settings, context);
   },
 };

@@ -1,4 +1,5 @@
 import type { Outcome } from '../destination.ts';
+import { TableFault } from '../tables/table-fault.ts';
 
 /** What was wrong with one insert, and whether splitting it can find the event that caused it. */
 export interface PostgresFault {
@@ -16,18 +17,24 @@ const sqlState = /^[0-9A-Z]{5}$/;
  * constraint or trigger that somebody added to the table, and what it requires may arrive later.
  * Every other error, connections, 53 (resources), 57 (shut down, cancelled), 40 (conflicts), 28
  * (login) and 42 (unknown table or column, missing right), would be the same for every event.
+ *
+ * @param isTyped the row was checked before: a column without a value is one that somebody added.
  */
-export function faultOf(error: unknown): PostgresFault {
+export function faultOf(error: unknown, isTyped = false): PostgresFault {
+  if (error instanceof TableFault) {
+    const reason = error.message;
+    return { ofEvent: false, outcome: { kind: 'retry', fault: 'destination', reason } };
+  }
   const code = codeOf(error);
   const said = `PostgreSQL ${code}: ${withoutData(error)}`;
   if (code === undefined || !sqlState.test(code)) {
     const reason = `no answer from PostgreSQL: ${code ?? withoutData(error)}${adviceFor(error)}`;
     return { ofEvent: false, outcome: { kind: 'retry', fault: 'destination', reason } };
   }
-  if (code.startsWith('22') || code === '54000' || code === '23502') {
+  if (code.startsWith('22') || code === '54000' || (code === '23502' && !isTyped)) {
     return { ofEvent: true, outcome: { kind: 'dead', reason: said, status: code } };
   }
-  const ofEvent = code.startsWith('23');
+  const ofEvent = code.startsWith('23') && code !== '23502';
   const fault = ofEvent ? 'event' : 'destination';
   return { ofEvent, outcome: { kind: 'retry', fault, reason: said, status: code } };
 }
@@ -42,6 +49,11 @@ function adviceFor(error: unknown): string {
 export function isTableGone(error: unknown): boolean {
   const code = codeOf(error);
   return code === '42P01' || code === '42703';
+}
+
+/** Somebody has altered the table, or a column of it. */
+export function isTableOther(error: unknown): boolean {
+  return isTableGone(error) || ['42804', '23502', '428C9'].includes(codeOf(error) ?? '');
 }
 
 /** The user may not do this: only the owner of a table may change it. */

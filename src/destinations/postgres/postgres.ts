@@ -1,18 +1,19 @@
-import { readFileSync } from 'node:fs';
-import type { PoolClient, PoolConfig } from 'pg';
-import { StartError } from '../../errors.ts';
+import type { PoolClient } from 'pg';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
   delivered,
   type Delivery,
   type Destination,
+  type DestinationContext,
   type DestinationSettings,
   type Outcome,
 } from '../destination.ts';
 import { createPostgresConnections, type PostgresConnections } from './connections.ts';
 import { olderEventTime } from '../older-event-time.ts';
-import { faultOf, isNotAllowed, isTableGone } from './fault.ts';
-import { readPostgresWindow } from './reader.ts';
+import { faultOf, isNotAllowed, isTableGone, isTableOther } from './fault.ts';
+import { readPayload } from '../tables/event-row.ts';
+import { readPostgresTables, readPostgresWindow } from './reader.ts';
+import { readConnection, readTable, readTables } from './settings.ts';
 import {
   addEventTime,
   createTable,
@@ -20,8 +21,8 @@ import {
   findTable,
   insertEvents,
   lockCreation,
-  quoteTable,
 } from './table.ts';
+import { createPostgresTables, type PostgresTables, type TypedEvent } from './typed-tables.ts';
 
 /** Events per commit: 500 gain most of what batching can gain, and hold little in memory. */
 const batchEventsMax = 500;
@@ -32,9 +33,9 @@ const batchEventsMax = 500;
 const statementBytesMax = 8 * 1024 * 1024;
 
 /**
- * One row per event in a table of PostgreSQL.
+ * One row per event in a table of PostgreSQL, in the table of the event, or in both.
  *
- * A batch is one statement, committed before it is reported delivered. Counted once: a second copy
+ * A batch is one transaction, committed before it is reported delivered. Counted once: a second copy
  * of an event meets the primary key, `event_id`, and changes nothing. An event that PostgreSQL
  * refuses is found by halving its batch; the others arrive.
  *
@@ -43,8 +44,11 @@ const statementBytesMax = 8 * 1024 * 1024;
 export function createPostgresDestination(
   name: string,
   settings: DestinationSettings,
+  context?: DestinationContext,
 ): Destination {
-  const table = readTable(name, settings);
+  const { table, schema } = readTable(name, settings);
+  const { mode, prefix } = readTables(name, settings);
+  const typed = mode === 'events' ? undefined : createPostgresTables(schema, prefix);
   const connection = readConnection(name, settings);
   const connections = createPostgresConnections(connection);
   /** The statement for the table as it is. */
@@ -61,17 +65,15 @@ export function createPostgresDestination(
     return ready;
   };
 
-  const write = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
-    const payloads = batch.map(({ payload }) => decoder.decode(payload));
-    const sequences = batch.map(({ sequence }) => sequence);
-    const values = [payloads, sequences, payloads.map(olderEventTime)];
+  const write = async (batch: readonly ReadDelivery[], signal: AbortSignal): Promise<Outcome[]> => {
     try {
-      const insert = await prepare(signal);
-      await connections.use(signal, (client) => client.query(insert, values));
+      const insert = mode === 'per_event' ? undefined : await prepare(signal);
+      await connections.use(signal, (client) => writeRows(client, { insert, typed }, batch));
       return batch.map(() => delivered);
     } catch (error) {
       if (isTableGone(error)) ready = undefined;
-      const { ofEvent, outcome } = faultOf(error);
+      if (typed !== undefined && isTableOther(error)) typed.forget();
+      const { ofEvent, outcome } = faultOf(error, typed !== undefined);
       if (!ofEvent || batch.length === 1) return batch.map(() => outcome);
     }
     const middle = batch.length >> 1;
@@ -80,8 +82,18 @@ export function createPostgresDestination(
   };
 
   const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
+    if (typed !== undefined && context !== undefined) typed.use(context.contracts());
     const outcomes: Outcome[] = [];
-    for (const part of partsOf(batch)) outcomes.push(...(await write(part, signal)));
+    for (const part of partsOf(batch)) {
+      const read = part.map((delivery) => readDelivery(delivery, typed !== undefined));
+      const written = await write(
+        read.filter((one) => typeof one !== 'string'),
+        signal,
+      );
+      for (const one of read) {
+        outcomes.push(typeof one === 'string' ? { kind: 'dead', reason: one } : written.shift()!);
+      }
+    }
     return outcomes;
   };
 
@@ -89,11 +101,60 @@ export function createPostgresDestination(
     batchEventsMax,
     concurrency: Number(settings['concurrency']),
     ...closeWhenIdle(deliver, connections.close),
-    stored: (window) => readPostgresWindow(connection, table, window),
+    stored: (window) =>
+      mode === 'per_event'
+        ? readPostgresTables(connection, schema, window)
+        : readPostgresWindow(connection, table, window),
   };
 }
 
 const decoder = new TextDecoder();
+
+interface ReadDelivery {
+  readonly payload: string;
+  readonly sequence: number;
+  /** Undefined if PostgreSQL reads the payload itself. */
+  readonly typed: TypedEvent | undefined;
+}
+
+/** For tables of events. What can never be a row is dead, and its reason is returned. */
+function readDelivery({ payload, sequence }: Delivery, isTyped: boolean): ReadDelivery | string {
+  const text = decoder.decode(payload);
+  if (!isTyped) return { payload: text, sequence, typed: undefined };
+  try {
+    return { payload: text, sequence, typed: { event: readPayload(text), sequence } };
+  } catch (error) {
+    // V8 quotes the text around the error, which may be personal data.
+    return error instanceof SyntaxError ? 'the payload is not JSON' : (error as Error).message;
+  }
+}
+
+interface RowWriters {
+  /** The statement for the table of all events. */
+  readonly insert: string | undefined;
+  readonly typed: PostgresTables | undefined;
+}
+
+async function writeRows(
+  client: PoolClient,
+  { insert, typed }: RowWriters,
+  batch: readonly ReadDelivery[],
+): Promise<void> {
+  if (batch.length === 0) return;
+  const payloads = batch.map(({ payload }) => payload);
+  const sequences = batch.map(({ sequence }) => sequence);
+  const all = [payloads, sequences, insert === undefined ? [] : payloads.map(olderEventTime)];
+  if (typed === undefined) {
+    await client.query(insert!, all);
+    return;
+  }
+  const events = batch.map((one) => one.typed).filter((event) => event !== undefined);
+  const insertTyped = await typed.prepare(client, events);
+  await client.query('BEGIN');
+  if (insert !== undefined) await client.query(insert, all);
+  await insertTyped(client);
+  await client.query('COMMIT');
+}
 
 function* partsOf(batch: readonly Delivery[]): Generator<readonly Delivery[]> {
   let start = 0;
@@ -143,64 +204,5 @@ async function addColumn(client: PoolClient, table: string): Promise<boolean> {
     if (!isNotAllowed(error)) throw error;
     await client.query('ROLLBACK');
     return false;
-  }
-}
-
-function fail(name: string, setting: string, text: string): never {
-  throw new StartError(`destinations.${name}.${setting}: ${text}`);
-}
-
-function readTable(name: string, settings: DestinationSettings): string {
-  const table = quoteTable(String(settings['table']));
-  return table ?? fail(name, 'table', 'use a-z, 0-9 and _, as in events or analytics.events');
-}
-
-function readConnection(name: string, settings: DestinationSettings): PoolConfig {
-  // The URL itself is not shown, because it may have a password.
-  const text = String(settings['url']);
-  const url = URL.canParse(text) ? new URL(text) : fail(name, 'url', 'it is not a URL');
-  if (!['postgres:', 'postgresql:'].includes(url.protocol)) {
-    fail(name, 'url', 'begin with postgres://');
-  }
-  if (url.search !== '') {
-    fail(name, 'url', 'take out what follows the ?; TLS is set by tls and tls_ca');
-  }
-  const decode = (part: string): string => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      return fail(name, 'url', 'a % in it is not followed by the code of a character; write %25');
-    }
-  };
-  const database = decode(url.pathname.slice(1));
-  if (url.username === '') fail(name, 'url', 'name a user: postgres://user@host:5432/database');
-  if (database === '') fail(name, 'url', 'name a database: postgres://user@host:5432/database');
-  const password = settings['password'] ?? decode(url.password);
-  const timeoutMs = Number(settings['timeout']);
-  return {
-    // An IPv6 literal has brackets in a URL, but not in a connection's settings.
-    host: url.hostname.replaceAll(/[[\]]/g, ''),
-    port: Number(url.port || 5432),
-    user: decode(url.username),
-    ...(password === '' ? {} : { password: String(password) }),
-    database,
-    ssl: readTls(name, settings),
-    max: Number(settings['concurrency']),
-    connectionTimeoutMillis: timeoutMs,
-    statement_timeout: timeoutMs,
-    // The server's own limit applies first. This one is for a server that no longer answers.
-    query_timeout: timeoutMs + 1000,
-    application_name: `headgate ${name}`,
-  };
-}
-
-function readTls(name: string, settings: DestinationSettings): PoolConfig['ssl'] {
-  if (settings['tls'] !== true) return false;
-  const path = settings['tls_ca'];
-  if (typeof path !== 'string') return { rejectUnauthorized: true };
-  try {
-    return { rejectUnauthorized: true, ca: readFileSync(path, 'utf8') };
-  } catch (error) {
-    return fail(name, 'tls_ca', `cannot read it: ${(error as NodeJS.ErrnoException).code}`);
   }
 }

@@ -1,6 +1,8 @@
 import { Client, type ClientConfig } from 'pg';
 import type { EventAtDestination, TimeWindow } from '../destination.ts';
 import { declareWindow, fetchPage, findTable } from './table.ts';
+import { findEventTables } from './table-register.ts';
+import type { SchemaPrefix } from './typed-statements.ts';
 
 /** Reading a large table takes minutes if somebody dropped its index by time. */
 const pageTimeoutMs = 10 * 60 * 1000;
@@ -14,6 +16,30 @@ export async function* readPostgresWindow(
   table: string,
   { fromMs, toMs }: TimeWindow,
 ): AsyncGenerator<EventAtDestination> {
+  yield* readPages(
+    config,
+    async (client) => {
+      const { rows: found } = await client.query<{ there: boolean }>(findTable, [table]);
+      return found[0]?.there === true ? [table] : [];
+    },
+    { fromMs, toMs },
+  );
+}
+
+/** The same of the tables of events. */
+export async function* readPostgresTables(
+  config: ClientConfig,
+  schema: SchemaPrefix,
+  window: TimeWindow,
+): AsyncGenerator<EventAtDestination> {
+  yield* readPages(config, (client) => findEventTables(client, schema), window);
+}
+
+async function* readPages(
+  config: ClientConfig,
+  findTables: (client: Client) => Promise<readonly string[]>,
+  { fromMs, toMs }: TimeWindow,
+): AsyncGenerator<EventAtDestination> {
   const client = new Client({
     ...config,
     statement_timeout: pageTimeoutMs,
@@ -24,9 +50,9 @@ export async function* readPostgresWindow(
   await client.connect();
   try {
     await client.query('BEGIN READ ONLY');
-    const { rows: found } = await client.query<{ there: boolean }>(findTable, [table]);
-    if (found[0]?.there !== true) return;
-    await client.query(declareWindow(table, new Date(fromMs), new Date(toMs)));
+    const tables = await findTables(client);
+    if (tables.length === 0) return;
+    await client.query(declareWindow(tables, new Date(fromMs), new Date(toMs)));
     for (;;) {
       const { rows } = await client.query<EventAtDestination>(fetchPage);
       if (rows.length === 0) return;

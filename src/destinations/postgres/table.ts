@@ -73,6 +73,9 @@ export function createTable(table: string): string[] {
  * earlier versions. PostgreSQL parses the events itself, so numbers arrive as the producer wrote them,
  * however long.
  *
+ * OFFSET 0 keeps the planner from merging the inner SELECT into the outer one, which would parse the payload
+ * again for each of the columns: 133 us a row instead of 21.
+ *
  * The conflict names its column. Without it, DO NOTHING would also silently skip a row that
  * violates a unique constraint which somebody added.
  *
@@ -96,19 +99,20 @@ export function insertEvents(table: string, hasEventTime: boolean): string {
     FROM (
       SELECT payload::jsonb AS e, sequence, older_time
       FROM unnest($1::text[], $2::bigint[], $3::text[]) AS delivered (payload, sequence, older_time)
+      OFFSET 0
     ) AS events
     ORDER BY 1
     ON CONFLICT (event_id) DO NOTHING`;
 }
 
 /** A cursor over a time window. A declaration takes no parameters, and a Date needs no quoting. */
-export function declareWindow(table: string, from: Date, to: Date): string {
-  return `
-    DECLARE events_of_window NO SCROLL CURSOR FOR
+export function declareWindow(tables: readonly string[], from: Date, to: Date): string {
+  const select = (table: string): string => `
     SELECT event_id::text AS "eventId", event_name AS "eventName",
       to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS timestamp
     FROM ${table}
     WHERE timestamp >= '${from.toISOString()}' AND timestamp < '${to.toISOString()}'`;
+  return `DECLARE events_of_window NO SCROLL CURSOR FOR ${tables.map(select).join(' UNION ALL ')}`;
 }
 
 export const fetchPage = 'FETCH 2000 FROM events_of_window';

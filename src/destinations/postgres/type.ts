@@ -1,5 +1,6 @@
 import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
+import { tableSettings } from '../tables/table-mode.ts';
 
 /** Rows in PostgreSQL: postgres.ts. */
 export const postgresType: DestinationType = {
@@ -21,6 +22,7 @@ export const postgresType: DestinationType = {
       default: 'events',
       text: 'The table, with its schema where that is not the default: analytics.events. It is created.',
     },
+    ...tableSettings,
     tls: {
       type: 'boolean',
       default: true,
@@ -46,12 +48,20 @@ export const postgresType: DestinationType = {
       text: 'Connections, and statements under way at once, from 1 to 32.',
     },
   },
-  async create(name, settings) {
+  async previewTables(name, settings, contracts) {
+    const { previewPostgresTables } = await loadWithClient(
+      'postgres',
+      'pg',
+      () => import('./preview-tables.ts'),
+    );
+    return previewPostgresTables(name, settings, contracts);
+  },
+  async create(name, settings, context) {
     const { createPostgresDestination } = await loadWithClient(
       'postgres',
       'pg',
       () => import('./postgres.ts'),
     );
-    return createPostgresDestination(name, settings);
+    return createPostgresDestination(name, settings, context);
   },
 };

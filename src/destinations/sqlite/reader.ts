@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { quoted } from './typed-statements.ts';
 import type { EventAtDestination, TimeWindow } from '../destination.ts';
 
 /**
@@ -8,8 +9,8 @@ import type { EventAtDestination, TimeWindow } from '../destination.ts';
  */
 const pageRows = 2_000;
 
-const selectPage = `
-  SELECT event_id, event_name, timestamp FROM events
+const selectPage = (table: string): string => `
+  SELECT event_id, event_name, timestamp FROM ${quoted(table)}
   WHERE rowid > ?1 AND rowid <= ?2 AND timestamp >= ?3 AND timestamp < ?4`;
 
 /**
@@ -20,19 +21,45 @@ export async function* readWarehouse(
   path: string,
   busyTimeoutMs: number,
   { fromMs, toMs }: TimeWindow,
+  isPerEvent = false,
 ): AsyncGenerator<EventAtDestination> {
   const database = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
   try {
-    const bounds = database.prepare('SELECT min(rowid) AS low, max(rowid) AS high FROM events');
-    const page = database.prepare(selectPage);
-    const [from, to] = [timestampOf(fromMs), timestampOf(toMs)];
-    const { low, high } = bounds.get() ?? {};
-    for (let row = Number(low ?? 0) - 1; row < Number(high ?? -1); row += pageRows) {
-      for (const found of page.all(row, row + pageRows, from, to)) yield asEvent(found);
-      await nextTurn();
+    const window = [timestampOf(fromMs), timestampOf(toMs)] as const;
+    for (const table of isPerEvent ? tablesOf(database) : ['events']) {
+      yield* readTable(database, table, window);
     }
   } finally {
     database.close();
+  }
+}
+
+/** The tables of events, and that of events without a contract. */
+function tablesOf(database: DatabaseSync): string[] {
+  const found = database
+    .prepare("SELECT 1 FROM sqlite_schema WHERE name = 'headgate_tables'")
+    .get();
+  if (found === undefined) return [];
+  const tables = `
+    SELECT table_name FROM headgate_tables JOIN sqlite_schema ON name = table_name
+    WHERE kind = 'table' AND type = 'table'`;
+  return database
+    .prepare(tables)
+    .all()
+    .map((row) => String(row['table_name']));
+}
+
+async function* readTable(
+  database: DatabaseSync,
+  table: string,
+  [from, to]: readonly [string, string],
+): AsyncGenerator<EventAtDestination> {
+  const bounds = `SELECT min(rowid) AS low, max(rowid) AS high FROM ${quoted(table)}`;
+  const page = database.prepare(selectPage(table));
+  const { low, high } = database.prepare(bounds).get() ?? {};
+  for (let row = Number(low ?? 0) - 1; row < Number(high ?? -1); row += pageRows) {
+    for (const found of page.all(row, row + pageRows, from, to)) yield asEvent(found);
+    await nextTurn();
   }
 }
 

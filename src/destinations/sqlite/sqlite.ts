@@ -1,12 +1,15 @@
 import { resolve } from 'node:path';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { StartError } from '../../errors.ts';
 import {
   delivered,
   type Delivery,
   type Destination,
+  type DestinationContext,
   type DestinationSettings,
   type Outcome,
 } from '../destination.ts';
+import { prefixFault, readTableSettings } from '../tables/table-mode.ts';
 import { startWriterThread, type WriteReply, type WriterThread } from './thread.ts';
 import type { PackedBatch } from './warehouse.ts';
 
@@ -16,8 +19,14 @@ const batchEventsMax = 2000;
 /** While one batch is being written, the next one is packed and ready. */
 const concurrency = 2;
 
+export interface SqliteOptions {
+  /** False: rows are not looked for by their time. */
+  readonly isIndexed?: boolean;
+  readonly context?: DestinationContext | undefined;
+}
+
 /**
- * One row per event in the table `events` of a SQLite file.
+ * One row per event in the table `events` of a SQLite file, in the table of its own, or in both.
  *
  * A batch is one transaction, synced to disk before it is reported delivered. Counted once: a
  * second copy of an event meets its primary key, `event_id`, and changes nothing.
@@ -25,23 +34,31 @@ const concurrency = 2;
  * The database lives in a thread. If the thread ends unexpectedly, the batch in progress fails, and
  * the next batch starts another thread.
  *
- * @param isIndexed false: rows are not looked for by their time.
  */
 export async function createSqliteDestination(
   name: string,
   settings: DestinationSettings,
-  isIndexed = true,
+  { isIndexed = true, context }: SqliteOptions = {},
 ): Promise<Destination> {
   // Resolved, so that a name that is special only to SQLite (:memory:) is a file like any other.
   const path = resolve(String(settings['path']));
-  const data = { path, busyTimeoutMs: Number(settings['busy_timeout']), isIndexed };
+  const tables = readTableSettings(settings);
+  if (tables === undefined) {
+    throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
+  }
+  const data = { path, busyTimeoutMs: Number(settings['busy_timeout']), isIndexed, tables };
+  const isTyped = tables.mode !== 'events';
+  /** The contracts that the thread has. */
+  let sent: readonly EventContract[] | undefined;
   let thread: Promise<WriterThread> | undefined;
   let closing: Promise<void> | undefined;
 
   const open = (): Promise<WriterThread> => {
     if (thread !== undefined) return thread;
     const opened = startWriterThread(data, () => {
-      if (thread === opened) thread = undefined;
+      if (thread !== opened) return;
+      thread = undefined;
+      sent = undefined;
     });
     thread = opened;
     return opened;
@@ -50,6 +67,11 @@ export async function createSqliteDestination(
   const write = async (batch: readonly Delivery[]): Promise<WriteReply> => {
     try {
       const writer = await open();
+      const contracts = isTyped ? context?.contracts() : undefined;
+      if (contracts !== undefined && contracts !== sent) {
+        writer.use(contracts, sent);
+        sent = contracts;
+      }
       return await writer.write(pack(batch));
     } catch (error) {
       return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
@@ -84,7 +106,7 @@ export async function createSqliteDestination(
     },
     async *stored(window) {
       const { readWarehouse } = await import('./reader.ts');
-      yield* readWarehouse(path, data.busyTimeoutMs, window);
+      yield* readWarehouse(path, data.busyTimeoutMs, window, tables.mode === 'per_event');
     },
     close: () => (closing ??= close()),
   };

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { PackedBatch } from './warehouse.ts';
 import type { WriterData, WriterReply, WriterRequest } from './writer.ts';
 
@@ -7,6 +8,8 @@ export type WriteReply = Extract<WriterReply, { kind: 'written' | 'failed' }>;
 
 /** The event loop's side of a running writer thread. */
 export interface WriterThread {
+  /** The contracts for the batches from now on; only what is new since `sent` is copied. */
+  use(contracts: readonly EventContract[], sent: readonly EventContract[] | undefined): void;
   /**
    * Transfers the batch with its memory. Never rejects: if the thread ends, the batch has failed.
    */
@@ -29,7 +32,8 @@ export async function startWriterThread(
     workerData: data,
     name: 'headgate-sqlite',
     // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
-    execArgv: [],
+    // Node 22 says that node:sqlite is experimental.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   // Answers arrive in the order of the batches.
   const waiting: ((reply: WriteReply) => void)[] = [];
@@ -53,6 +57,11 @@ export async function startWriterThread(
   const send = (request: WriterRequest, transfer: readonly ArrayBuffer[]): void =>
     worker.postMessage(request, transfer);
   return {
+    use(contracts, sent) {
+      const known = new Set(sent);
+      const changed = contracts.filter((contract) => !known.has(contract));
+      send({ kind: 'contracts', changed, names: contracts.map(({ name }) => name) }, []);
+    },
     write(batch) {
       if (!alive) return Promise.resolve(ended);
       return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import type { DestinationType } from '../destination.ts';
+import { tableSettings } from '../tables/table-mode.ts';
 
 /** A SQLite file: sqlite.ts. */
 export const sqliteType: DestinationType = {
@@ -17,9 +18,14 @@ export const sqliteType: DestinationType = {
       max: '1m',
       text: 'How long a batch waits for another program that is writing to the file.',
     },
+    ...tableSettings,
   },
-  async create(name, settings) {
+  async previewTables(_name, settings, contracts) {
+    const { previewSqliteTables } = await import('./preview-tables.ts');
+    return previewSqliteTables(settings, contracts);
+  },
+  async create(name, settings, context) {
     const { createSqliteDestination } = await import('./sqlite.ts');
-    return createSqliteDestination(name, settings);
+    return createSqliteDestination(name, settings, { context });
   },
 };

@@ -180,9 +180,22 @@ describe('a batch', () => {
 describe('a file', () => {
   test('of a newer version is refused, and left as it is', () => {
     open();
-    other().exec('PRAGMA user_version = 2');
-    expect(open).toThrow('its table is of version 2, and this Headgate knows versions up to 1');
-    expect(other().prepare('PRAGMA user_version').get()?.['user_version']).toBe(2);
+    other().exec('PRAGMA user_version = 3');
+    expect(open).toThrow('its table is of version 3, and this Headgate knows versions up to 2');
+    expect(other().prepare('PRAGMA user_version').get()?.['user_version']).toBe(3);
+  });
+
+  test('of an earlier version keeps its table, and each event once', () => {
+    // The table of version 1, as an export's spool has it still.
+    openWarehouse(path, 100, false).close();
+    const version = (): unknown => other().prepare('PRAGMA user_version').get()?.['user_version'];
+    expect(version()).toBe(1);
+    const warehouse = open();
+    warehouse.write(packed(small('a'), small('b')));
+    warehouse.write(packed(small('b'), small('c'), small('a')));
+    const rows = other().prepare('SELECT event_id FROM events ORDER BY 1').all();
+    expect(rows.map((row) => row['event_id'])).toEqual(['a', 'b', 'c']);
+    expect(version()).toBe(1);
   });
 
   test('of another program is refused', () => {

@@ -1,18 +1,27 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../../errors.ts';
-import { olderEventTime } from '../older-event-time.ts';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
+import type { TableMode } from '../tables/table-mode.ts';
+import { createKeyedRows, createNumberedRows, type EventRows } from './event-rows.ts';
+import { createIdTables } from './id-index.ts';
+import { createTypedTables, readTypedEvent, type TypedTables } from './typed-tables.ts';
 
 /**
- * Increase it, with a step in `migrate`, whenever the table changes so that an earlier version cannot
- * use it. A new column is no such change: `addColumns`.
+ * Increase it whenever the table changes so that an earlier version cannot use it. A new column is no such
+ * change: `addColumns`.
+ *
+ * 1: the primary key is `event_id`. A file keeps this table, because only a copy of all rows could change
+ * it, and so does a spool, whose rows leave it again. 2: the primary key is `number`, and an index beside
+ * the table has the ids (id-index.ts).
  */
-const schemaVersion = 1;
+const schemaVersion = 2;
+const keyedVersion = 1;
 
 /**
- * The WAL may grow to this many pages of 4 KiB, 128 MiB, before it is copied into the file.
- * Event ids are random, so each batch touches pages all over their index; the longer the WAL, the
+ * The WAL may grow to this many pages of 4 KiB, 128 MiB, before it is copied into the file. With the key
+ * `event_id`, which is random, each batch touches pages all over its index; the longer the WAL, the
  * more often one write of a page serves several batches. Measured at 300,000 rows: 22,000 rows/s
  * with SQLite's 1,000 pages, 45,000 with 16,000; at 1,200,000 rows 39,600 with 16,000, 46,500 with 64,000.
  */
@@ -20,17 +29,20 @@ const checkpointPages = 32_000;
 const walBytesMax = checkpointPages * 4096;
 
 /**
- * The page cache holds the id index of about a million events. In KiB, negative by SQLite's rule.
+ * The page cache holds the index of the ids of a million events, or of four million by their keys. In KiB, negative by SQLite's rule.
  */
 const cacheSize = -64_000;
 
 /**
  * A rowid table: with WITHOUT ROWID, complete rows lie in random order, at less than half the
- * speed.
+ * speed. AUTOINCREMENT: a row that somebody inserts by hand never gets the number of a deleted one, or the
+ * index would take it for known.
  */
-const createTable = `
+function createTable(version: number): string {
+  const isKeyed = version === keyedVersion;
+  return `
   CREATE TABLE events (
-    event_id TEXT PRIMARY KEY NOT NULL,
+    event_id TEXT ${isKeyed ? 'PRIMARY KEY ' : ''}NOT NULL,
     event_name TEXT NOT NULL,
     source TEXT NOT NULL,
     timestamp TEXT NOT NULL,
@@ -47,32 +59,14 @@ const createTable = `
     sequence INTEGER NOT NULL,
     warnings TEXT,
     delivered_at TEXT NOT NULL,
-    event_time TEXT
-  )`;
+    event_time TEXT${isKeyed ? '' : ',\n    number INTEGER PRIMARY KEY AUTOINCREMENT'}
+  );
+  ${isKeyed ? '' : createIdTables}`;
+}
 
 /** Of an old table it holds nothing but the new rows. */
 const createIndex = `CREATE INDEX IF NOT EXISTS events_by_time ON events (event_time)
   WHERE event_time IS NOT NULL`;
-
-/**
- * SQLite parses the event itself: it copies numbers as text, so that none is rounded, and is as
- * fast as JSON.parse with seventeen bindings. `->` keeps JSON, `->>` returns the plain text.
- *
- * ON CONFLICT rather than OR IGNORE, which would also silently skip a row that lacks a value.
- */
-const insertEvent = `
-  INSERT INTO events (
-    event_id, event_name, source, timestamp, user_id, anonymous_id, idempotency_key,
-    schema_version, properties, context, occurred_at, sent_at, correlation_id, traceparent,
-    warnings, sequence, delivered_at, event_time)
-  SELECT
-    e->>'$.eventId', e->>'$.eventName', e->>'$.source', e->>'$.timestamp', e->>'$.userId',
-    e->>'$.anonymousId', e->>'$.idempotencyKey', e->>'$.schemaVersion', e->'$.properties',
-    e->'$.context', e->>'$.occurredAt', e->>'$.sentAt', e->>'$.correlationId',
-    e->>'$.traceparent', e->'$.warnings', ?2, ?3, ifnull(?4, e->>'$.eventTime')
-  FROM (SELECT ?1 AS e)
-  WHERE true
-  ON CONFLICT (event_id) DO NOTHING`;
 
 /** Events of one batch, end to end in one buffer. */
 export interface PackedBatch {
@@ -89,6 +83,8 @@ export interface RefusedEvent {
 }
 
 export interface Warehouse {
+  /** The contracts of the events, for tables with typed columns. */
+  use(contracts: readonly EventContract[]): void;
   /** One transaction: if it throws, nothing of the batch is in the table. */
   write(batch: PackedBatch): RefusedEvent[];
   close(): void;
@@ -99,7 +95,12 @@ export interface Warehouse {
  *
  * @param isIndexed whether rows are looked for by their time.
  */
-export function openWarehouse(path: string, busyTimeoutMs: number, isIndexed = true): Warehouse {
+export function openWarehouse(
+  path: string,
+  busyTimeoutMs: number,
+  isIndexed = true,
+  { mode, prefix }: { readonly mode: TableMode; readonly prefix: string } = onlyEvents,
+): Warehouse {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // SQLite would let everyone read it. Its WAL gets the same mode.
   closeSync(openSync(path, 'a', 0o600));
@@ -107,19 +108,22 @@ export function openWarehouse(path: string, busyTimeoutMs: number, isIndexed = t
   try {
     prepareDatabase(database, isIndexed);
     syncFolder(dirname(path));
-    const insert = database.prepare(insertEvent);
+    const rows = mode === 'per_event' ? undefined : createRows(database);
+    const typed = mode === 'events' ? undefined : createTypedTables(database, prefix);
     const opened = fileIdentity(path);
     const write = (batch: PackedBatch): RefusedEvent[] => {
       // SQLite continues to write into a deleted file, and everything would be lost.
       if (fileIdentity(path) !== opened) throw new Error('the database file was moved or deleted');
-      return writeBatch(database, insert, batch);
+      return writeBatch(database, { rows, typed }, batch);
     };
-    return { write, close: () => database.close() };
+    return { use: (contracts) => typed?.use(contracts), write, close: () => database.close() };
   } catch (error) {
     database.close();
     throw error;
   }
 }
+
+const onlyEvents = { mode: 'events', prefix: '' } as const;
 
 function fileIdentity(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
@@ -144,7 +148,10 @@ function prepareDatabase(database: DatabaseSync, isIndexed: boolean): void {
   database.exec('PRAGMA synchronous = FULL');
   database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
   database.exec(`PRAGMA journal_size_limit = ${walBytesMax}`);
-  if (readSchemaVersion(database) !== schemaVersion) migrate(database);
+  const version = readSchemaVersion(database);
+  if (version !== schemaVersion && version !== keyedVersion) {
+    createOrRefuse(database, isIndexed ? schemaVersion : keyedVersion);
+  }
   addColumns(database, isIndexed);
 }
 
@@ -180,7 +187,7 @@ function readSchemaVersion(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
 }
 
-function migrate(database: DatabaseSync): void {
+function createOrRefuse(database: DatabaseSync, newVersion: number): void {
   // IMMEDIATE, and the version read again: another process may be creating the same file.
   database.exec('BEGIN IMMEDIATE');
   try {
@@ -196,9 +203,9 @@ function migrate(database: DatabaseSync): void {
       if (taken) {
         throw new StartError('it has a table "events" of another program; give another path');
       }
-      database.exec(createTable);
+      database.exec(createTable(newVersion));
+      database.exec(`PRAGMA user_version = ${newVersion}`);
     }
-    database.exec(`PRAGMA user_version = ${schemaVersion}`);
     database.exec('COMMIT');
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
@@ -208,9 +215,20 @@ function migrate(database: DatabaseSync): void {
 
 const decoder = new TextDecoder();
 
+/** Where rows go: one of them, or both. */
+interface RowWriters {
+  readonly rows: EventRows | undefined;
+  readonly typed: TypedTables | undefined;
+}
+
+function createRows(database: DatabaseSync): EventRows {
+  const isKeyed = readSchemaVersion(database) === keyedVersion;
+  return isKeyed ? createKeyedRows(database) : createNumberedRows(database);
+}
+
 function writeBatch(
   database: DatabaseSync,
-  insert: StatementSync,
+  { rows, typed }: RowWriters,
   batch: PackedBatch,
 ): RefusedEvent[] {
   const deliveredAt = new Date().toISOString();
@@ -218,21 +236,34 @@ function writeBatch(
   let start = 0;
   database.exec('BEGIN IMMEDIATE');
   try {
+    rows?.begin();
+    typed?.begin();
     for (let index = 0; index < batch.ends.length; index += 1) {
       const end = batch.ends[index] ?? start;
       const payload = decoder.decode(batch.bytes.subarray(start, end));
       start = end;
+      const sequence = batch.sequences[index] ?? 0;
+      const event = typed === undefined ? undefined : readTypedEvent(payload);
+      if (event !== undefined && 'refused' in event) {
+        refused.push({ index, reason: event.refused });
+        continue;
+      }
       try {
-        insert.run(payload, batch.sequences[index] ?? 0, deliveredAt, olderEventTime(payload));
+        rows?.insert(payload, sequence, deliveredAt);
       } catch (error) {
         const reason = refusalReason(database, payload, error);
         if (reason === undefined) throw error;
         refused.push({ index, reason });
+        continue;
       }
+      if (event !== undefined) typed?.insert(event, { sequence, deliveredAt });
     }
+    rows?.end();
     database.exec('COMMIT');
     return refused;
   } catch (error) {
+    rows?.forget();
+    typed?.forget();
     // A full disk may have ended the transaction already.
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;

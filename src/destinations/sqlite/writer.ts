@@ -4,6 +4,9 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { StartError } from '../../errors.ts';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
+import { TableFault } from '../tables/table-fault.ts';
+import type { TableMode } from '../tables/table-mode.ts';
 import { openWarehouse, type PackedBatch, type RefusedEvent, type Warehouse } from './warehouse.ts';
 
 /** What the thread is started with. */
@@ -11,10 +14,20 @@ export interface WriterData {
   readonly path: string;
   readonly busyTimeoutMs: number;
   readonly isIndexed: boolean;
+  readonly tables: { readonly mode: TableMode; readonly prefix: string };
 }
 
 /** The messages to the thread. */
-export type WriterRequest = ({ readonly kind: 'write' } & PackedBatch) | { readonly kind: 'close' };
+export type WriterRequest =
+  | ({ readonly kind: 'write' } & PackedBatch)
+  | {
+      readonly kind: 'contracts';
+      /** Those that are new or other than before. */
+      readonly changed: readonly EventContract[];
+      /** Those that are in force. */
+      readonly names: readonly string[];
+    }
+  | { readonly kind: 'close' };
 
 /** What it answers: first whether it could open, then one answer for each batch, in order. */
 export type WriterReply =
@@ -31,7 +44,12 @@ function reply(message: WriterReply): void {
 }
 
 function run(data: WriterData): void {
-  const open = (): Warehouse => openWarehouse(data.path, data.busyTimeoutMs, data.isIndexed);
+  let contracts: readonly EventContract[] = [];
+  const open = (): Warehouse => {
+    const opened = openWarehouse(data.path, data.busyTimeoutMs, data.isIndexed, data.tables);
+    opened.use(contracts);
+    return opened;
+  };
   let warehouse: Warehouse | undefined;
   try {
     warehouse = open();
@@ -48,13 +66,19 @@ function run(data: WriterData): void {
       port?.close();
       return;
     }
+    if (request.kind === 'contracts') {
+      const all = new Map([...contracts, ...request.changed].map((each) => [each.name, each]));
+      contracts = request.names.map((name) => all.get(name)).filter((each) => each !== undefined);
+      warehouse?.use(contracts);
+      return;
+    }
     try {
       warehouse ??= open();
       reply({ kind: 'written', refused: warehouse.write(request) });
     } catch (error) {
-      // A lock passes. After anything else (a full disk, a file that is gone) the state of the
-      // connection is not known: the next batch opens another.
-      if (!isBusy(error)) {
+      // A lock passes, and a table is corrected. After anything else (a full disk, a file that is gone)
+      // the state of the connection is not known: the next batch opens another.
+      if (!isBusy(error) && !(error instanceof TableFault)) {
         warehouse?.close();
         warehouse = undefined;
       }

@@ -32,7 +32,10 @@ export function nameProblem(name: string): string | undefined {
     return `must be at most ${eventNameBytesMax} bytes long in UTF-8`;
   }
   if (!ascii.test(name) && forbidden.test(name)) {
-    return 'holds a control character, a line break or half of a surrogate pair: leave it out';
+    return (
+      'holds a control character, a line break, a character that turns the direction of text, or half ' +
+      'of a surrogate pair: leave it out'
+    );
   }
   return undefined;
 }

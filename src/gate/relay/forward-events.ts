@@ -34,7 +34,7 @@ export const forwardBatch: RunRequest<ForwardedBatch, readonly Verdict[]> = (
 ) => {
   const relay = relayOf(caller);
   const forwarding = new Forwarding(context, relay, caller, batch);
-  forwarding.run(succeed);
+  forwarding.run(batch.events, succeed);
 };
 
 /** The relay that calls. Throws a ServiceError `relay_not_allowed`. */
@@ -49,19 +49,24 @@ export function relayOf({ producer }: Caller): Producer {
 
 /** Events of one request to the other gate. */
 interface Group {
+  readonly request: RequestThere;
   readonly arrival: Arrival & { messageBytes: number; readonly relayed: Relayed };
-  readonly sentAt: string;
-  readonly historical: boolean;
   readonly events: IncomingEvent[];
   /** Their places in the request of the relay. */
   readonly places: number[];
 }
 
+/** What the events of one request to the other gate have in common. */
+type RequestThere = Pick<
+  ForwardedEvent,
+  'source' | 'correlationId' | 'takenAt' | 'sentAt' | 'traceparent' | 'historical'
+>;
+
 class Forwarding {
   private readonly context: GateContext;
   private readonly relay: Producer;
   private readonly caller: Caller;
-  private readonly batch: ForwardedBatch;
+  private readonly instance: string;
   private readonly verdicts: Verdict[];
   private readonly takenAtMs: number[];
   private readonly producers = new Map<string, Producer>();
@@ -72,13 +77,13 @@ class Forwarding {
     this.context = context;
     this.relay = relay;
     this.caller = caller;
-    this.batch = batch;
+    this.instance = batch.instance;
     this.verdicts = Array.from<Verdict>({ length: batch.events.length });
     this.takenAtMs = Array.from<number>({ length: batch.events.length }).fill(this.nowMs);
   }
 
-  run(succeed: (verdicts: readonly Verdict[]) => void): void {
-    const groups = this.group();
+  run(events: readonly Uint8Array[], succeed: (verdicts: readonly Verdict[]) => void): void {
+    const groups = this.group(events);
     // One more, so that groups that finish at once do not end the request.
     this.waiting = groups.length + 1;
     const finish = (): void => {
@@ -91,8 +96,20 @@ class Forwarding {
     finish();
   }
 
-  private accept({ arrival, events, places, sentAt, historical }: Group, finish: () => void): void {
+  private accept(group: Group, finish: () => void): void {
+    const { events } = group;
+    const { sentAt, historical } = group.request;
     const request = { events, sentAt, historical, context: undefined, validateOnly: false };
+    const { place, fail } = this.answersOf(group, finish);
+    this.context.accept(request, group.arrival, place, fail);
+  }
+
+  /**
+   * What takes the verdicts of a group. It outlives the decoding by the time that the log needs, so it
+   * does not hold the events (`storeEvent`).
+   */
+  private answersOf({ arrival, events, places }: Group, finish: () => void) {
+    const keys = events.map(({ idempotencyKey }) => idempotencyKey);
     const place = (verdicts: readonly Verdict[]): void => {
       for (const [at, verdict] of verdicts.entries()) {
         // The verdict is ours alone by now, and this is the hot path: no copy.
@@ -104,7 +121,7 @@ class Forwarding {
     // Of this group alone, such as a limit of its source: the others go on.
     const fail = (error: unknown): void => {
       const failure = retryOf(error);
-      for (const [at, { idempotencyKey }] of events.entries()) {
+      for (const [at, idempotencyKey] of keys.entries()) {
         this.verdicts[places[at]!] = {
           ...this.verdictOf(places[at]!, arrival.producer.source, idempotencyKey),
           ...failure,
@@ -112,39 +129,42 @@ class Forwarding {
       }
       finish();
     };
-    this.context.accept(request, arrival, place, fail);
+    return { place, fail };
   }
 
   /** Groups the events, and gives a verdict to those that cannot be accepted. */
-  private group(): Group[] {
-    const groups = new Map<string, Group>();
+  private group(events: readonly Uint8Array[]): Group[] {
+    const groups: Group[] = [];
+    // Their ids tell nearly all requests apart; two with one id may become more groups than two.
+    const byId = new Map<string, Group>();
     let last: Group | undefined;
-    let lastKey = '';
-    for (const [place, bytes] of this.batch.events.entries()) {
+    for (const [place, bytes] of events.entries()) {
       const read = decodeForwarded(bytes, this.nowMs);
       const refusal = this.refusalOf(read);
       if ('fault' in read || refusal !== undefined) {
         this.refuse(place, read, refusal!);
         continue;
       }
-      const key = keyOf(read);
-      if (last === undefined || key !== lastKey) {
-        last = groups.get(key) ?? this.openGroup(read);
-        groups.set(key, last);
-        lastKey = key;
+      if (last === undefined || !isOneRequest(last.request, read)) {
+        last = byId.get(read.correlationId);
+        if (last === undefined || !isOneRequest(last.request, read)) {
+          last = this.openGroup(read);
+          groups.push(last);
+          byId.set(read.correlationId, last);
+        }
       }
       last.events.push(read.event);
       last.places.push(place);
       this.takenAtMs[place] = last.arrival.relayed.takenAtMs;
       last.arrival.messageBytes += read.bytes;
     }
-    return [...groups.values()];
+    return groups;
   }
 
   private openGroup(first: ForwardedEvent): Group {
     const { exchange, call } = this.caller;
-    const { source, takenAt, sentAt, historical, traceparent } = first;
-    const { instance } = this.batch;
+    const { source, takenAt, traceparent } = first;
+    const { instance } = this;
     const relay = instance === '' ? this.relay.source : `${this.relay.source}/${instance}`;
     const arrival = {
       ...call,
@@ -157,7 +177,7 @@ class Forwarding {
       messageBytes: 0,
       relayed: { relay, takenAt, takenAtMs: Date.parse(takenAt) },
     };
-    return { arrival, sentAt, historical, events: [], places: [] };
+    return { request: first, arrival, events: [], places: [] };
   }
 
   private producerOf(source: string): Producer {
@@ -214,10 +234,15 @@ class Forwarding {
   }
 }
 
-/** Events with the same key came in one request. Values have no line breaks. */
-function keyOf(read: ForwardedEvent): string {
-  const { source, correlationId, takenAt, sentAt, traceparent, historical } = read;
-  return `${source}\n${correlationId}\n${takenAt}\n${sentAt}\n${traceparent}\n${historical}`;
+function isOneRequest(one: RequestThere, other: RequestThere): boolean {
+  return (
+    one.correlationId === other.correlationId &&
+    one.source === other.source &&
+    one.takenAt === other.takenAt &&
+    one.sentAt === other.sentAt &&
+    one.traceparent === other.traceparent &&
+    one.historical === other.historical
+  );
 }
 
 function retryOf(error: unknown): Pick<Verdict, 'error' | 'retryAfterMs'> {

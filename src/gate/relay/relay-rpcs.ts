@@ -26,7 +26,7 @@ import { checkBatchSize } from '../decode/decode-json.ts';
 import { createRpcEntry, type RpcEntry } from '../rpc/serve-rpc.ts';
 import type { UnaryRpc } from '../rpc/unary-rpc.ts';
 import { forwardBatch, instancePattern, relayOf, type ForwardedBatch } from './forward-events.ts';
-import type { ContractsForm } from '../../event/contracts-form.ts';
+import type { ContractsForm } from '../../event/contracts/contracts-form.ts';
 
 /*
  * The RPCs of RelayService. Their events are bytes, so that the library of protocol buffers costs next to
@@ -63,7 +63,7 @@ const getContracts: UnaryRpc<GetContractsRequest, ContractsAnswer> = {
   name: 'GetContracts',
   decode: (codec, message) => readMessage(GetContractsRequestSchema, codec, message),
   run: (context, { knownRevision }, caller, succeed) => {
-    relayOf(caller);
+    context.signals.relayAsked(relayOf(caller).source);
     const contracts = context.contracts();
     succeed({ contracts, isKnown: knownRevision === contracts.revision });
   },

@@ -22,10 +22,10 @@ export interface PullOptions extends PullSettings {
  * Rejects if the consumer does not exist or the log cannot be reached.
  */
 export async function openPull(options: PullOptions): Promise<Pull> {
-  const { connection, manager, traffic, acks } = clientsOf(options.log);
+  const { connection, manager, traffic, answers } = clientsOf(options.log);
   const part = options.part ?? partsOf(options.log, options.stream)[0]!;
   await retryWhileForming(() => manager.consumers.info(part.stream, options.consumer));
-  return runPull({ ...options, part, connection, manager, traffic, acks });
+  return runPull({ ...options, part, connection, manager, traffic, answers });
 }
 
 /**
@@ -33,7 +33,7 @@ export async function openPull(options: PullOptions): Promise<Pull> {
  * connection next. Never rejects; the log redelivers a message whose ack is lost.
  */
 export function flushSettled(log: Log): Promise<void> {
-  const { connection, acks } = clientsOf(log);
-  acks.flush();
+  const { connection, answers } = clientsOf(log);
+  answers.flush();
   return flushWithin(connection);
 }

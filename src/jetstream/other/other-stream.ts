@@ -9,7 +9,7 @@ import {
 import { connect } from '@nats-io/transport-node';
 
 import { dialOptions, dropSocket, flushWithin } from '../connection.ts';
-import { createAcknowledgements } from '../consume/pulling/acknowledgements.ts';
+import { createMessageAnswers } from '../consume/pulling/message-answers.ts';
 import { runPull, type Pull, type PullRoom } from '../consume/pulling/pull-requests.ts';
 import type { Pulled, PulledMessage } from '../consume/pulling/pulled-message.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
@@ -82,7 +82,7 @@ export async function openOtherStream(
   try {
     const options = { checkAPI: false, timeout: requestTimeoutMs };
     const manager = await jetstreamManager(connection, options);
-    const acks = createAcknowledgements(connection);
+    const answers = createMessageAnswers(connection);
     const inspect = (): Promise<ConsumerState> => inspectConsumer(manager, consumer);
     return {
       state: await inspect(),
@@ -92,7 +92,7 @@ export async function openOtherStream(
           ...settings,
           connection,
           manager,
-          acks,
+          answers,
           messagesMax,
           traffic: createTraffic(),
           part: plainPart(consumer.stream),
@@ -102,7 +102,7 @@ export async function openOtherStream(
       isClosed: () => connection.isClosed(),
       closed: connection.closed().then(() => undefined),
       flush: () => {
-        acks.flush();
+        answers.flush();
         return flushWithin(connection);
       },
       close,

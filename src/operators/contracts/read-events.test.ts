@@ -49,6 +49,8 @@ test.each([
   '{"event_name":"a","properties":[]}',
   '{"type":"track"}',
   '{"sent":"{"}',
+  '{"event_name":"a","properties":{"b":"\\ud800"}}',
+  '{"event_name":"a","properties":{"\\udfff":1}}',
 ])('%j is no event', (text) => {
   expect(readEventText(text)).toBeUndefined();
 });

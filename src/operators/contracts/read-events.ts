@@ -26,7 +26,19 @@ export function readEventText(text: string): TrafficEvent | undefined {
   } catch {
     return undefined;
   }
-  return isJsonObject(value) ? readEvent(value) : undefined;
+  if (!isJsonObject(value) || hasHalfCharacter(text, value)) return undefined;
+  return readEvent(value);
+}
+
+/** A gate rejects half of a surrogate pair, whatever the contract says, and no schema can name it. */
+function hasHalfCharacter(text: string, value: JsonValue): boolean {
+  return /\\u[dD][89a-fA-F]/.test(text) && !isWellFormed(value);
+}
+
+function isWellFormed(value: JsonValue): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, inner]) => name.isWellFormed() && isWellFormed(inner));
 }
 
 function readEvent(value: JsonObject): TrafficEvent | undefined {

@@ -9,7 +9,14 @@ import type {
 import type { DeadLetterQueue, OpenedDeadLetter } from '../../dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../dead-letters/walk-dead-letters.ts';
 import { recordFound } from '../audit/found-events.ts';
-import { readBounds, readPageSize, readUser, readWhy, refuse } from '../request-fields.ts';
+import {
+  readBounds,
+  readEventName,
+  readPageSize,
+  readUser,
+  readWhy,
+  refuse,
+} from '../request-fields.ts';
 import { deadLetterMessage } from './dead-letter-message.ts';
 import { replayPage } from './replay-page.ts';
 
@@ -67,12 +74,13 @@ export function createDeadLetterService(
 function filterOf(
   request: ListDeadLettersRequest | CountDeadLettersRequest | ReplayDeadLettersRequest,
 ): DeadLetterFilter {
-  const { destination, eventName, reason, user } = request;
+  const { destination, reason, user } = request;
   if (reason.length > reasonCharactersMax) {
     refuse(
       `reason has ${reason.length} characters; at most ${reasonCharactersMax} are searched for.`,
     );
   }
+  const eventName = readEventName(request.eventName);
   return { destination, eventName, reason, user: readUser(user), ...readBounds(request) };
 }
 

@@ -43,7 +43,8 @@ export function createEventService(options: EventServiceOptions): ServiceImpl<ty
     locate: async ({ id, since, until, source, eventName: sentName, pageToken, user }) => {
       if (user === '' ? !idPattern.test(id) : id !== '') {
         refuse(
-          'id is missing or invalid: give an event_id, an idempotency_key or a correlation_id, or a user alone.',
+          'id is missing or invalid: give an event_id, an idempotency_key, a correlation_id or the message id ' +
+            "of a vendor's SDK, or a user alone.",
         );
       }
       if (!namePattern.test(source)) refuse('source is not a name.');

@@ -14,7 +14,14 @@ import type { DiscardEvents } from '../../quarantine/discard.ts';
 import type { Replay } from '../../quarantine/replay.ts';
 import { rejectedIds } from '../audit/event-ids.ts';
 import { recordFound } from '../audit/found-events.ts';
-import { readBounds, readPageSize, readUser, readWhy, refuse } from '../request-fields.ts';
+import {
+  readBounds,
+  readEventName,
+  readPageSize,
+  readUser,
+  readWhy,
+  refuse,
+} from '../request-fields.ts';
 import { countMessage, rejectedMessage, replayMessage } from './rejected-message.ts';
 
 export interface RejectedServiceOptions {
@@ -101,7 +108,8 @@ export function createRejectedService(
 
 function filterOf(message: RejectedFilterMessage | undefined): RejectedFilter {
   const filter = message ?? create(RejectedFilterSchema);
-  const { source, eventName, code, withReplayed, withDiscarded } = filter;
+  const { source, code, withReplayed, withDiscarded } = filter;
+  const eventName = readEventName(filter.eventName);
   const user = readUser(filter.user);
   return { source, eventName, code, user, withReplayed, withDiscarded, ...readBounds(filter) };
 }

@@ -6,7 +6,7 @@ import {
   openFarContracts,
   type FarContractsClient,
 } from '../../destinations/headgate/far-contracts.ts';
-import type { ContractsForm } from '../../event/contracts-form.ts';
+import type { ContractsForm } from '../../event/contracts/contracts-form.ts';
 import type { Signals } from '../../observability/signals.ts';
 import { readContracts } from '../../validation/contracts-form.ts';
 import type { Enforcement } from '../../validation/modes.ts';

@@ -1,4 +1,4 @@
-import { formatAddress } from '../../config/address.ts';
+import { formatListenAddress } from '../../config/address.ts';
 import type { Config } from '../../config/config.ts';
 import { readConfig } from '../../config/read-config.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
@@ -64,7 +64,7 @@ export async function startMock(options: MockOptions = {}): Promise<MockGate> {
     },
   });
   return {
-    url: `http://${formatAddress(gate.address)}`,
+    url: `http://${formatListenAddress(gate.address)}`,
     good: log.good,
     bad: log.bad,
     reset: log.reset,

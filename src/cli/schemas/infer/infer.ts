@@ -101,8 +101,9 @@ async function inferContracts(options: InferOptions, env: CommandContext['env'])
   const choices = { samplesMin: options.samplesMin, personal: options.personal };
   const origin = `Made by headgate schemas infer from ${traffic.added.toLocaleString('en')} events.`;
   const plan = planContracts(traffic, known, choices, origin);
-  const { unnamed } = traffic;
-  const facts = { folder, events: traffic.added, unreadable, unnamed, isFull: traffic.isFull() };
+  const { added: events, unnamed, otherUnnamed, beyond } = traffic;
+  const seen = { events, unnamed, otherUnnamed, beyond, isFull: traffic.isFull() };
+  const facts = { folder, unreadable, ...seen };
   await writePlan(plan, facts, options);
 }
 

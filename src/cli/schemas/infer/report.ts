@@ -1,5 +1,7 @@
 import type { ContractPlan, EventOutcome } from '../../../inference/plan-contracts.ts';
-import type { Doubt } from '../../../inference/schema-of-sketch.ts';
+import { countOf, type Doubt } from '../../../inference/schema-of-sketch.ts';
+import type { SeenTraffic } from '../../../inference/traffic.ts';
+import { eventsMax } from '../../../validation/taxonomy/taxonomy.ts';
 import { markdownText } from '../../terminal/markdown.ts';
 import { oneLine, print } from '../../terminal/print.ts';
 import { printTable } from '../../terminal/table.ts';
@@ -10,8 +12,9 @@ export interface ReadingFacts {
   readonly folder: string;
   readonly events: number;
   readonly unreadable: number;
-  /** Names that no taxonomy can have, with counts. */
-  readonly unnamed: ReadonlyMap<string, number>;
+  readonly unnamed: SeenTraffic['unnamed'];
+  readonly otherUnnamed: number;
+  readonly beyond: number;
   readonly isFull: boolean;
 }
 
@@ -45,13 +48,31 @@ function placeText(name: string, { path, text }: Doubt): string {
   return path === '' ? `${name}: ${text}` : `${name} ${path}: ${text}`;
 }
 
-function factLines({ unreadable, unnamed, isFull }: ReadingFacts): string[] {
+/** How many names that no taxonomy can have are shown. */
+const unnamedShownMax = 20;
+
+function factLines({ unreadable, unnamed, ...facts }: ReadingFacts): string[] {
   const lines: string[] = [];
-  if (unreadable > 0) lines.push(`${unreadable} lines or rejected requests are not events.`);
-  for (const [name, count] of unnamed) {
-    lines.push(`${count} events are named ${JSON.stringify(name)}, which no taxonomy can have.`);
+  if (unreadable > 0) {
+    lines.push(`${countOf(unreadable, 'line')} or rejected requests that a gate cannot read.`);
   }
-  if (isFull) lines.push('There were too many different properties: not all are described.');
+  const shown = [...unnamed].slice(0, unnamedShownMax);
+  for (const [name, count] of shown) {
+    const text = `${countOf(count, 'event')} of the name ${JSON.stringify(name)}`;
+    lines.push(`${text}, which no taxonomy can have.`);
+  }
+  const rest = [...unnamed.values()].slice(unnamedShownMax).reduce((sum, each) => sum + each, 0);
+  const others = rest + facts.otherUnnamed;
+  if (others > 0) {
+    lines.push(`${countOf(others, 'event')} of other names that no taxonomy can have.`);
+  }
+  if (facts.beyond > 0) {
+    const names = `names beyond the ${eventsMax.toLocaleString('en')} that a taxonomy can have`;
+    lines.push(
+      `${countOf(facts.beyond, 'event')} of ${names}: narrow it with --event or --source.`,
+    );
+  }
+  if (facts.isFull) lines.push('There were too many different properties: not all are described.');
   return lines;
 }
 

@@ -4,7 +4,7 @@ import { createInbox, nanos, type Msg, type NatsConnection } from '@nats-io/nats
 import { moveToOtherServer } from '../../connection.ts';
 import type { Traffic } from '../../traffic.ts';
 import type { StreamPart } from '../../events/stream-parts.ts';
-import type { Acknowledgements } from './acknowledgements.ts';
+import type { MessageAnswers } from './message-answers.ts';
 import { Pulled, type PulledMessage } from './pulled-message.ts';
 import { Request } from './pull-request.ts';
 import { isAnswer, troubleOfSilence, readStatus } from './pull-status.ts';
@@ -48,7 +48,7 @@ export interface RunPullOptions extends Omit<PullSettings, 'onMessage'> {
   readonly manager: JetStreamManager;
   readonly traffic: Traffic;
   /** Those of the connection. */
-  readonly acks: Acknowledgements;
+  readonly answers: MessageAnswers;
 }
 
 /** The client's type lacks `stop`, which ends the iterator. */
@@ -206,7 +206,7 @@ class PullLoop implements Pull {
   }
 
   #receive(request: Request, message: Msg): void {
-    const { connection, acks, part, onMessage, onTrouble } = this.#options;
+    const { answers, part, onMessage, onTrouble } = this.#options;
     request.isHeard = true;
     if (message.subject === request.inbox) {
       this.#receiveStatus(request, message);
@@ -216,7 +216,7 @@ class PullLoop implements Pull {
     request.count((message as SizedMsg).size());
     if (request.isUsedUp) this.#end(request);
     try {
-      onMessage(new Pulled(connection, acks, message, part));
+      onMessage(new Pulled(answers, message, part));
     } catch (error) {
       // The message stays unsettled, and the log delivers it again.
       onTrouble((error as Error).message);

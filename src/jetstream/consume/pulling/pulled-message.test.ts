@@ -2,7 +2,7 @@ import { headers, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import { expect, test } from 'vitest';
 
 import { otherStream } from '../../events/stream-parts.ts';
-import { createAcknowledgements } from './acknowledgements.ts';
+import { createMessageAnswers } from './message-answers.ts';
 import { Pulled } from './pulled-message.ts';
 
 const plain = '$JS.ACK.EVENTS.crm.3.41.7.1767323045678901234.5';
@@ -13,13 +13,19 @@ function pulled(reply: string): { message: Pulled; sent: string[] } {
   const connection = {
     isClosed: () => false,
     publish: (subject: string, text: string) => void sent.push(`${subject} ${text}`),
+    protocol: {
+      sendCommand: (bytes: Uint8Array) =>
+        void sent.push(
+          /^PUB (\S+) 4\r\n(\+ACK)\r\n$/.exec(Buffer.from(bytes).toString())!.slice(1).join(' '),
+        ),
+    },
   } as unknown as NatsConnection;
   const head = headers();
   head.set('traceparent', '00-1');
   const data = new Uint8Array(3);
   const received = { subject: 'headgate.events.shop.x', reply, data, headers: head } as Msg;
-  const acks = createAcknowledgements(connection);
-  return { message: new Pulled(connection, acks, received, otherStream('REPLAY')), sent };
+  const answers = createMessageAnswers(connection);
+  return { message: new Pulled(answers, received, otherStream('REPLAY')), sent };
 }
 
 test.each([plain, withDomain])('reads the subject of the acknowledgement: %s', (reply) => {

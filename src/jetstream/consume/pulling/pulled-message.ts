@@ -1,7 +1,7 @@
-import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
+import type { Msg, MsgHdrs } from '@nats-io/nats-core';
 
 import type { StreamPart } from '../../events/stream-parts.ts';
-import type { Acknowledgements } from './acknowledgements.ts';
+import type { MessageAnswers } from './message-answers.ts';
 
 /**
  * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an
@@ -34,8 +34,7 @@ const plainTokens = 9;
 
 /** A class, because one is created for every event and its methods are shared. */
 export class Pulled implements PulledMessage {
-  readonly #connection: NatsConnection;
-  readonly #acks: Acknowledgements;
+  readonly #answers: MessageAnswers;
   readonly #message: Msg;
   readonly subject: string;
   readonly sequence: number;
@@ -44,12 +43,11 @@ export class Pulled implements PulledMessage {
   readonly payload: Uint8Array;
 
   /** Throws a TypeError if the message does not come from a consumer. */
-  constructor(connection: NatsConnection, acks: Acknowledgements, message: Msg, part: StreamPart) {
+  constructor(answers: MessageAnswers, message: Msg, part: StreamPart) {
     const tokens = message.reply?.split('.') ?? [];
     if (tokens.length < plainTokens) throw new TypeError('not a message of a consumer');
     const at = tokens.length === plainTokens ? 4 : 6;
-    this.#connection = connection;
-    this.#acks = acks;
+    this.#answers = answers;
     this.#message = message;
     this.subject = message.subject;
     this.deliveries = Number(tokens[at]);
@@ -68,7 +66,7 @@ export class Pulled implements PulledMessage {
   }
 
   ack(): void {
-    this.#acks.add(this.#message.reply!);
+    this.#answers.acknowledge(this.#message.reply!);
   }
 
   nak(delayMs: number): void {
@@ -84,8 +82,6 @@ export class Pulled implements PulledMessage {
   }
 
   #answer(text: string): void {
-    // Timers answer, too: an exception of theirs would end the process.
-    if (this.#connection.isClosed()) return;
-    this.#connection.publish(this.#message.reply!, text);
+    this.#answers.send(this.#message.reply!, text);
   }
 }

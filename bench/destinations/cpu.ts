@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** CPU of a process and of those below it, in seconds. Needs Linux's /proc; ticks are of 10 ms. */
+export function cpuSecondsOf(root: number): number {
+  const below = new Map<number, ProcessStat[]>();
+  let seconds = 0;
+  for (const stat of readAll()) {
+    below.set(stat.parent, [...(below.get(stat.parent) ?? []), stat]);
+    if (stat.id === root) seconds += stat.seconds;
+  }
+  const waiting = [root];
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    for (const child of below.get(id) ?? []) {
+      seconds += child.seconds;
+      waiting.push(child.id);
+    }
+  }
+  return seconds;
+}
+
+/** The ids of the processes right below one. */
+export function childrenOf(parent: number): number[] {
+  return readAll()
+    .filter((stat) => stat.parent === parent)
+    .map(({ id }) => id);
+}
+
+interface ProcessStat {
+  readonly id: number;
+  readonly parent: number;
+  /** Of user and system, its ended children included. */
+  readonly seconds: number;
+}
+
+function readAll(): ProcessStat[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => readStat(Number(name)) ?? []);
+}
+
+/** Undefined if the process has ended by now. */
+function readStat(id: number): ProcessStat | undefined {
+  try {
+    const fields = readFileSync(`/proc/${id}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
+    return { id, parent: Number(fields[1]), seconds: ticks / 100 };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,146 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { batchJson, keyOffsets, writeKey } from '../payload.ts';
+import { generatorCore, pin, serverCore, unpin, type Gate } from '../processes.ts';
+
+/** A relay and the gate that it forwards to. */
+export interface Pair {
+  readonly relay: Gate;
+  readonly far: Gate;
+}
+
+const minutesMax = 5;
+/** Single events are stored as fast as the log syncs, which takes many in flight. */
+const eventsInFlight = 2_000;
+const requestsInFlightMax = 64;
+const run = (Math.random() * 0xffff_ffff) >>> 0;
+
+/** Sends events to a gate, in requests of `batch`, until it has acknowledged so many. */
+export async function store(gate: Gate, events: number, batch: number): Promise<void> {
+  let sent = 0;
+  const send = async (): Promise<void> => {
+    const body = batchJson(batch);
+    const offsets = keyOffsets(body);
+    while (sent < events) {
+      const first = sent;
+      sent += batch;
+      for (const [at, offset] of offsets.entries()) writeKey(body, offset, run, first + at);
+      await post(gate.port, '/v1/batch', body);
+    }
+  };
+  const requests = Math.min(requestsInFlightMax, Math.ceil(eventsInFlight / batch));
+  await Promise.all(Array.from({ length: requests }, send));
+}
+
+/** Sends JSON, and reads the answer. Rejects if that is no success. */
+export async function post(
+  port: number,
+  at: string,
+  body: Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}${at}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: body as Buffer<ArrayBuffer>,
+  });
+  await response.arrayBuffer();
+  if (response.status >= 300) throw new Error(`${at} answered ${response.status}`);
+}
+
+export interface Forwarding {
+  readonly perSecond: number;
+  /** In µs per event, by process. */
+  readonly cpu: ReadonlyMap<string, number>;
+}
+
+/** From the first event that the far gate takes to the last of `events`. */
+export async function measureForwarding(
+  pair: Pair,
+  events: number,
+  pinned: boolean,
+): Promise<Forwarding> {
+  const watched = watch(pair, pinned);
+  let first: Sight | undefined;
+  let last: Sight | undefined;
+  const limit = performance.now() + minutesMax * 60_000;
+  for (;;) {
+    const sight = { count: await relayed(pair.far), at: performance.now(), cpu: cpuOf(watched) };
+    if (sight.count > 0) first ??= sight;
+    // Waits between the last event and the scrape that sees it are no part of the rate.
+    if (sight.count < events || last === first) last = sight;
+    if (sight.count >= events) break;
+    if (sight.at > limit) throw new Error(`${sight.count} of ${events} events arrived in time`);
+    await sleep(scrapeMs);
+  }
+  const counted = last!.count - first!.count;
+  return {
+    perSecond: Math.round((counted * 1_000) / (last!.at - first!.at)),
+    cpu: cpuPerEvent(first!.cpu, last!.cpu, counted),
+  };
+}
+
+interface Sight {
+  readonly at: number;
+  readonly count: number;
+  readonly cpu: ReadonlyMap<string, number>;
+}
+
+/** A scrape costs the far gate a few ms. */
+const scrapeMs = 250;
+
+/** Between two readings of `cpuOf`: µs by process. */
+export function cpuPerEvent(
+  from: ReadonlyMap<string, number>,
+  to: ReadonlyMap<string, number>,
+  events: number,
+): Map<string, number> {
+  return new Map(
+    [...to].map(([name, ms]) => [name, ((ms - from.get(name)!) * 1_000) / events] as const),
+  );
+}
+
+/** Verdicts that the far gate has counted. */
+async function relayed(gate: Gate): Promise<number> {
+  const text = await scrape(gate);
+  const found = text.matchAll(/^headgate_relayed_events_total\{[^}]*\} (\d+)/gm);
+  return [...found].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** What /metrics says. */
+export async function scrape(gate: Gate): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${gate.adminPort}/metrics`, {
+    headers: { authorization: `Bearer ${adminToken}` },
+  });
+  return response.text();
+}
+
+export const adminToken = 'token-of-the-relay-bench-4711';
+
+/** The process ids of each gate and its nats-server. `pinned`: each pair on a core of its own, as on two hosts. */
+export function watch(gates: Partial<Pair>, pinned: boolean): Map<string, number> {
+  const watched = new Map<string, number>();
+  for (const [name, gate] of Object.entries(gates)) {
+    const { processId } = gate;
+    const children = execFileSync('pgrep', ['-P', String(processId)], { encoding: 'utf8' });
+    const server = Number(children.trim().split('\n')[0]);
+    for (const id of [processId, server]) {
+      if (pinned) pin(id, name === 'relay' ? generatorCore : serverCore);
+      else unpin(id);
+    }
+    watched.set(`${name} gate`, processId).set(`${name} nats-server`, server);
+  }
+  return watched;
+}
+
+/** User and system time so far in ms, in the ticks of Linux: 100 a second. */
+export function cpuOf(watched: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map(
+    [...watched].map(([name, id]) => {
+      const fields = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ')[1]!.split(' ');
+      return [name, (Number(fields[11]) + Number(fields[12])) * 10] as const;
+    }),
+  );
+}

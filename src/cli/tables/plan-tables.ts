@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+
+import type { DestinationConfig } from '../../config/config.ts';
+import { readConfig } from '../../config/read-config.ts';
+import type { TablesPreview } from '../../destinations/destination.ts';
+import { destinationTypes } from '../../destinations/registry.ts';
+import { StartError } from '../../errors.ts';
+import { compileEventGlobs } from '../../event/glob.ts';
+import { eventContractsOf } from '../../validation/schema/event-contracts.ts';
+import { loadContracts } from '../../validation/schema-registry.ts';
+import type { CommandContext } from '../command-context.ts';
+import { oneLine, print } from '../terminal/print.ts';
+
+export interface PlanFlags {
+  readonly destination?: string;
+  readonly schemas?: string;
+  readonly config?: string;
+}
+
+/** Prints statements for each destination with tables of events. Throws a StartError. */
+export async function planTables({ env }: CommandContext, flags: PlanFlags): Promise<void> {
+  const config = readConfig({
+    env,
+    configFile: flags.config,
+    readFile: (file) => readFileSync(file, 'utf8'),
+    destinationTypes,
+  });
+  const { schemas } = flags;
+  const folder = schemas === undefined ? config : { schemasDir: schemas, schemasDirNamed: true };
+  const registry = await loadContracts(folder);
+  const contracts = eventContractsOf(registry);
+  let count = 0;
+  for (const destination of chosen(config.destinations, flags.destination)) {
+    const { name, type, settings, events } = destination;
+    const isTaken = compileEventGlobs(events);
+    const preview = await destinationTypes
+      .find((candidate) => candidate.type === type)!
+      .previewTables?.(
+        name,
+        settings,
+        contracts.filter((contract) => isTaken(contract.name)),
+      );
+    if (preview === undefined) continue;
+    count += 1;
+    printPreview(name, preview);
+  }
+  if (count === 0) {
+    const which = flags.destination ?? 'the configuration';
+    throw new StartError(
+      `${which} has no tables of events: set tables: per_event, or both, at a destination of type ` +
+        `${typesWithTables().join(' or ')}.`,
+    );
+  }
+}
+
+function chosen(
+  destinations: readonly DestinationConfig[],
+  name: string | undefined,
+): readonly DestinationConfig[] {
+  if (name === undefined) return destinations;
+  const found = destinations.filter((destination) => destination.name === name);
+  if (found.length > 0) return found;
+  const names = destinations.map((destination) => destination.name).join(', ') || 'it has none';
+  throw new StartError(`${name} is not a destination of the configuration: ${names}.`);
+}
+
+function typesWithTables(): string[] {
+  return destinationTypes
+    .filter(({ previewTables }) => previewTables !== undefined)
+    .map(({ type }) => type);
+}
+
+/** SQL, so that the output can be read by a database. */
+function printPreview(name: string, { tables, unread }: TablesPreview): void {
+  print(`-- ${name}`);
+  if (unread !== undefined) {
+    print(`-- its tables could not be read (${unread}), so this is for an empty database`);
+  }
+  const changed = tables.filter(({ statements }) => statements.length > 0);
+  for (const { event, statements, left } of changed) {
+    print(`\n-- ${oneLine(event ?? 'events without a contract')}`);
+    if (left > 0) print(`-- ${left} properties have no column: they stay in properties`);
+    for (const statement of statements) print(`${statement};`);
+  }
+  const faults = tables.map(({ fault }) => fault).filter((fault) => fault !== undefined);
+  if (changed.length === 0 && faults.length === 0) print('-- nothing to change');
+  for (const fault of faults) process.stderr.write(`headgate: ${name}: ${fault}\n`);
+  if (faults.length > 0) process.exitCode = 1;
+}

@@ -1,0 +1,91 @@
+import { eventColumns } from '../tables/event-columns.ts';
+import type { EventRow } from '../tables/event-row.ts';
+import type { ColumnValue } from '../tables/fit-value.ts';
+import type { LogicalType } from '../tables/logical-type.ts';
+import type { PlannedColumn, TablePlan } from '../tables/plan-table.ts';
+import { decimalOf, insertedColumns } from './typed-statements.ts';
+
+/** What a column cannot hold is stored as another value, or refused with its whole insert. */
+const earliest = '1900-01-01';
+/** Nanoseconds in 64 bits end on 2262-04-11, days in Date32 on 2299-12-31. */
+const latestTime = '2262-04-11';
+const latestDate = '2299-12-31';
+
+const int256Max = 2n ** 255n - 1n;
+
+/**
+ * A row as a line of JSONCompactEachRow, in the order of `typedColumns`. A value that no column of ClickHouse
+ * can hold is left out and its column named in `misfits`, as with every other value that does not fit.
+ */
+export function typedLine({ columns }: TablePlan, { event, properties }: EventRow): string {
+  const misfits: string[] = [];
+  const values = properties.map((value, at) => {
+    const { name, type } = columns[at]!;
+    const literal = literalOf(value, type);
+    if (literal === undefined) misfits.push(name);
+    return literal ?? 'null';
+  });
+  const common = insertedColumns.map((column) => {
+    const value = event[eventColumns.indexOf(column)]!;
+    const isMisfits = column.name === 'misfits' && misfits.length > 0;
+    if (isMisfits) return withMisfits(value, misfits, columns);
+    return literalOf(value, column.type) ?? 'null';
+  });
+  return `[${[...common, ...values].join(',')}]`;
+}
+
+function withMisfits(
+  known: ColumnValue,
+  more: readonly string[],
+  columns: readonly PlannedColumn[],
+): string {
+  const all = new Set([...(JSON.parse(String(known ?? '[]')) as string[]), ...more]);
+  const inOrder = columns.map(({ name }) => name).filter((name) => all.has(name));
+  return JSON.stringify(JSON.stringify(inOrder));
+}
+
+/** Undefined if the column cannot hold the value. */
+function literalOf(value: ColumnValue, type: LogicalType): string | undefined {
+  if (value === null) return 'null';
+  const decimal = decimalOf(type);
+  if (decimal !== undefined) return decimalLiteral(String(value), decimal);
+  switch (type.kind) {
+    case 'timestamp':
+    case 'date': {
+      const day = String(value).slice(0, earliest.length);
+      const latest = type.kind === 'date' ? latestDate : latestTime;
+      const isIn = day >= earliest && (type.kind === 'date' ? day <= latest : day < latest);
+      return isIn ? JSON.stringify(value) : undefined;
+    }
+    case 'integer':
+      // In quotes: a reader of JSON may make a double of it.
+      return `"${value}"`;
+    case 'big_integer': {
+      const integer = BigInt(value);
+      return integer <= int256Max && integer >= -int256Max ? `"${integer}"` : undefined;
+    }
+    case 'boolean':
+    case 'double':
+      return String(value);
+    default:
+      return JSON.stringify(value);
+  }
+}
+
+/** All digits, without an exponent. Undefined if it has more than the column. */
+function decimalLiteral(
+  text: string,
+  { precision, scale }: { readonly precision: number; readonly scale: number },
+): string | undefined {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(text);
+  if (match === null) return undefined;
+  const [, sign = '', whole = '', fraction = '', power = '0'] = match;
+  const point = whole.length + Number(power);
+  if (Math.abs(point) > precision + whole.length + fraction.length) return undefined;
+  const digits = `${'0'.repeat(Math.max(0, -point))}${whole}${fraction}`;
+  const at = Math.max(0, point);
+  const before = digits.slice(0, at).padEnd(at, '0').replace(/^0+/, '');
+  const after = digits.slice(at).replace(/0+$/, '');
+  if (after.length > scale || before.length > precision - scale) return undefined;
+  return `"${sign}${before || '0'}${after === '' ? '' : `.${after}`}"`;
+}

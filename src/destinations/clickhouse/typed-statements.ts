@@ -1,0 +1,154 @@
+import type { TableDialect } from '../tables/dialect.ts';
+import { eventColumns, type EventColumn } from '../tables/event-columns.ts';
+import type { LogicalType } from '../tables/logical-type.ts';
+import type { PlannedColumn, TableChanges, TablePlan } from '../tables/plan-table.ts';
+
+/** ClickHouse takes longer ones; this is PostgreSQL's limit, so that tables have the same names there. */
+const nameBytesMax = 63;
+
+/** Digits of a column that takes numbers of any size: as many before the point as after it. */
+export const anyNumber = { precision: 76, scale: 38 } as const;
+
+/** The digits of a column of exact numbers. */
+export function decimalOf(type: LogicalType): { precision: number; scale: number } | undefined {
+  if (type.kind === 'number') return anyNumber;
+  if (type.kind !== 'decimal') return undefined;
+  const { scale, precision = 0 } = type;
+  return { precision: scale > 18 || precision > 38 ? 76 : 38, scale };
+}
+
+/** Without Nullable. */
+function baseTypeOf(type: LogicalType): string {
+  const decimal = decimalOf(type);
+  if (decimal !== undefined) return `Decimal(${decimal.precision}, ${decimal.scale})`;
+  switch (type.kind) {
+    case 'uuid':
+      return 'UUID';
+    case 'timestamp':
+      return "DateTime64(9, 'UTC')";
+    case 'date':
+      return 'Date32';
+    case 'boolean':
+      return 'Bool';
+    case 'integer':
+      return 'Int64';
+    case 'big_integer':
+      return 'Int256';
+    case 'double':
+      return 'Float64';
+    default:
+      // Arrays, maps and other JSON as their text: a column of arrays has no NULL.
+      return 'String';
+  }
+}
+
+function typeOf(type: LogicalType): string {
+  const base = `Nullable(${baseTypeOf(type)})`;
+  return type.kind === 'enum' ? `LowCardinality(${base})` : base;
+}
+
+export const clickhouseDialect: TableDialect = { nameBytesMax, typeOf };
+
+/** By which a table is known as Headgate's, and as that of the event. */
+export function commentOf(event: string | undefined): string {
+  return event === undefined ? 'Headgate: events without a contract' : `Headgate: ${event}`;
+}
+
+function eventColumnType({ name, type, isRequired }: EventColumn): string {
+  const base = baseTypeOf(type);
+  const isName = name === 'event_name' || name === 'source';
+  const required = isName ? `LowCardinality(${base})` : base;
+  return isRequired ? required : typeOf(type);
+}
+
+function declareEventColumn(column: EventColumn): string {
+  const declared = `${quoted(column.name)} ${eventColumnType(column)}`;
+  return column.name === serverColumn ? `${declared} DEFAULT now64(9, 'UTC')` : declared;
+}
+
+/** The server's clock says when a row was written. */
+const serverColumn = 'delivered_at';
+
+/** As the plan knows it: columns of every table are declared without Nullable if they have no NULL. */
+export function plannedType(name: string, reported: string): string {
+  const column = eventColumns.find((each) => each.name === name);
+  if (column?.isRequired !== true) return reported;
+  return reported === eventColumnType(column) ? typeOf(column.type) : reported;
+}
+
+/**
+ * The statements that make the table what its plan says. Another worker may do the same at the same time.
+ *
+ * What identifies a row has no time in it (docs/adr/0033-identity-without-a-clock.md), so a table is in the
+ * order of the ids, as the table of all events is within a name.
+ */
+export function clickhouseStatements(
+  plan: TablePlan,
+  { create, addCommon, add }: TableChanges,
+): string[] {
+  const table = quoted(plan.table);
+  if (create !== undefined) {
+    const columns = [...eventColumns.map(declareEventColumn), ...plan.columns.map(declare)];
+    const key = plan.event === undefined ? '(event_name, event_id)' : 'event_id';
+    return [
+      `CREATE TABLE IF NOT EXISTS ${table} (
+        ${columns.join(',\n        ')},
+        INDEX headgate_by_event_time event_time TYPE minmax GRANULARITY 1,
+        headgate_first_wins UInt64
+          MATERIALIZED toUInt64(20000000000000 - toUnixTimestamp64Milli(timestamp))
+      )
+      ENGINE = ReplacingMergeTree(headgate_first_wins)
+      ORDER BY ${key}
+      SETTINGS non_replicated_deduplication_window = 1000
+      COMMENT ${text(commentOf(plan.event))}`,
+    ];
+  }
+  const common = eventColumns.filter(({ name }) => addCommon.includes(name));
+  const missing = common.map(({ name, type }) => `${quoted(name)} ${typeOf(type)}`);
+  const added = [...missing, ...add.map(declare)];
+  if (added.length === 0) return [];
+  const clauses = added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`);
+  return [`ALTER TABLE ${table} ${clauses.join(', ')}`];
+}
+
+function declare({ name, declared }: PlannedColumn): string {
+  return `${quoted(name)} ${declared}`;
+}
+
+/**
+ * The view over all columns, with each event once; undefined if the plan needs none. Columns of several
+ * types are read as text.
+ */
+export function clickhouseView({ table, view }: TablePlan): string | undefined {
+  if (view === undefined) return undefined;
+  const columns = [
+    ...eventColumns.map(({ name }) => quoted(name)),
+    ...view.columns.map(({ name, columns: from }) => {
+      if (from.length === 1) return quoted(name);
+      const texts = from.map((column) => `toString(${quoted(table)}.${quoted(column.name)})`);
+      return `coalesce(${texts.join(', ')}) AS ${quoted(name)}`;
+    }),
+  ];
+  return (
+    `CREATE OR REPLACE VIEW ${quoted(view.name)} AS ` +
+    `SELECT ${columns.join(', ')} FROM ${quoted(table)} FINAL`
+  );
+}
+
+/** The columns of an insert. */
+export function typedColumns({ columns }: TablePlan): string[] {
+  return [...insertedColumns, ...columns].map(({ name }) => name);
+}
+
+/** Those of `eventColumns` that an insert says. */
+export const insertedColumns = eventColumns.filter(({ name }) => name !== serverColumn);
+
+/** Names are lower snake case of ASCII. */
+export function quoted(name: string): string {
+  return `\`${name}\``;
+}
+
+/** A literal. */
+export function text(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}

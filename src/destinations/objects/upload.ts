@@ -1,0 +1,134 @@
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import { whenAborted } from '../when-aborted.ts';
+import { keyOf, manifestKeyOf, type ArchiveFormat } from './object-key.ts';
+import type { ObjectStore } from './object-store.ts';
+import { splitInThread } from './split.ts';
+
+export interface UploadOptions {
+  /** Where the spool leaves its files, in folders by the day. */
+  readonly folder: string;
+  readonly store: ObjectStore;
+  readonly prefix: string;
+  readonly format: ArchiveFormat;
+  /** How often the folder is looked at. */
+  readonly intervalMs: number;
+  /** The longest time for one object. */
+  readonly timeoutMs: number;
+}
+
+/** Moves the files of a spool into a bucket. */
+export interface SpoolUpload {
+  /**
+   * Resolves to undefined while objects can be written; else it tries again first, and resolves to the
+   * reason if that fails too. Rejects when the signal is aborted.
+   */
+  trouble(signal: AbortSignal): Promise<string | undefined>;
+  /** Uploads what is there, for at most `timeoutMs`, and stops. What is left stays for the next start. */
+  close(): Promise<void>;
+}
+
+/** Objects that are written at once: their bodies are in memory anyway. */
+const putsMax = 4;
+
+/**
+ * Once each: a file of the spool has the same events whenever it is written, and the key of an object is
+ * made of the file's name. An object that exists is not written again, and a file is deleted when all its
+ * objects and its manifest exist. A crash at any point repeats only what is not there yet.
+ */
+export function createUpload(options: UploadOptions): SpoolUpload {
+  const stop = new AbortController();
+  let fault: string | undefined;
+  let running: Promise<void> | undefined;
+
+  const run = async (): Promise<void> => {
+    try {
+      for (const file of await filesIn(options.folder)) {
+        if (stop.signal.aborted) return;
+        await uploadFile(options, file, stop.signal);
+      }
+      fault = undefined;
+    } catch (error) {
+      if (!stop.signal.aborted) fault = (error as Error).message;
+    }
+  };
+  const start = (): Promise<void> =>
+    (running ??= run().finally(() => {
+      running = undefined;
+    }));
+  const timer = setInterval(() => void start(), options.intervalMs);
+
+  return {
+    async trouble(signal) {
+      if (fault === undefined) return undefined;
+      const aborted = whenAborted(signal);
+      await Promise.race([start(), aborted.promise]).finally(aborted.forget);
+      return fault;
+    },
+    async close() {
+      clearInterval(timer);
+      const late = setTimeout(() => stop.abort(), options.timeoutMs);
+      await running;
+      await start();
+      clearTimeout(late);
+    },
+  };
+}
+
+interface SpoolFile {
+  readonly day: string;
+  readonly path: string;
+  /** Without its ending. */
+  readonly name: string;
+}
+
+const ending = '.parquet';
+
+async function filesIn(folder: string): Promise<SpoolFile[]> {
+  const files: SpoolFile[] = [];
+  for (const dayFolder of await namesIn(folder)) {
+    const day = /^event_date=(.+)$/.exec(dayFolder)?.[1];
+    if (day === undefined) continue;
+    for (const name of await namesIn(path.join(folder, dayFolder))) {
+      if (name.startsWith('.') || !name.endsWith(ending)) continue;
+      const file = path.join(folder, dayFolder, name);
+      files.push({ day, path: file, name: name.slice(0, -ending.length) });
+    }
+  }
+  return files;
+}
+
+/** Another process may have removed it. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).then(
+    (names) => names.sort(),
+    () => [],
+  );
+}
+
+async function uploadFile(
+  { store, prefix, format, timeoutMs }: UploadOptions,
+  { day, path: file, name }: SpoolFile,
+  stop: AbortSignal,
+): Promise<void> {
+  const limited = (): AbortSignal => AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
+  const parts = await splitInThread({ file, format });
+  const objects = parts.map(({ eventName, events, body }) => ({
+    key: keyOf(prefix, { day, eventName, file: name, events, format }),
+    event: eventName,
+    events,
+    body,
+  }));
+  const type = format === 'ndjson' ? 'application/zstd' : 'application/vnd.apache.parquet';
+  for (let from = 0; from < objects.length; from += putsMax) {
+    const some = objects.slice(from, from + putsMax);
+    await Promise.all(some.map(({ key, body }) => store.putNew(key, body, type, limited())));
+  }
+  const listed = objects.map(({ key, event, events }) => ({ key, event, events }));
+  const manifest = Buffer.from(JSON.stringify({ version: 1, day, file: name, objects: listed }));
+  await store.putNew(manifestKeyOf(prefix, day, name), manifest, 'application/json', limited());
+  await rm(file, { force: true });
+  // Only an empty one is removed.
+  await rmdir(path.dirname(file)).catch(() => undefined);
+}

@@ -1,0 +1,45 @@
+import { zstdDecompressSync } from 'node:zlib';
+
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
+
+/** Columns of Parquet files and the fields of the stored event, in its order. JSON stays as it is. */
+const fields: readonly (readonly [column: string, field: string, kind: 'text' | 'json'])[] = [
+  ['event_id', 'eventId', 'text'],
+  ['event_name', 'eventName', 'text'],
+  ['source', 'source', 'text'],
+  ['timestamp', 'timestamp', 'text'],
+  ['event_time', 'eventTime', 'text'],
+  ['user_id', 'userId', 'text'],
+  ['anonymous_id', 'anonymousId', 'text'],
+  ['idempotency_key', 'idempotencyKey', 'text'],
+  ['schema_version', 'schemaVersion', 'json'],
+  ['properties', 'properties', 'json'],
+  ['context', 'context', 'json'],
+  ['occurred_at', 'occurredAt', 'text'],
+  ['correlation_id', 'correlationId', 'text'],
+  ['sent_at', 'sentAt', 'text'],
+  ['traceparent', 'traceparent', 'text'],
+  ['warnings', 'warnings', 'json'],
+];
+
+/** The stored events of a Parquet file of ours. Fields without a column are not in them. */
+export async function readStoredRows(bytes: Uint8Array): Promise<Uint8Array[]> {
+  const file = Uint8Array.from(bytes).buffer;
+  const rows = await parquetReadObjects({
+    file,
+    metadata: parquetMetadata(file),
+    compressors: { ZSTD: (part) => zstdDecompressSync(part) },
+  });
+  return rows.map((row) => Buffer.from(`{${membersOf(row).join(',')}}`));
+}
+
+function membersOf(row: Readonly<Record<string, unknown>>): string[] {
+  const members: string[] = [];
+  for (const [column, field, kind] of fields) {
+    const value = row[column] ?? null;
+    if (value === null) continue;
+    const text = value instanceof Date ? value.toISOString() : String(value);
+    members.push(`"${field}":${kind === 'json' ? text : JSON.stringify(text)}`);
+  }
+  return members;
+}

@@ -1,0 +1,124 @@
+import type { SchemaElement } from 'hyparquet';
+import { canonicalNumber } from '../../event/canonical-number.ts';
+import type { TableDialect } from '../tables/dialect.ts';
+import type { ColumnValue } from '../tables/fit-value.ts';
+import type { LogicalType } from '../tables/logical-type.ts';
+
+/** A value as the writer takes it. */
+export type ParquetValue = string | number | bigint | boolean | null;
+
+/** Readers know no more digits. */
+const precision = 38;
+
+/** Digits after the point of a column that takes numbers of any size. */
+const anyScale = 18;
+
+function scaleOf(type: LogicalType): number | undefined {
+  if (type.kind === 'number') return anyScale;
+  if (type.kind === 'big_integer') return 0;
+  return type.kind === 'decimal' ? type.scale : undefined;
+}
+
+/** A folder of files has no limit for names; this is PostgreSQL's, so that they are the same there. */
+export const parquetDialect: TableDialect = {
+  nameBytesMax: 63,
+  typeOf(type) {
+    const scale = scaleOf(type);
+    if (scale !== undefined) return `DECIMAL(${precision}, ${scale})`;
+    switch (type.kind) {
+      case 'uuid':
+      case 'timestamp':
+      case 'date':
+      case 'boolean':
+      case 'double':
+        return type.kind.toUpperCase();
+      case 'integer':
+        return 'INT64';
+      default:
+        // Arrays, maps and other JSON as their text.
+        return 'TEXT';
+    }
+  },
+};
+
+const text = { type: 'BYTE_ARRAY', converted_type: 'UTF8' } as const;
+
+/** How a file declares a column. Each may be null: a file of another version may not have it. */
+export function elementOf(name: string, type: LogicalType): SchemaElement {
+  return { name, repetition_type: 'OPTIONAL', ...typeElement(type) };
+}
+
+function typeElement(type: LogicalType): Omit<SchemaElement, 'name'> {
+  const scale = scaleOf(type);
+  if (scale !== undefined) {
+    const bytes = { type: 'FIXED_LEN_BYTE_ARRAY', type_length: 16 } as const;
+    return { ...bytes, converted_type: 'DECIMAL', precision, scale };
+  }
+  switch (type.kind) {
+    case 'uuid':
+      return { type: 'FIXED_LEN_BYTE_ARRAY', type_length: 16, logical_type: { type: 'UUID' } };
+    case 'timestamp':
+      return {
+        type: 'INT64',
+        logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'NANOS' },
+      };
+    case 'date':
+      return { type: 'INT32', converted_type: 'DATE' };
+    case 'boolean':
+      return { type: 'BOOLEAN' };
+    case 'integer':
+      return { type: 'INT64' };
+    case 'double':
+      return { type: 'DOUBLE' };
+    default:
+      return text;
+  }
+}
+
+const int64Max = 2n ** 63n - 1n;
+const dayMs = 86_400_000;
+
+/** The value for a file. Undefined if no column of its type can hold it. */
+export function parquetValue(value: ColumnValue, type: LogicalType): ParquetValue | undefined {
+  if (value === null) return null;
+  const scale = scaleOf(type);
+  if (scale !== undefined) return unscaled(canonicalNumber(String(value)), scale);
+  switch (type.kind) {
+    case 'timestamp':
+      return nanosOf(String(value));
+    case 'date':
+      return Date.parse(`${String(value)}T00:00:00Z`) / dayMs;
+    case 'integer':
+      return BigInt(value);
+    case 'uuid':
+      return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(String(value))
+        ? String(value)
+        : undefined;
+    default:
+      return value;
+  }
+}
+
+/** RFC 3339 in UTC as nanoseconds, which end in 2262. */
+function nanosOf(time: string): bigint | undefined {
+  const [seconds = '', fraction = ''] = time.replace('Z', '').split('.');
+  const ms = Date.parse(`${seconds}Z`);
+  if (Number.isNaN(ms)) return undefined;
+  const nanos = BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
+  return nanos <= int64Max && nanos >= -int64Max ? nanos : undefined;
+}
+
+/** A number without its point: 1990 for 19.9 with a scale of 2. */
+function unscaled(number: string, scale: number): bigint | undefined {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(number);
+  if (match === null) return undefined;
+  const [, sign = '', whole = '', fraction = '', power = '0'] = match;
+  const zeros = scale - fraction.length + Number(power);
+  if (zeros > precision) return undefined;
+  const digits = `${whole}${fraction}`;
+  const isZero = /^0*$/.test(digits);
+  if (zeros < 0 && !isZero) return undefined;
+  const size = isZero ? 0n : BigInt(`${digits}${'0'.repeat(zeros)}`);
+  if (size.toString().length > precision) return undefined;
+  return sign === '' ? size : -size;
+}

@@ -1,0 +1,128 @@
+import type { PoolClient } from 'pg';
+import type { EventContract } from '../../event/contracts/event-contract.ts';
+import type { StoredEvent } from '../../event/stored-event.ts';
+import { createContractTables } from '../tables/contract-tables.ts';
+import { eventColumns } from '../tables/event-columns.ts';
+import { createRowMaker, type EventRow, type RowMaker } from '../tables/event-row.ts';
+import type { TablePlan } from '../tables/plan-table.ts';
+import { findRegistered, makeTable } from './table-register.ts';
+import { insertRows, postgresDialect, type SchemaPrefix } from './typed-statements.ts';
+
+/** An event that was read from its payload, with all digits. */
+export interface TypedEvent {
+  readonly event: StoredEvent;
+  readonly sequence: number;
+}
+
+/** The tables of events. */
+export interface PostgresTables {
+  use(contracts: readonly EventContract[]): void;
+  /**
+   * Makes the tables of these events, each in a transaction of its own. Throws a TableFault if one cannot
+   * take them. Returns what inserts them, within the transaction of the caller.
+   */
+  prepare(
+    client: PoolClient,
+    events: readonly TypedEvent[],
+  ): Promise<(client: PoolClient) => Promise<void>>;
+  /** A table is not as it was: look again. */
+  forget(): void;
+}
+
+interface OpenTable {
+  readonly plan: TablePlan;
+  readonly rows: RowMaker;
+  readonly statement: string;
+}
+
+export function createPostgresTables(schema: SchemaPrefix, prefix: string): PostgresTables {
+  const contracts = createContractTables({ dialect: postgresDialect, prefix });
+  let inUse: readonly EventContract[] | undefined;
+  let open = new Map<string, OpenTable>();
+  let hasUnplanned = false;
+
+  const planOf = async (client: PoolClient, event: string): Promise<TablePlan> => {
+    const plan = contracts.planOf(event);
+    if (plan !== undefined) return plan;
+    // An event whose contract is gone keeps its table, so that a second copy of it finds the first.
+    const without = contracts.planWithout(event);
+    const found = await findRegistered(client, schema, without.table);
+    return found?.event === event ? without : contracts.unplanned;
+  };
+
+  const openTable = async (client: PoolClient, event: string): Promise<OpenTable> => {
+    const plan = await planOf(client, event);
+    await makeTable(client, schema, plan);
+    const statement = insertRows(schema, plan, contracts.unplanned);
+    return { plan, rows: createRowMaker(plan), statement };
+  };
+
+  const forget = (): void => {
+    open = new Map();
+    hasUnplanned = false;
+  };
+
+  return {
+    use(next) {
+      if (next === inUse) return;
+      inUse = next;
+      contracts.use(next);
+      open = new Map();
+    },
+    async prepare(client, events) {
+      for (const { event } of events) contracts.expectVersion(event);
+      if (!hasUnplanned) await makeTable(client, schema, contracts.unplanned);
+      hasUnplanned = true;
+      // Names of events without a contract have no limit.
+      if (open.size >= tablesOpenMax) open = new Map();
+      // A change of contracts during a wait makes another map.
+      const opening = open;
+      for (const name of new Set(events.map(({ event }) => event.eventName))) {
+        if (!opening.has(name)) opening.set(name, await openTable(client, name));
+      }
+      const groups = groupsOf(events, opening);
+      return async (inserting) => {
+        for (const { statement, values } of groups) await inserting.query(statement, values);
+      };
+    },
+    forget,
+  };
+}
+
+/** Statements that are kept. */
+const tablesOpenMax = 2000;
+
+interface RowGroup {
+  readonly statement: string;
+  /** One array for each column. */
+  readonly values: (string | null)[][];
+}
+
+/** In the order of the tables' names: two workers lock them in the same order. */
+function groupsOf(events: readonly TypedEvent[], open: ReadonlyMap<string, OpenTable>): RowGroup[] {
+  const groups = new Map<string, { table: OpenTable; rows: EventRow[] }>();
+  for (const { event, sequence } of events) {
+    const table = open.get(event.eventName)!;
+    let group = groups.get(table.plan.table);
+    if (group === undefined) groups.set(table.plan.table, (group = { table, rows: [] }));
+    group.rows.push(table.rows.rowOf(event, { sequence, deliveredAt: '' }));
+  }
+  return [...groups]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([, { table, rows }]) => ({ statement: table.statement, values: arraysOf(table, rows) }));
+}
+
+const deliveredAt = eventColumns.findIndex(({ name }) => name === 'delivered_at');
+
+function arraysOf({ plan }: OpenTable, rows: readonly EventRow[]): (string | null)[][] {
+  const ofEvent = eventColumns.map((_column, at) => rows.map(({ event }) => asText(event[at])));
+  const ofProperties = plan.columns.map((_column, at) =>
+    rows.map(({ properties }) => asText(properties[at])),
+  );
+  return [...ofEvent.toSpliced(deliveredAt, 1), ...ofProperties];
+}
+
+/** PostgreSQL reads each value by the type of its column. */
+function asText(value: EventRow['event'][number] | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}

@@ -1,0 +1,278 @@
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { createRecentKeys, type RecentKeys } from './recent-keys.ts';
+
+/**
+ * What makes an event one row, in a table of any size: which ids have a row.
+ *
+ * Ids are random, so a unique index over them writes a page of 4 KiB somewhere in the file for each row,
+ * and the larger it is, the fewer of those pages are in the cache. A key that begins with a time would
+ * go to the end of an index, but a second copy of an event comes with another time and the same id
+ * (docs/adr/0033-identity-without-a-clock.md). So the ids are kept as a log-structured merge tree of two
+ * levels (docs/adr/0047-an-index-of-ids-that-merges.md):
+ *
+ * - `event_id_runs` has the keys of each batch as they came, one blob at the end of the table. They are in
+ *   memory, too.
+ * - `event_ids` has all earlier keys in order. Runs are merged into it, a range of keys with each batch, so
+ *   that the keys of hundreds of batches share the write of a page.
+ *
+ * A key is 48 bits of an id. It only says where to look: the row itself says whether it has the id. So a
+ * row that was deleted can come again, and two ids may have one key.
+ *
+ * Everything is written in the transaction of the batch.
+ */
+export interface IdIndex {
+  /** Right after BEGIN IMMEDIATE: learns what other connections have written. */
+  begin(): void;
+  /** Whether a row has this id whose key, `keyOf(id)`, waits in memory. */
+  isWaiting(key: number, id: string): boolean;
+  /** Whether a row has this id whose key is in `event_ids`. */
+  isMerged(key: number, id: string): boolean;
+  /** The number of the row that is inserted next. */
+  next(): number;
+  /** That row is inserted. */
+  add(key: number): void;
+  /** Right before COMMIT. */
+  end(): void;
+  /** After ROLLBACK: what was added is forgotten. */
+  forget(): void;
+}
+
+export const createIdTables = `
+  CREATE TABLE event_ids (
+    key INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (key, number)
+  ) WITHOUT ROWID;
+  CREATE TABLE event_id_runs (first INTEGER PRIMARY KEY, keys BLOB NOT NULL);
+  -- Rows up to merged are in event_ids; those up to merging as well, if their key is below merging_key.
+  CREATE TABLE event_id_merge (merged INTEGER NOT NULL, merging INTEGER, merging_key INTEGER);
+  INSERT INTO event_id_merge VALUES (0, NULL, NULL);`;
+
+/** 48 bits, the first 12 hex digits of a UUID. */
+const keyEnd = 2 ** 48;
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-/;
+
+/** SQL can make it, too: docs/destinations/sqlite.md. */
+export function keyOf(id: string): number {
+  if (uuid.test(id)) return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  // Real events have UUIDs. FNV-1a in two halves.
+  let low = 0x811c9dc5;
+  let high = 0x1b873593;
+  for (let at = 0; at < id.length; at += 1) {
+    low = Math.imul(low ^ id.charCodeAt(at), 0x01000193);
+    high = Math.imul(high ^ (id.charCodeAt(at) + at), 0x85ebca6b);
+  }
+  return (high >>> 16) * 2 ** 32 + (low >>> 0);
+}
+
+export interface IdIndexLimits {
+  /** How many keys wait at least before they are merged. */
+  readonly waitingMin: number;
+  /** And at most: 24 MB of memory, and as many again while they are merged. */
+  readonly waitingMax: number;
+}
+
+/** Between them an eighth of all: a merge writes a page of `event_ids` for 25 rows then. */
+const limitsOfUse: IdIndexLimits = { waitingMin: 50_000, waitingMax: 500_000 };
+
+/** Keys that are merged for each key of a batch, so that a merge ends long before the next begins. */
+const mergedPerAdded = 3;
+const mergedMin = 64;
+
+/** Rows that are read at once of those that were inserted by another program. */
+const foundPage = 10_000;
+
+/** @param database has `createIdTables` and a table `events` with `number` as its key. */
+export function createIdIndex(database: DatabaseSync, limits = limitsOfUse): IdIndex {
+  const statements = prepareStatements(database);
+  const keys = createKeys(statements, limits);
+  let version: SQLOutputValue | undefined;
+  let added: number[] = [];
+
+  const isRow = (number: number, id: string): boolean =>
+    statements.row.get(number, id) !== undefined;
+
+  /** Rows that another program inserted, or copied from another file. */
+  const addFound = (): void => {
+    for (;;) {
+      const rows = statements.unknown.all(keys.last(), foundPage) as unknown as FoundRow[];
+      if (rows.length === 0) return;
+      let run: number[] = [];
+      for (const [at, { number, id }] of rows.entries()) {
+        run.push(keys.add(keyOf(id), number));
+        if (rows[at + 1]?.number === number + 1) continue;
+        keys.store(number - run.length + 1, run);
+        run = [];
+      }
+      keys.merge(rows.length);
+    }
+  };
+
+  return {
+    begin() {
+      added = [];
+      const current = statements.version.get()?.['data_version'];
+      if (current === version) return;
+      keys.load(version === undefined);
+      addFound();
+      version = current;
+    },
+    isWaiting(key, id) {
+      for (const number of keys.find(key)) if (isRow(number, id)) return true;
+      return false;
+    },
+    isMerged(key, id) {
+      return statements.merged.all(key).some((found) => isRow(Number(found['number']), id));
+    },
+    next: () => keys.last() + 1,
+    add(key) {
+      added.push(keys.add(key, keys.last() + 1));
+    },
+    end() {
+      if (added.length > 0) keys.store(keys.last() - added.length + 1, added);
+      keys.merge(added.length);
+    },
+    forget() {
+      version = undefined;
+    },
+  };
+}
+
+interface FoundRow {
+  readonly number: number;
+  readonly id: string;
+}
+
+/** The keys that are not in `event_ids`, or not all of them yet. */
+interface Keys {
+  /** The number of the last row that has its key in a run or in `event_ids`. */
+  last(): number;
+  /** Reads what is new; everything, if what is in memory may be wrong. */
+  load(everything: boolean): void;
+  find(key: number): readonly number[];
+  /** In memory alone. Returns the key. */
+  add(key: number, number: number): number;
+  /** A run, of rows from `first` on. */
+  store(first: number, run: readonly number[]): void;
+  /** Merges a share for so many keys that were added. */
+  merge(addedCount: number): void;
+}
+
+function createKeys(statements: Statements, limits: IdIndexLimits): Keys {
+  let merge: Merge = { merged: 0, merging: undefined, key: 0 };
+  /** Those that wait, and those that are being merged. */
+  let waiting: RecentKeys = createRecentKeys(0);
+  let sealed: RecentKeys | undefined;
+  let last = 0;
+
+  const startMerge = (): void => {
+    const due = Math.min(limits.waitingMax, Math.max(limits.waitingMin, last / 8));
+    if (sealed !== undefined || waiting.count() < due) return;
+    sealed = waiting;
+    waiting = createRecentKeys(last);
+    merge = { merged: merge.merged, merging: last, key: 0 };
+    statements.setMerge.run(merge.merged, last, 0);
+  };
+
+  return {
+    last: () => last,
+    load(everything) {
+      const found = readMerge(statements);
+      if (everything || !sameMerge(found, merge)) {
+        merge = found;
+        waiting = createRecentKeys(merge.merging ?? merge.merged);
+        sealed = merge.merging === undefined ? undefined : createRecentKeys(merge.merged);
+        last = merge.merged;
+      }
+      for (const { first, keys } of readRuns(statements, last)) {
+        const into = merge.merging !== undefined && first <= merge.merging ? sealed! : waiting;
+        for (const [at, key] of keys.entries()) into.add(key, first + at);
+        last = first + keys.length - 1;
+      }
+    },
+    find(key) {
+      const found = waiting.find(key);
+      return sealed === undefined ? found : found.concat(sealed.find(key));
+    },
+    add(key, number) {
+      waiting.add(key, number);
+      last = number;
+      return key;
+    },
+    store(first, run) {
+      statements.insertRun.run(first, new Uint8Array(Float64Array.from(run).buffer));
+    },
+    merge(addedCount) {
+      startMerge();
+      if (sealed === undefined || merge.merging === undefined) return;
+      const { merged, merging } = merge;
+      const share = Math.max(mergedMin, addedCount * mergedPerAdded) / sealed.count();
+      const high = Math.min(keyEnd, merge.key + Math.ceil(share * keyEnd));
+      for (const { key, number } of sealed.between(merge.key, high)) {
+        statements.insertKey.run(key, number);
+      }
+      const isDone = high === keyEnd;
+      if (isDone) {
+        statements.deleteRuns.run(merging);
+        sealed = undefined;
+      }
+      merge = isDone
+        ? { merged: merging, merging: undefined, key: 0 }
+        : { merged, merging, key: high };
+      statements.setMerge.run(merge.merged, merge.merging ?? null, isDone ? null : high);
+    },
+  };
+}
+
+interface Merge {
+  readonly merged: number;
+  readonly merging: number | undefined;
+  /** Keys below it are in `event_ids` already. */
+  readonly key: number;
+}
+
+function sameMerge(left: Merge, right: Merge): boolean {
+  return left.merged === right.merged && left.merging === right.merging && left.key === right.key;
+}
+
+type Statements = ReturnType<typeof prepareStatements>;
+
+function prepareStatements(database: DatabaseSync) {
+  const prepare = (sql: string) => database.prepare(sql);
+  return {
+    version: prepare('PRAGMA data_version'),
+    state: prepare('SELECT merged, merging, merging_key FROM event_id_merge'),
+    setMerge: prepare('UPDATE event_id_merge SET merged = ?, merging = ?, merging_key = ?'),
+    runs: prepare('SELECT first, keys FROM event_id_runs WHERE first > ? ORDER BY first'),
+    insertRun: prepare('INSERT INTO event_id_runs VALUES (?, ?)'),
+    deleteRuns: prepare('DELETE FROM event_id_runs WHERE first <= ?'),
+    merged: prepare('SELECT number FROM event_ids WHERE key = ?'),
+    insertKey: prepare('INSERT INTO event_ids VALUES (?, ?)'),
+    row: prepare('SELECT 1 FROM events WHERE number = ? AND event_id = ?'),
+    unknown: prepare(
+      'SELECT number, event_id AS id FROM events WHERE number > ? ORDER BY number LIMIT ?',
+    ),
+  };
+}
+
+function readMerge(statements: Statements): Merge {
+  const row = statements.state.get();
+  const merging = row?.['merging'];
+  return {
+    merged: Number(row?.['merged'] ?? 0),
+    merging: merging === null || merging === undefined ? undefined : Number(merging),
+    key: Number(row?.['merging_key'] ?? 0),
+  };
+}
+
+function* readRuns(
+  statements: Statements,
+  after: number,
+): Generator<{ first: number; keys: Float64Array }> {
+  for (const row of statements.runs.iterate(after)) {
+    // A copy, because a view of numbers begins at a multiple of eight bytes.
+    const bytes = Uint8Array.from(row['keys'] as Uint8Array);
+    yield { first: Number(row['first']), keys: new Float64Array(bytes.buffer) };
+  }
+}

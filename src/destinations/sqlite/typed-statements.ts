@@ -1,0 +1,90 @@
+import type { TableDialect } from '../tables/dialect.ts';
+import { eventColumns } from '../tables/event-columns.ts';
+import type { LogicalType } from '../tables/logical-type.ts';
+import type { PlannedColumn, TableChanges, TablePlan } from '../tables/plan-table.ts';
+
+/** SQLite has no limit; this is PostgreSQL's, so that tables have the same names there. */
+const nameBytesMax = 63;
+
+/** Types of a STRICT table, which keep every value as it is written. */
+function typeOf({ kind }: LogicalType): string {
+  if (kind === 'boolean' || kind === 'integer') return 'INTEGER';
+  if (kind === 'double') return 'REAL';
+  // A number where a double holds all digits, else their text: SQLite has no exact decimals.
+  if (kind === 'number' || kind === 'decimal' || kind === 'big_integer') return 'ANY';
+  return 'TEXT';
+}
+
+export const sqliteDialect: TableDialect = { nameBytesMax, typeOf };
+
+/** Which tables and views are Headgate's, and of which event. */
+export const createRegister = `CREATE TABLE IF NOT EXISTS headgate_tables (
+  table_name TEXT PRIMARY KEY NOT NULL,
+  event_name TEXT,
+  kind TEXT NOT NULL
+) STRICT`;
+
+/** The statements that make the table what its plan says. */
+export function sqliteStatements(
+  plan: TablePlan,
+  { create, addCommon, add }: TableChanges,
+): string[] {
+  const table = quoted(plan.table);
+  if (create !== undefined) {
+    const columns = [...eventColumns.map(declareEventColumn), ...plan.columns.map(declare)];
+    return [`CREATE TABLE ${table} (\n  ${columns.join(',\n  ')}\n) STRICT`, ...indexes(plan)];
+  }
+  const common = eventColumns.filter(({ name }) => addCommon.includes(name));
+  const missing = common.map(({ name, type }) => `${quoted(name)} ${typeOf(type)}`);
+  return [...missing, ...add.map(declare)].map(
+    (column) => `ALTER TABLE ${table} ADD COLUMN ${column}`,
+  );
+}
+
+function declareEventColumn({ name, type, isRequired }: (typeof eventColumns)[number]): string {
+  const key = name === 'event_id' ? ' PRIMARY KEY' : '';
+  return `${quoted(name)} ${typeOf(type)}${key}${isRequired ? ' NOT NULL' : ''}`;
+}
+
+function declare({ name, declared }: PlannedColumn): string {
+  return `${quoted(name)} ${declared}`;
+}
+
+function indexes({ table, event }: TablePlan): string[] {
+  const index = (name: string, columns: string, where = ''): string =>
+    `CREATE INDEX ${quoted(`headgate_${table}_${name}`)} ON ${quoted(table)} (${columns})${where}`;
+  return [
+    index('time', event === undefined ? 'event_name, event_time' : 'event_time'),
+    index('user', 'user_id, event_time', ' WHERE user_id IS NOT NULL'),
+    index('anonymous', 'anonymous_id, event_time', ' WHERE anonymous_id IS NOT NULL'),
+  ];
+}
+
+/** The view over all columns; undefined if the plan needs none. */
+export function sqliteView({ table, view }: TablePlan): string | undefined {
+  if (view === undefined) return undefined;
+  const columns = [
+    ...eventColumns.map(({ name }) => quoted(name)),
+    ...view.columns.map(({ name, columns: from }) => {
+      const names = from.map((column) => quoted(column.name));
+      return from.length === 1 ? names[0]! : `coalesce(${names.join(', ')}) AS ${quoted(name)}`;
+    }),
+  ];
+  return `CREATE VIEW ${quoted(view.name)} AS SELECT ${columns.join(', ')} FROM ${quoted(table)}`;
+}
+
+/**
+ * ON CONFLICT rather than OR IGNORE, which would also silently skip a row that breaks a constraint
+ * somebody added.
+ */
+export function insertRow({ table, columns }: TablePlan): string {
+  const names = [...eventColumns, ...columns].map(({ name }) => quoted(name));
+  const values = names.map(() => '?').join(', ');
+  return `INSERT INTO ${quoted(table)} (${names.join(', ')}) VALUES (${values})
+    ON CONFLICT (event_id) DO NOTHING`;
+}
+
+/** Names are lower snake case of ASCII. */
+export function quoted(name: string): string {
+  return `"${name}"`;
+}

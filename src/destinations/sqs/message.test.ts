@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+
+import { decodeStoredEvent, type StoredEvent } from '../../event/stored-event.ts';
+import type { Delivery } from '../destination.ts';
+import { messageBytesMax, readMessage, type SqsMessage } from './message.ts';
+
+const stored: StoredEvent = {
+  eventId: 'e-1',
+  eventName: 'order_completed',
+  source: 'shop',
+  timestamp: '2026-03-01T12:00:00.123Z',
+  idempotencyKey: 'k',
+  schemaVersion: 1,
+  properties: {},
+};
+
+function deliveryOf(overrides: Partial<StoredEvent> = {}): Delivery {
+  const payload = Buffer.from(JSON.stringify({ ...stored, ...overrides }));
+  return { sequence: 1, attempt: 1, payload, event: () => decodeStoredEvent(payload) };
+}
+
+const fifo = { isFifo: true, groupBy: 'source', format: 'headgate' } as const;
+
+function messageOf(
+  overrides: Partial<StoredEvent>,
+  settings: Parameters<typeof readMessage>[0] = fifo,
+): SqsMessage {
+  const message = readMessage(settings, deliveryOf(overrides));
+  if (typeof message === 'string') throw new Error(message);
+  return message;
+}
+
+test('an event at the limit of SQS is a message; with one byte more it says why it is none', () => {
+  const { bytes } = messageOf({ properties: { text: '' } });
+  const ofText = (length: number) => deliveryOf({ properties: { text: 'x'.repeat(length) } });
+  const most = readMessage(fifo, ofText(messageBytesMax - bytes));
+  expect(most).toMatchObject({ bytes: messageBytesMax });
+  expect(readMessage(fifo, ofText(messageBytesMax - bytes + 1))).toBe(
+    'SQS takes messages of at most 1048576 bytes, and this event needs 1048577',
+  );
+});
+
+test('characters that SQS refuses are escaped, so the event stays the same', () => {
+  const text = 'a\uFFFE\uFFFF\u0001\u{1F600}b';
+  const { MessageBody: body } = messageOf({ properties: { text } }).entry;
+  expect(body).not.toMatch(/[\uFFFE\uFFFF]/);
+  expect(JSON.parse(body!)).toEqual({ ...stored, properties: { text } });
+});
+
+describe('the group', () => {
+  const groupOf = (overrides: Partial<StoredEvent>, groupBy: 'source' | 'event' | 'user') =>
+    messageOf(overrides, { ...fifo, groupBy }).entry.MessageGroupId;
+
+  test('is the source, the name of the event, or the person', () => {
+    expect(groupOf({}, 'source')).toBe('shop');
+    expect(groupOf({}, 'event')).toBe('order_completed');
+    expect(groupOf({ userId: 'u-1', anonymousId: 'a-1' }, 'user')).toBe('u-1');
+    expect(groupOf({ anonymousId: 'a-1' }, 'user')).toBe('a-1');
+    expect(groupOf({}, 'user')).toBe('shop');
+  });
+
+  test('is a hash of what SQS does not take as a group', () => {
+    const hash = /^sha256:[0-9a-f]{64}$/;
+    expect(groupOf({ eventName: 'Order Completed' }, 'event')).toMatch(hash);
+    expect(groupOf({ userId: 'u'.repeat(128) }, 'user')).toBe('u'.repeat(128));
+    expect(groupOf({ userId: 'u'.repeat(129) }, 'user')).toMatch(hash);
+    expect(groupOf({ userId: 'é' }, 'user')).toBe(groupOf({ userId: 'é' }, 'user'));
+    expect(groupOf({ userId: 'é' }, 'user')).not.toBe(groupOf({ userId: 'è' }, 'user'));
+  });
+
+  test('and the deduplication id are left out in a standard queue', () => {
+    const settings = { isFifo: false, groupBy: undefined, format: 'headgate' } as const;
+    expect(Object.keys(messageOf({}, settings).entry)).toEqual([
+      'MessageBody',
+      'MessageAttributes',
+    ]);
+  });
+});
+
+test('attributes have what is printable and short, and nothing else', () => {
+  const names = (overrides: Partial<StoredEvent>): string[] =>
+    Object.keys(messageOf(overrides).entry.MessageAttributes!);
+  expect(names({})).toEqual(['event_id', 'event_name', 'source', 'event_time']);
+  expect(names({ eventName: 'Zahlung für' })).not.toContain('event_name');
+  expect(names({ source: 's'.repeat(256) })).toContain('source');
+  expect(names({ source: 's'.repeat(257) })).not.toContain('source');
+});

@@ -1,0 +1,116 @@
+import { canonicalNumber, isExactly } from '../../event/canonical-number.ts';
+import { numberText } from '../../event/changed-properties.ts';
+import type { JsonValue } from '../../event/json/json.ts';
+import { readTime } from '../../event/time/time-text.ts';
+import type { LogicalType } from './logical-type.ts';
+
+/**
+ * A value in the form of its column.
+ *
+ * - Integers: a number up to 2^53, a bigint beyond.
+ * - Exact numbers: a number where a double holds every digit, else their text.
+ * - Times: RFC 3339 in UTC. JSON: its text, with all digits.
+ */
+export type ColumnValue = string | number | bigint | boolean | null;
+
+const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const timeForm = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(z|[+-](0\d|1[0-5]):[0-5]\d)$/i;
+const dateForm = /^\d{4}-\d{2}-\d{2}$/;
+/** Every double is within. A number far beyond would have thousands of zeros in PostgreSQL, or lose digits. */
+const exponentMax = 400;
+const int64Min = -(2n ** 63n);
+const int64Max = 2n ** 63n - 1n;
+
+/**
+ * The value for a column of a type. Undefined if it does not fit.
+ *
+ * @param value from `parseExactly` or `parseWithNumberTexts`, so that no number has lost a digit.
+ */
+export function fitValue(value: JsonValue | undefined, type: LogicalType): ColumnValue | undefined {
+  if (value === null || value === undefined) return null;
+  switch (type.kind) {
+    case 'text':
+    case 'enum':
+      return typeof value === 'string' ? value : undefined;
+    case 'boolean':
+      return typeof value === 'boolean' ? value : undefined;
+    case 'uuid':
+      return typeof value === 'string' && uuidForm.test(value) ? value.toLowerCase() : undefined;
+    case 'timestamp':
+      return typeof value === 'string' ? readTime(value) : undefined;
+    case 'date':
+      return typeof value === 'string' && isDate(value) ? value : undefined;
+    case 'time':
+      return typeof value === 'string' && timeForm.test(value) ? value.toUpperCase() : undefined;
+    case 'integer':
+      return integerOf(value, true);
+    case 'big_integer':
+    case 'decimal':
+    case 'number':
+    case 'double':
+      return numberOf(value, type);
+    case 'array':
+      return Array.isArray(value) ? JSON.stringify(value) : undefined;
+    case 'map':
+      return isObject(value) ? JSON.stringify(value) : undefined;
+    case 'json':
+      return JSON.stringify(value);
+  }
+}
+
+function isDate(text: string): boolean {
+  return dateForm.test(text) && readTime(`${text}T00:00:00Z`) !== undefined;
+}
+
+function isObject(value: JsonValue): boolean {
+  const isText = numberText(value) !== undefined;
+  return typeof value === 'object' && !Array.isArray(value) && !isText;
+}
+
+function sourceOf(value: JsonValue): string | undefined {
+  return typeof value === 'number' ? String(value) : numberText(value);
+}
+
+/** A whole number, however it was written: `100`, `1e2` and `100.0` are the same. */
+function integerOf(value: JsonValue, isInt64: boolean): number | bigint | undefined {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value === 0 ? 0 : value;
+  const source = sourceOf(value);
+  if (source === undefined) return undefined;
+  const digits = canonicalNumber(source);
+  const integer = wholeNumber(digits);
+  if (integer === undefined || (isInt64 && (integer < int64Min || integer > int64Max))) {
+    return undefined;
+  }
+  const double = Number(integer);
+  return Number.isSafeInteger(double) ? double : integer;
+}
+
+/** The canonical text of a large integer may have an exponent. */
+function wholeNumber(text: string): bigint | undefined {
+  if (/^-?\d+$/.test(text)) return BigInt(text);
+  const match = /^(-?\d)(?:\.(\d+))?e\+(\d+)$/.exec(text);
+  if (match === null) return undefined;
+  const [, first = '', fraction = '', power = ''] = match;
+  const zeros = Number(power) - fraction.length;
+  if (zeros < 0 || zeros > exponentMax) return undefined;
+  return BigInt(`${first}${fraction}${'0'.repeat(zeros)}`);
+}
+
+function numberOf(value: JsonValue, type: LogicalType): ColumnValue | undefined {
+  const source = sourceOf(value);
+  if (source === undefined) return undefined;
+  const double = Number(source);
+  if (type.kind === 'double') return Number.isFinite(double) ? double : undefined;
+  const text = canonicalNumber(source);
+  const power = /e([+-]\d+)$/.exec(text)?.[1];
+  if (power !== undefined && Math.abs(Number(power)) > exponentMax) return undefined;
+  if (type.kind === 'decimal' && fractionDigits(text) > type.scale) return undefined;
+  if (type.kind === 'big_integer') return integerOf(value, false);
+  if (isExactly(text, double)) return double === 0 ? 0 : double;
+  return text;
+}
+
+function fractionDigits(text: string): number {
+  const [digits = '', power = '0'] = text.split('e');
+  return (digits.split('.')[1]?.length ?? 0) - Number(power);
+}

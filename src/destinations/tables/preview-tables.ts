@@ -1,0 +1,50 @@
+import type { EventContract } from '../../event/contracts/event-contract.ts';
+import type { TablesPreview, TableStatements } from '../destination.ts';
+import {
+  changesOf,
+  planTable,
+  planUnplanned,
+  type PlanOptions,
+  type TableChanges,
+  type TablePlan,
+} from './plan-table.ts';
+import { TableFault } from './table-fault.ts';
+
+/** How an engine says what its tables lack. */
+export interface TablesReader {
+  /** The statements that make a table that does not exist. */
+  readonly create: (plan: TablePlan, changes: TableChanges) => readonly string[];
+  /** The statements that a table lacks. Throws a TableFault, or why the database cannot be read. */
+  readonly missing: (plan: TablePlan) => Promise<readonly string[]>;
+}
+
+/** Compares the plans of contracts with the tables. Shows all statements if they cannot be read. */
+export async function previewTables(
+  contracts: readonly EventContract[],
+  options: PlanOptions,
+  { create, missing }: TablesReader,
+): Promise<TablesPreview> {
+  const plans = [
+    planUnplanned(options),
+    ...contracts.map((contract) => planTable(contract, options)),
+  ];
+  const tables: TableStatements[] = [];
+  for (const plan of plans) {
+    const { table, event, left } = plan;
+    try {
+      tables.push({ table, event, left, statements: await missing(plan) });
+    } catch (error) {
+      if (!(error instanceof TableFault)) {
+        return { unread: (error as Error).message, tables: plans.map(whole) };
+      }
+      tables.push({ table, event, left, statements: [], fault: error.message });
+    }
+  }
+  return { tables };
+
+  function whole(plan: TablePlan): TableStatements {
+    const { table, event, left } = plan;
+    const changes = changesOf(plan, undefined, options.dialect);
+    return { table, event, left, statements: create(plan, changes) };
+  }
+}

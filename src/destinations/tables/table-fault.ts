@@ -1,0 +1,26 @@
+/**
+ * A table that cannot take events as it is. The message says what a person must do; until then its events
+ * wait.
+ */
+export class TableFault extends Error {
+  override readonly name = 'TableFault';
+}
+
+/** @param where the table in its database: `table "order_completed"`. */
+export function wrongColumns(
+  where: string,
+  wrong: readonly { readonly name: string; readonly is: string; readonly wants: string }[],
+): TableFault {
+  const [first] = wrong;
+  const more = wrong.length > 1 ? ` (and ${wrong.length - 1} more)` : '';
+  return new TableFault(
+    `${where}: its column ${first?.name} is ${first?.is}, and its contract makes it ` +
+      `${first?.wants}${more}. Rename the column, and it is made again; the rows stay as they are`,
+  );
+}
+
+export function notOurs(where: string): TableFault {
+  return new TableFault(
+    `${where} belongs to another program. Rename it, or set table_prefix of this destination`,
+  );
+}

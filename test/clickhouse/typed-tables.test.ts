@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
+import { clickhouseDialect } from '../../src/destinations/clickhouse/typed-statements.ts';
+import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
+import { fitValue } from '../../src/destinations/tables/fit-value.ts';
+import { planTable, type TablePlan } from '../../src/destinations/tables/plan-table.ts';
+import type { EventContract } from '../../src/event/contracts/event-contract.ts';
+import { clickhouseSettings } from '../destinations/clickhouse-far-side.ts';
+import { deliveryOf, never, readAll, storedEvent } from '../destinations/deliveries.ts';
+import {
+  comparable,
+  contractOf,
+  generatedHistory,
+  propertyAt,
+  type GeneratedEvent,
+} from '../tables/generated-events.ts';
+import { startEngine, whyNoEngine, type ClickhouseEngine } from './engine.ts';
+
+const missing = whyNoEngine();
+let engine: ClickhouseEngine;
+let contracts: readonly EventContract[] = [];
+const opened: Destination[] = [];
+
+beforeAll(async () => {
+  if (missing === undefined) engine = await startEngine();
+});
+afterAll(async () => {
+  await Promise.all(opened.map((destination) => destination.close()));
+  await engine?.stop();
+});
+
+function open(more: DestinationSettings = {}): Destination {
+  const settings = clickhouseSettings(engine.port, { tables: 'per_event', timeout: 5000, ...more });
+  const destination = createClickhouseDestination('w', settings, { contracts: () => contracts });
+  opened.push(destination);
+  return destination;
+}
+
+/** A payload whose properties are this text. */
+function payloadOf(eventName: string, { version, properties }: GeneratedEvent): string {
+  const event = storedEvent({ eventName, schemaVersion: version, properties: {} });
+  return JSON.stringify(event).replace('"properties":{}', () => `"properties":${properties}`);
+}
+
+async function deliver(destination: Destination, ...payloads: string[]): Promise<unknown[]> {
+  const outcomes = await destination.deliver(payloads.map(deliveryOf), never);
+  return outcomes.map((outcome) => (outcome.kind === 'delivered' ? 'delivered' : outcome));
+}
+
+const asText = ({ columns }: TablePlan): string =>
+  columns.map(({ name }) => `toString(\`${name}\`) AS \`${name}\``).join(', ');
+
+/** Without what JSON leaves open: `-0`, `1.0`, `\\u0041`. */
+const withoutSpelling = (json: string): string => JSON.stringify(JSON.parse(json));
+
+async function checkRows(
+  plan: TablePlan,
+  sent: ReadonlyMap<string, GeneratedEvent>,
+): Promise<void> {
+  const columns = plan.columns.length === 0 ? '' : `, ${asText(plan)}`;
+  const rows = await engine.ask<Record<string, string | null>>(
+    `SELECT toString(event_id) AS headgate_id, properties AS headgate_properties,
+       misfits AS headgate_misfits ${columns} FROM \`${plan.table}\` FINAL`,
+  );
+  expect(rows).toHaveLength(sent.size);
+  for (const row of rows) {
+    const { version, properties } = sent.get(row['headgate_id']!)!;
+    const [held, wanted] = [row['headgate_properties']!, properties].map(withoutSpelling);
+    expect(held).toBe(wanted);
+    const misfits = JSON.parse(row['headgate_misfits'] ?? '[]') as string[];
+    for (const { name, path, type, versions } of plan.columns) {
+      const value = versions.includes(version) ? propertyAt(properties, path) : null;
+      const fitting = fitValue(value, type);
+      expect(fitting !== undefined || misfits.includes(name)).toBe(true);
+      const wanted = misfits.includes(name) ? null : comparable(fitting ?? null, type);
+      const held = row[name] ?? null;
+      expect([name, held === null ? null : comparable(held, type)]).toEqual([name, wanted]);
+    }
+    expect(new Set(misfits).size).toBe(misfits.length);
+  }
+}
+
+test.skipIf(missing !== undefined)(
+  'what was sent reads back equal after every change of a contract, old rows and new',
+  async () => {
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(generatedHistory, async ({ schemas, events }) => {
+        run += 1;
+        const name = `history${run}_viewed`;
+        const sent = new Map<string, GeneratedEvent>();
+        const destination = open();
+        for (let version = 1; version <= schemas.length; version += 1) {
+          contracts = [contractOf(name, schemas.slice(0, version))];
+          // Those of earlier versions come again, by another id.
+          const payloads = events
+            .filter((event) => event.version <= version)
+            .map((event) => {
+              const payload = payloadOf(name, event);
+              sent.set((JSON.parse(payload) as { eventId: string }).eventId, event);
+              return payload;
+            });
+          expect(new Set(await deliver(destination, ...payloads, payloads[0]!))).toEqual(
+            new Set(['delivered']),
+          );
+          await checkRows(planTable(contracts[0]!, { dialect: clickhouseDialect }), sent);
+        }
+      }),
+      { numRuns: 10, endOnFailure: true },
+    );
+  },
+);
+
+test.skipIf(missing !== undefined)(
+  'a changed type has a column of its own, and a view reads both',
+  async () => {
+    const versions = [
+      {
+        type: 'object',
+        properties: { units: { type: 'integer' }, total: { type: 'number', multipleOf: 0.01 } },
+      },
+      { type: 'object', properties: { units: { type: 'string' } } },
+    ];
+    contracts = [contractOf('parcel_viewed', versions)];
+    const destination = open();
+    const first = payloadOf('parcel_viewed', {
+      version: 1,
+      properties: '{"units":7,"total":19.90}',
+    });
+    const second = payloadOf('parcel_viewed', { version: 2, properties: '{"units":"many"}' });
+    expect(await deliver(destination, first, second, first)).toEqual(Array(3).fill('delivered'));
+    const types = await engine.ask<{ name: string; type: string }>('DESCRIBE TABLE parcel_viewed');
+    expect(types.map(({ name, type }) => `${name} ${type}`)).toEqual(
+      expect.arrayContaining([
+        'units Nullable(Int64)',
+        'units_v2 Nullable(String)',
+        'total Nullable(Decimal(38, 2))',
+        "event_time Nullable(DateTime64(9, 'UTC'))",
+        'event_id UUID',
+      ]),
+    );
+    expect(await engine.ask('SELECT units FROM parcel_viewed_all ORDER BY units')).toEqual([
+      { units: '7' },
+      { units: 'many' },
+    ]);
+  },
+);
+
+test.skipIf(missing !== undefined)(
+  'events without a contract go to a table of theirs',
+  async () => {
+    contracts = [];
+    const destination = open({ table_prefix: 'own_' });
+    const names = ['Checkout: done', 'user_seen'];
+    const payloads = names.map((name) => payloadOf(name, { version: 0, properties: '{"a":1}' }));
+    expect(await deliver(destination, ...payloads)).toEqual(['delivered', 'delivered']);
+    expect(
+      await engine.ask('SELECT event_name, properties FROM own_unplanned_events FINAL ORDER BY 1'),
+    ).toEqual(names.map((event_name) => ({ event_name, properties: '{"a":1}' })));
+  },
+);
+
+test.skipIf(missing !== undefined)(
+  'a table that somebody altered, or that is of another program, is a clear fault',
+  async () => {
+    contracts = [
+      contractOf('page_left', [{ type: 'object', properties: { n: { type: 'integer' } } }]),
+    ];
+    const payload = payloadOf('page_left', { version: 1, properties: '{"n":1}' });
+    const fault = (reason: string): unknown => [
+      { kind: 'retry', fault: 'destination', reason: expect.stringContaining(reason) },
+    ];
+    await engine
+      .ask('CREATE TABLE page_left (n Int64) ENGINE = MergeTree ORDER BY n')
+      .catch(() => []);
+    expect(await deliver(open(), payload)).toEqual(fault('belongs to another program'));
+    await engine.ask('DROP TABLE page_left').catch(() => []);
+    expect(await deliver(open(), payload)).toEqual(['delivered']);
+    await engine.ask('ALTER TABLE page_left MODIFY COLUMN n Nullable(String)').catch(() => []);
+    expect(
+      await deliver(open(), payloadOf('page_left', { version: 1, properties: '{"n":2}' })),
+    ).toEqual(fault('its column n is Nullable(String), and its contract makes it Nullable(Int64)'));
+  },
+);
+
+test.skipIf(missing !== undefined)(
+  'both tables have the event, and what they hold can be asked',
+  async () => {
+    const name = 'both_viewed';
+    contracts = [contractOf(name, [{ type: 'object', properties: { n: { type: 'integer' } } }])];
+    const table = `events_${randomUUID().slice(0, 8)}`;
+    const destination = open({ tables: 'both', table, table_prefix: 'b_' });
+    const payload = payloadOf(name, { version: 1, properties: '{"n":1}' });
+    expect(await deliver(destination, payload, 'text')).toEqual([
+      'delivered',
+      expect.objectContaining({ kind: 'dead' }),
+    ]);
+    expect(await engine.ask(`SELECT n FROM b_${name}`)).toEqual([{ n: 1 }]);
+    const window = { fromMs: 0, toMs: Date.UTC(2027, 0) };
+    const { eventId } = JSON.parse(payload) as { eventId: string };
+    expect(await readAll(destination.stored!(window))).toMatchObject([
+      { eventId, eventName: name },
+    ]);
+    const typed = await readAll(open({ table_prefix: 'b_' }).stored!(window));
+    expect(typed.filter((event) => event.eventId === eventId)).toHaveLength(1);
+  },
+);

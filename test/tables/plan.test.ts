@@ -1,0 +1,90 @@
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+import { expect, onTestFinished, test } from 'vitest';
+
+import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
+import type { EventContract } from '../../src/event/contracts/event-contract.ts';
+import { eventContractsOf } from '../../src/validation/schema/event-contracts.ts';
+import { loadRegistry } from '../../src/validation/schema-registry.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { deliveryOfEvent, never } from '../destinations/deliveries.ts';
+
+test('the statements are printed before, and then only what is missing', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-plan-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [file, schemas, config] = ['w.db', 'schemas', 'headgate.yaml'].map((name) =>
+    path.join(folder, name),
+  ) as [string, string, string];
+  cpSync('schemas', schemas, { recursive: true });
+  writeFileSync(
+    config,
+    `destinations:
+  warehouse: { type: sqlite, path: ${file}, tables: per_event, events: ["order_*", "new_*"] }
+  pg: { type: postgres, url: "postgres://u@127.0.0.1:1/d", tls: false, tables: both }
+  other: { type: sqlite, path: ${file} }
+`,
+  );
+  const plan = (...args: string[]): ReturnType<typeof runCli> =>
+    runCli(['tables', 'plan', '--config', config, '--schemas', schemas, ...args], {});
+
+  const offline = await plan();
+  expect(offline.stderr).toBe('');
+  expect(offline.code).toBe(0);
+  expect(offline.stdout).toContain(`there is no file ${file} yet`);
+  expect(offline.stdout).toContain('no answer from PostgreSQL: ECONNREFUSED');
+  expect(offline.stdout).toContain('-- invoice_paid');
+  expect(offline.stdout).not.toContain('-- other');
+  const sqlite = offline.stdout.split('-- pg\n')[0]!;
+  expect(sqlite).not.toContain('invoice_paid');
+
+  // The statements are SQL, and they are what a worker runs.
+  const empty = new DatabaseSync(':memory:');
+  empty.exec(sqlite);
+  const printed = empty.prepare('SELECT sql FROM sqlite_schema WHERE name = ?');
+  const contracts = eventContractsOf(await loadRegistry(schemas));
+  await deliverOne(file, contracts);
+  const made = new DatabaseSync(file, { readOnly: true });
+  const found = made.prepare('SELECT sql FROM sqlite_schema WHERE name = ?');
+  expect(printed.get('order_completed')).toEqual(found.get('order_completed'));
+  made.close();
+
+  const rest = (await plan('--destination', 'warehouse')).stdout;
+  expect(rest).not.toContain('CREATE TABLE "order_completed"');
+  expect(rest).toContain('CREATE TABLE "unplanned_events"');
+
+  const none = await plan('--destination', 'other');
+  expect(none.code).toBe(1);
+  expect(none.stderr).toContain('set tables: per_event, or both');
+
+  // A new version, and a table that somebody has altered.
+  const newest = JSON.stringify({ type: 'object', properties: { gift: { type: 'boolean' } } });
+  writeFileSync(path.join(schemas, 'order_completed', '3.json'), newest);
+  expect((await plan('--destination', 'warehouse')).stdout).toContain(
+    'ALTER TABLE "order_completed" ADD COLUMN "gift" INTEGER;',
+  );
+  const altered = new DatabaseSync(file);
+  altered.exec('ALTER TABLE order_completed ADD COLUMN gift TEXT');
+  altered.close();
+  const refused = await plan('--destination', 'warehouse');
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('its column gift is TEXT, and its contract makes it INTEGER');
+});
+
+test('names the destinations if none has this name', async () => {
+  const unknown = await runCli(['tables', 'plan', '--destination', 'nowhere'], {});
+  expect(unknown.stderr).toContain('nowhere is not a destination of the configuration');
+});
+
+async function deliverOne(file: string, contracts: readonly EventContract[]): Promise<void> {
+  const destination = await createSqliteDestination(
+    'warehouse',
+    { path: file, busy_timeout: 1000, tables: 'per_event' },
+    { context: { contracts: () => contracts } },
+  );
+  const [outcome] = await destination.deliver([deliveryOfEvent()], never);
+  await destination.close();
+  expect(outcome).toEqual({ kind: 'delivered' });
+}
