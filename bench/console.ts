@@ -13,9 +13,6 @@ const at = process.argv.indexOf('--rounds');
 const rounds = at === -1 ? 10 : Number(process.argv[at + 1]);
 const overviewMsMax = 1_000;
 
-const reason = whyNoBrowser();
-if (reason === undefined) await measure();
-
 async function measure(): Promise<void> {
   await writeConsole('dist/console');
   await using world = await startConsoleWorld();
@@ -28,7 +25,8 @@ async function measure(): Promise<void> {
     await using window = await browser.open();
     await window.page.addInitScript(watchOverview);
     await window.goTo(`/#code=${world.real.service.makeSignInCode()}`);
-    await window.page.waitForFunction('globalThis.overviewAtMs !== undefined');
+    await window.page.locator('.figure').first().waitFor();
+    await window.page.getByRole('table', { name: 'Destinations' }).waitFor();
     shown.push(await window.page.evaluate<number>('globalThis.overviewAtMs'));
     painted.push(
       await window.page.evaluate<number>(
@@ -59,3 +57,5 @@ const watchOverview = `new MutationObserver((_records, observer) => {
 function median(values: readonly number[]): number {
   return Math.round(values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!);
 }
+
+if (whyNoBrowser() === undefined) await measure();

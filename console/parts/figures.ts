@@ -20,7 +20,7 @@ export function countOf(count: number | bigint, one: string, many = `${one}s`): 
 export function formatChange(now: number, before: number): string | undefined {
   if (before === 0) return now === 0 ? undefined : 'none last week';
   const percent = Math.round(((now - before) / before) * 100);
-  if (percent === 0) return 'as last week';
+  if (percent === 0) return '±0 %';
   return `${percent > 0 ? '+' : '−'}${formatCount(Math.abs(percent))} %`;
 }
 

@@ -8,7 +8,9 @@ export function OperatorTable({ operators }: { readonly operators: readonly List
         <tr>
           <th scope="col">Name</th>
           <th scope="col">Role</th>
-          <th scope="col">Token</th>
+          <th scope="col" class="wide">
+            Token
+          </th>
           <th scope="col" class="number">
             Open sessions
           </th>
@@ -21,7 +23,7 @@ export function OperatorTable({ operators }: { readonly operators: readonly List
               {name} {you && <Tag tone="quiet">you</Tag>}
             </td>
             <td>{role}</td>
-            <td class="quiet">{builtIn ? 'of the setting admin' : 'of its own'}</td>
+            <td class="quiet wide">{builtIn ? 'of the setting admin' : 'of its own'}</td>
             <td class="number">{sessions}</td>
           </tr>
         ))}

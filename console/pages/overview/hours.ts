@@ -5,10 +5,12 @@ export type Signal = 'accepted' | 'rejected' | 'deadLetters';
 
 /** One of the three signals, hour by hour, beside the same hours of last week. */
 export interface SignalHours {
-  /** The last 24 hours, the running one last. */
+  /** The last 23 whole hours, the newest last: with last week's, as far back as counts are kept. */
   readonly day: readonly number[];
-  /** The same 24 hours of last week; 0 where nothing was counted. */
+  /** The same hours of last week; 0 where nothing was counted. */
   readonly dayBefore: readonly number[];
+  /** The running hour and the 23 before it. */
+  readonly total: number;
   readonly runningHour: number;
   readonly lastHour: number;
   /** The same hour as `lastHour`, seven days before. */
@@ -32,10 +34,12 @@ export function signalHours(
   const counts = new Map(hours.map((hour) => [msOf(hour.hour), Number(hour[signal])]));
   const running = runningHourMs(hours, nowMs);
   const at = (ms: number): number => counts.get(ms) ?? 0;
-  const starts = Array.from({ length: 24 }, (_each, index) => running - (23 - index) * hourMs);
+  const starts = Array.from({ length: 23 }, (_each, index) => running - (23 - index) * hourMs);
+  const day = starts.map(at);
   return {
-    day: starts.map(at),
+    day,
     dayBefore: starts.map((ms) => at(ms - weekMs)),
+    total: day.reduce((sum, each) => sum + each, at(running)),
     runningHour: at(running),
     lastHour: at(running - hourMs),
     lastHourBefore: at(running - hourMs - weekMs),

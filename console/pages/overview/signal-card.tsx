@@ -16,7 +16,6 @@ export interface SignalCardProps {
 /** One signal: this hour, the hour before against the same hour last week, and the shape of the day. */
 export function SignalCard({ title, hours, signal, tone, to, toDay }: SignalCardProps) {
   const of = signalHours(hours, signal, Date.now());
-  const day = of.day.reduce((sum, each) => sum + each, 0);
   const change = formatChange(of.lastHour, of.lastHourBefore);
   return (
     <section class="card" aria-label={title}>
@@ -28,7 +27,7 @@ export function SignalCard({ title, hours, signal, tone, to, toDay }: SignalCard
         <span class="quiet"> this hour</span>
       </p>
       <Sparkline
-        label={`${title}, the last 24 hours: ${of.day.join(', ')}`}
+        label={`${title}, the last 23 hours: ${of.day.join(', ')}`}
         values={of.day}
         before={of.dayBefore}
         tone={tone}
@@ -48,7 +47,7 @@ export function SignalCard({ title, hours, signal, tone, to, toDay }: SignalCard
         <div>
           <dt>24 hours</dt>
           <dd>
-            <a href={toDay}>{formatCount(day)}</a>
+            <a href={toDay}>{formatCount(of.total)}</a>
           </dd>
         </div>
       </dl>

@@ -56,11 +56,11 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         </tr>
       </thead>
       <tbody ref={body}>
-        <Gap rows={first} columns={columns.length} />
+        <Gap rows={first} />
         {rows.slice(first, last).map((row, index) => (
           <TableRow key={props.idOf(row)} index={first + index} row={row} table={props} />
         ))}
-        <Gap rows={rows.length - last} columns={columns.length} />
+        <Gap rows={rows.length - last} />
       </tbody>
     </table>
   );
@@ -96,11 +96,12 @@ function TableRow<Row>({ row, index, table }: TableRowProps<Row>) {
   );
 }
 
-function Gap({ rows, columns }: { rows: number; columns: number }) {
+/** One cell: columns that are left out in a narrow window must not come back. */
+function Gap({ rows }: { readonly rows: number }) {
   if (rows <= 0) return null;
   return (
     <tr aria-hidden="true" class="gap">
-      <td colSpan={columns} style={{ height: `${rows * rowHeight}px` }} />
+      <td style={{ height: `${rows * rowHeight}px` }} />
     </tr>
   );
 }
