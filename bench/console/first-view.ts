@@ -1,6 +1,6 @@
-import { writeConsole } from '../scripts/build/console-bundle.ts';
-import { startBrowser, whyNoBrowser } from '../test/console/browser.ts';
-import { order, startConsoleWorld, writeHourCounts } from '../test/console/console-world.ts';
+import { writeConsole } from '../../scripts/build/console-bundle.ts';
+import { startBrowser, whyNoBrowser } from '../../test/console/browser.ts';
+import { order, startConsoleWorld, writeHourCounts } from '../../test/console/console-world.ts';
 
 /*
  * npm run bench:console [-- --rounds 10]
