@@ -33,6 +33,14 @@ export function pin(processId: number, core: number): void {
     execFileSync('taskset', ['-apc', String(core), String(processId)], { stdio: 'ignore' });
 }
 
+/** Lets a process and all its threads run on every core. */
+export function unpin(processId: number): void {
+  const last = os.cpus().length - 1;
+  if (canPin) {
+    execFileSync('taskset', ['-apc', `0-${last}`, String(processId)], { stdio: 'ignore' });
+  }
+}
+
 export async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { batchJson, keyOffsets, writeKey } from '../payload.ts';
-import { generatorCore, pin, serverCore, type Gate } from '../processes.ts';
+import { generatorCore, pin, serverCore, unpin, type Gate } from '../processes.ts';
 
 /** A relay and the gate that it forwards to. */
 export interface Pair {
@@ -57,8 +57,12 @@ export interface Forwarding {
 }
 
 /** From the first event that the far gate takes to the last of `events`. */
-export async function measureForwarding(pair: Pair, events: number): Promise<Forwarding> {
-  const watched = pinBoth(pair);
+export async function measureForwarding(
+  pair: Pair,
+  events: number,
+  pinned: boolean,
+): Promise<Forwarding> {
+  const watched = watch(pair, pinned);
   let first: Sight | undefined;
   let last: Sight | undefined;
   const limit = performance.now() + minutesMax * 60_000;
@@ -115,14 +119,17 @@ export async function scrape(gate: Gate): Promise<string> {
 
 export const adminToken = 'token-of-the-relay-bench-4711';
 
-/** Each gate with its nats-server on a core of its own, as on two hosts. Returns their process ids. */
-export function pinBoth(gates: Partial<Pair>): Map<string, number> {
+/** The process ids of each gate and its nats-server. `pinned`: each pair on a core of its own, as on two hosts. */
+export function watch(gates: Partial<Pair>, pinned: boolean): Map<string, number> {
   const watched = new Map<string, number>();
   for (const [name, gate] of Object.entries(gates)) {
     const { processId } = gate;
     const children = execFileSync('pgrep', ['-P', String(processId)], { encoding: 'utf8' });
     const server = Number(children.trim().split('\n')[0]);
-    for (const id of [processId, server]) pin(id, name === 'relay' ? generatorCore : serverCore);
+    for (const id of [processId, server]) {
+      if (pinned) pin(id, name === 'relay' ? generatorCore : serverCore);
+      else unpin(id);
+    }
     watched.set(`${name} gate`, processId).set(`${name} nats-server`, server);
   }
   return watched;

@@ -12,14 +12,14 @@ import {
   startGate,
   type Gate,
 } from '../processes.ts';
-import { adminToken, cpuOf, cpuPerEvent, measureForwarding, pinBoth, store } from './forward.ts';
+import { adminToken, cpuOf, cpuPerEvent, measureForwarding, store, watch } from './forward.ts';
 import { measureLatency } from './latency.ts';
 
 /*
- * npm run bench:relay [-- --events 300000] [--floor 50000] [--calls 2000] [--batch 500] [--profile FOLDER]
+ * npm run bench:relay [-- --events 300000] [--floor 50000] [--calls 2000] [--batch 500] [--pinned] [--profile FOLDER]
  *
  * One gate forwards its stored events to another (destination `headgate`), both on this machine with
- * their nats-servers, each pair on a core of its own. The events are stored first, while the far gate is
+ * their nats-servers; with `--pinned` each pair on a core of its own, as on two hosts. The events are stored first, while the far gate is
  * away; then the far gate starts, and what counts is the time from its first event to its last. Beside it
  * the same far gate takes the same events by BatchTrack of gRPC: the ratio of the two depends less on what
  * else the machine does than the rate. At last the answers to Track, from the relay and from the far gate.
@@ -34,6 +34,7 @@ const floor = Number(after('--floor') ?? 50_000);
 const calls = Number(after('--calls') ?? 2_000);
 /** Each request has an id of its own, which its events keep, so single events cost the far gate more. */
 const batch = Number(after('--batch') ?? 500);
+const pinned = args.includes('--pinned');
 const profile = after('--profile');
 const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
 
@@ -86,7 +87,7 @@ try {
   settleDisk();
   const far = await startFar(`127.0.0.1:${farPort}`);
   running.push(far);
-  const { perSecond, cpu } = await measureForwarding({ relay, far }, events);
+  const { perSecond, cpu } = await measureForwarding({ relay, far }, events, pinned);
   const isGood = perSecond >= floor;
   console.log(`${isGood ? 'ok  ' : 'LOW '} ${perSecond} events/s to one far gate (floor ${floor})`);
   const ratio = (perSecond / direct.rate).toFixed(2);
@@ -109,7 +110,7 @@ try {
 async function measureDirect() {
   const gate = await startFar('127.0.0.1:0');
   try {
-    const watched = pinBoth({ far: gate });
+    const watched = watch({ far: gate }, pinned);
     const sending = runScript<{ perSecond: number; failed: number }>(
       'generator.ts',
       {
