@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { useFilters } from '../navigation/address.ts';
 
@@ -17,7 +17,12 @@ export function TextFilter({ name, label, hint }: TextFilterProps) {
   const filters = useFilters();
   const current = filters.get(name);
   const [text, setText] = useState(current);
-  useEffect(() => setText(current), [current]);
+  const known = useRef(current);
+  // Only when the address changes: what is typed before the first drawing stays.
+  useEffect(() => {
+    if (known.current !== current) setText(current);
+    known.current = current;
+  }, [current]);
   useEffect(() => {
     if (text.trim() === current) return undefined;
     const timer = setTimeout(

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,18 +32,30 @@ export async function writeConsole(folder: string): Promise<string[]> {
     'console.css': readStyle('style/main.css'),
     'icon.svg': readFileSync(path.join(source, 'icon.svg'), 'utf8'),
   };
-  rmSync(folder, { recursive: true, force: true });
   mkdirSync(path.join(folder, 'assets'), { recursive: true });
   let page = readFileSync(path.join(source, 'index.html'), 'utf8');
+  const named = new Set<string>();
   for (const [name, text] of Object.entries(texts)) {
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
     const hashed = name.replace('.', `-${hash}.`);
-    writeFileSync(path.join(folder, 'assets', hashed), text);
+    writeWhole(path.join(folder, 'assets', hashed), text);
+    named.add(hashed);
     page = page.replaceAll(`/assets/${name}`, `/assets/${hashed}`);
   }
-  // Last: the service reads the folder again when this file is new.
-  writeFileSync(path.join(folder, 'index.html'), page.replaceAll(/\n\s*/g, '\n'));
+  // Last: a service that runs reads the folder again when this file is new.
+  writeWhole(path.join(folder, 'index.html'), page.replaceAll(/\n\s*/g, '\n'));
+  for (const name of readdirSync(path.join(folder, 'assets'))) {
+    if (!named.has(name)) rmSync(path.join(folder, 'assets', name), { force: true });
+  }
   return packages;
+}
+
+/** So that who reads at the same time finds the old file or the new one. Nothing if it is there already. */
+function writeWhole(file: string, text: string): void {
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
+  const unfinished = `${file}.${process.pid}`;
+  writeFileSync(unfinished, text);
+  renameSync(unfinished, file);
 }
 
 async function bundleScript(): Promise<{ code: string; packages: string[] }> {

@@ -42,7 +42,7 @@ export function readEntry(message: StoredMessage): RejectedEntry {
   const received = Date.parse(message.header('Headgate-Received-At'));
   return {
     sequence: message.sequence,
-    source: message.subject.split('.')[2] ?? '',
+    source: rejectedSourceOf(message),
     eventName: plainText(name),
     idempotencyKey: plainText(key),
     receivedAtMs: Number.isNaN(received) ? message.storedAtMs : received,
@@ -68,6 +68,11 @@ export function readEntry(message: StoredMessage): RejectedEntry {
 /** The error's code, without decoding the rest. */
 export function codeOf(message: StoredMessage): string {
   return message.header('Headgate-Error-Code');
+}
+
+/** Subjects of REJECTED have the source third; what follows the name varies. */
+export function rejectedSourceOf({ subject }: Pick<StoredMessage, 'subject'>): string {
+  return subject.split('.')[2] ?? '';
 }
 
 /** The name in the form that names are stored in. An entry keeps its name as it was sent. */

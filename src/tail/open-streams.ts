@@ -7,7 +7,7 @@ import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
 import type { IsOfPerson } from '../quarantine/rejected-person.ts';
-import { nameOf } from '../quarantine/rejected-entry.ts';
+import { nameOf, rejectedSourceOf } from '../quarantine/rejected-entry.ts';
 import { followStream, type Follower } from './follow-stream.ts';
 import { readAccepted, readRejected, type TailedEvent } from './tailed-event.ts';
 
@@ -46,17 +46,15 @@ export async function openStreams(
   const isFrom = compileEventGlobs(source === '' ? [] : [source]);
   const isNamed = compileEventGlobs(eventName === '' ? [] : [eventName]);
   // Heartbeats are only for subscribers that name the canary as their source.
-  const isOtherSource = (subject: string): boolean => {
-    const from = sourceOf(subject);
-    return !isFrom(from) || (from === canaryName && source !== canaryName);
-  };
+  const isOtherSource = (from: string): boolean =>
+    !isFrom(from) || (from === canaryName && source !== canaryName);
   const token = (text: string): string => (exactPattern.test(text) ? text : '*');
   const isOf = user === '' ? undefined : compilePerson(user);
   const streams: TailedStream[] = [];
   if (status !== 'rejected') {
     const subject = subjects.eventsOf(token(source), exactName(eventName) ?? anyName);
     const isWanted = (message: StoredMessage): boolean =>
-      !isOtherSource(message.subject) &&
+      !isOtherSource(sourceOf(message.subject)) &&
       isNamed(eventNameOf(message.subject)) &&
       (isOf === undefined || isOf(message.payload));
     const follower = await followStream({ log, stream: 'EVENTS', subject, isWanted });
@@ -66,7 +64,7 @@ export async function openStreams(
     // The header has the original name, because names outside the taxonomy share one subject.
     const subject = subjects.rejectedOf(token(source));
     const isWanted = (message: StoredMessage): boolean =>
-      !isOtherSource(message.subject) &&
+      !isOtherSource(rejectedSourceOf(message)) &&
       isNamed(nameOf(message)) &&
       (user === '' || isOfPerson(message, user));
     const follower = await followStream({ log, stream: 'REJECTED', subject, isWanted });

@@ -5,6 +5,8 @@ import path from 'node:path';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { hashOperatorToken, newOperatorToken } from '../../src/config/operators/operator-token.ts';
+import { createHourCounts, encodeHourCounts, hourMs } from '../../src/counts/hour-counts.ts';
+import { writeCountEntry } from '../../src/jetstream/counts/count-entries.ts';
 import { startHttpServer, type RealHttpServer } from '../destinations/http-server.ts';
 import { startRealService, type RealService } from '../real-service.ts';
 
@@ -17,6 +19,8 @@ export interface ConsoleWorld extends AsyncDisposable {
   /** Answers 400 for invoices without a plan: they become dead letters of `billing`. */
   readonly billing: RealHttpServer;
   send(source: Source, ...events: readonly object[]): Promise<void>;
+  /** At most 1,000 in one request. */
+  sendBatch(source: Source, events: readonly object[]): Promise<void>;
 }
 
 const keys = { shop: 'key-of-the-shop-0123456789', web: 'key-of-the-web-0123456789' };
@@ -58,7 +62,11 @@ destinations:
     viewerToken,
     crm,
     billing,
-    send: (source, ...events) => sendEvents(real.url, keys[source], events),
+    send: async (source, ...events) => {
+      for (const event of events) await post(`${real.url}/v1/track`, keys[source], withKey(event));
+    },
+    sendBatch: (source, events) =>
+      post(`${real.url}/v1/batch`, keys[source], { events: events.map(withKey) }),
     [Symbol.asyncDispose]: async () => {
       await real[Symbol.asyncDispose]();
       await Promise.all([crm.close(), billing.close()]);
@@ -80,16 +88,18 @@ async function writeContracts(folder: string): Promise<void> {
   await writeFile(path.join(folder, 'order_completed/3.json'), JSON.stringify(second));
 }
 
-async function sendEvents(url: string, key: string, events: readonly object[]): Promise<void> {
-  for (const event of events) {
-    const answer = await fetch(`${url}/v1/track`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ idempotency_key: randomUUID(), ...event }),
-    });
-    // What is refused is answered, too: with a status of its own.
-    await answer.arrayBuffer();
-  }
+function withKey(event: object): object {
+  return { idempotency_key: randomUUID(), ...event };
+}
+
+async function post(url: string, key: string, body: object): Promise<void> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  // What is refused is answered, too: with a status of its own.
+  await answer.arrayBuffer();
 }
 
 /** An order that keeps the contract, of a person of its own. */
@@ -112,4 +122,17 @@ export function invoice(number: number, properties: object = {}): object {
     user_id: `user-${number}`,
     properties: { invoice_id: `I-${number}`, amount: 100 + number, currency: 'EUR', ...properties },
   };
+}
+
+/** Counts of eight days, as gates would have written them, with a dip and a day of refusals. */
+export async function writeHourCounts({ service }: RealService): Promise<void> {
+  const thisHour = Math.floor(Date.now() / hourMs);
+  for (let hour = thisHour - 191; hour < thisHour; hour += 1) {
+    const counts = createHourCounts(hour);
+    const wave = 1 + Math.sin(((hour % 24) / 24) * 2 * Math.PI);
+    counts.add('order_completed', 'shop', 'accepted', Math.round(400 * wave + (hour % 7) * 20));
+    counts.add('order_completed', 'shop', 'rejected', hour % 24 > 15 ? 12 + (hour % 5) : 2);
+    counts.add('invoice_paid', 'shop', 'dead', hour % 11 === 0 ? 3 : 0);
+    await writeCountEntry(service.log, hour, 'test', encodeHourCounts(counts));
+  }
 }

@@ -75,6 +75,23 @@ test('headgate tail shows new accepted and rejected events, and no earlier ones'
   expect(line.stdout).not.toContain('\u001b');
 });
 
+test('headgate tail --source shows the accepted and the rejected events of the source', async () => {
+  await using gate = await openGate();
+  const own = await watch(gate, '--count', '2', '--source', 'def*', '--json');
+  const others = await watch(gate, '--count', '1', '--source', 'shop', '--json');
+  await send(gate, order({ user_id: 'u-1' }));
+  await send(gate, order({ user_id: 'null' }));
+  const { stdout } = await own.ended;
+  expect(json(stdout)).toMatchObject(
+    expect.arrayContaining([
+      expect.objectContaining({ verdict: 'accepted', source: 'default' }),
+      expect.objectContaining({ verdict: 'rejected', source: 'default' }),
+    ]),
+  );
+  others.child.kill('SIGINT');
+  expect((await others.ended).stdout).toBe('');
+});
+
 test('headgate tail counts omitted events, and ends on SIGINT or with the gate', async () => {
   await using gate = await openGate();
   const { log } = gate.real.service;

@@ -60,15 +60,15 @@ function LiveEvents({ filters }: { readonly filters: Filters }) {
 function LiveState({ view, missed }: { view: TailView; missed: number | undefined }) {
   const { isConnected, added, dropped, leftOut } = view;
   const parts = [
-    missed === undefined ? undefined : `${countOf(missed, 'event')} since the pause`,
-    dropped > 0 && `the newest ${formatCount(eventsMax)} of ${formatCount(added)} are listed`,
-    leftOut > 0 && `${formatCount(leftOut)} left out: more came than could be sent`,
+    missed === undefined ? countOf(added, 'event') : `${countOf(missed, 'event')} since the pause`,
+    dropped > 0 && `the newest ${formatCount(eventsMax)} are listed`,
+    leftOut > 0 && `${formatCount(leftOut)} left out, because more came than can be sent`,
   ].filter((part) => typeof part === 'string');
   return (
     <p class="live-state quiet" role="status">
       <span class={isConnected ? 'dot on' : 'dot'} aria-hidden="true" />
       {isConnected ? (missed === undefined ? 'Live' : 'Paused') : 'Not connected'}
-      {parts.length > 0 && `: ${parts.join('; ')}`}
+      {isConnected && `: ${parts.join('; ')}`}
     </p>
   );
 }

@@ -28,6 +28,12 @@ export const eventsMax = 5_000;
 
 const retryDelayMs = 2_000;
 
+/** So many events are read before the browser may draw. */
+const burstMax = 50;
+
+/** No one reads faster, and each drawing costs some milliseconds. */
+const drawEveryMs = 100;
+
 const empty: TailView = {
   events: [],
   isConnected: false,
@@ -38,7 +44,7 @@ const empty: TailView = {
 };
 
 /**
- * Follows the events that match the filters. At most one drawing a frame, however many come. While it
+ * Follows the events that match the filters. At most ten drawings a second, however many come. While it
  * is paused, the list stands still and events are counted.
  */
 export function useTail(filters: Filters, key: string, isPaused: boolean): TailView {
@@ -52,12 +58,23 @@ export function useTail(filters: Filters, key: string, isPaused: boolean): TailV
     const state = { ring: createEventRing<LiveEvent>(eventsMax), leftOut: 0, isConnected: false };
     let failure: Failure | undefined;
     let frame = 0;
-    const draw = (): void => {
+    let timer = 0;
+    let drawnAtMs = -Infinity;
+    const draw = (nowMs: number): void => {
       frame = 0;
+      drawnAtMs = nowMs;
       setView((before) => viewOf(state, failure, paused.current ? before.events : undefined));
     };
     const later = (): void => {
-      frame ||= requestAnimationFrame(draw);
+      if (frame !== 0 || timer !== 0) return;
+      const waitMs = drawnAtMs + drawEveryMs - performance.now();
+      if (waitMs <= 0) frame = requestAnimationFrame(draw);
+      else {
+        timer = setTimeout(() => {
+          timer = 0;
+          frame = requestAnimationFrame(draw);
+        }, waitMs);
+      }
     };
     refresh.current = later;
     const follow = async (): Promise<void> => {
@@ -67,6 +84,8 @@ export function useTail(filters: Filters, key: string, isPaused: boolean): TailV
             failure = undefined;
             take(state, answer);
             later();
+            // A burst is many answers in one chunk, which would be read without a pause.
+            if (state.ring.added % burstMax === 0) await new Promise((go) => setTimeout(go));
           }
         } catch (error) {
           failure = failureOf(error);
@@ -82,6 +101,7 @@ export function useTail(filters: Filters, key: string, isPaused: boolean): TailV
     return () => {
       stop.abort();
       cancelAnimationFrame(frame);
+      clearTimeout(timer);
     };
   }, [key]);
   useEffect(() => refresh.current(), [isPaused]);

@@ -8,7 +8,22 @@ export interface DialogProps {
   readonly isWide?: boolean;
 }
 
-/** A modal dialog. The browser keeps the focus in it, and gives it back when it closes. */
+const focusable =
+  'a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, [tabindex="0"]';
+
+/** From the last element Tab goes to the first one: the browser alone would leave the page. */
+function keepFocus(event: KeyboardEvent): void {
+  if (event.key !== 'Tab') return;
+  const dialog = event.currentTarget as HTMLDialogElement;
+  const elements = [...dialog.querySelectorAll<HTMLElement>(focusable)];
+  const from = event.shiftKey ? elements[0] : elements.at(-1);
+  const to = event.shiftKey ? elements.at(-1) : elements[0];
+  if (document.activeElement !== from) return;
+  event.preventDefault();
+  to?.focus();
+}
+
+/** A modal dialog. It keeps the focus, and gives it back when it closes. */
 export function Dialog({ title, onClose, children, isWide }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -26,6 +41,7 @@ export function Dialog({ title, onClose, children, isWide }: DialogProps) {
       ref={dialog}
       class={isWide === true ? 'dialog broad' : 'dialog'}
       aria-labelledby={id}
+      onKeyDown={keepFocus}
       onCancel={(event) => {
         event.preventDefault();
         onClose();

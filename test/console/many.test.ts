@@ -1,0 +1,87 @@
+/// <reference lib="dom" />
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { writeConsole } from '../../scripts/build/console-bundle.ts';
+import {
+  soon,
+  startBrowser,
+  whyNoBrowser,
+  type ConsoleBrowser,
+  type ConsoleWindow,
+} from './browser.ts';
+import { order, startConsoleWorld, type ConsoleWorld } from './console-world.ts';
+
+const rows = 10_000;
+const batch = 1_000;
+
+describe.skipIf(whyNoBrowser() !== undefined)('many events', () => {
+  let world: ConsoleWorld;
+  let browser: ConsoleBrowser;
+  let window: ConsoleWindow;
+
+  beforeAll(async () => {
+    await writeConsole('dist/console');
+    world = await startConsoleWorld();
+    browser = await startBrowser(world.real.adminUrl);
+    window = await browser.signIn();
+  });
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await world?.[Symbol.asyncDispose]();
+  });
+
+  const sendMany = async (make: (number: number) => object, events: number): Promise<void> => {
+    for (let sent = 0; sent < events; sent += batch) {
+      await world.sendBatch(
+        'shop',
+        Array.from({ length: batch }, (_each, index) => make(sent + index)),
+      );
+    }
+  };
+
+  test('of a stream are counted, and the page answers meanwhile', async () => {
+    const { page } = window;
+    await window.goTo('/live');
+    await page.getByText('Waiting for events').waitFor();
+    await sendMany((number) => order(number), 3_000);
+    await page.getByText('Live: 3,000 events', { exact: true }).waitFor();
+    const table = page.getByRole('table', { name: 'Live events' });
+    expect(await table.getAttribute('aria-rowcount')).toBe('3001');
+    expect(await table.locator('tbody tr[data-index]').count()).toBeLessThan(120);
+    // The filters answer, also right after the burst.
+    await page
+      .getByRole('search', { name: 'Events' })
+      .getByLabel('Verdict')
+      .selectOption('rejected');
+    await page.waitForURL('**/live?verdict=rejected');
+  });
+
+  test('10,000 rows scroll, and only those in sight are in the document', async () => {
+    const { page } = window;
+    await sendMany((number) => order(number), rows - 3_000);
+    await window.goTo('/live?since=24h');
+    const table = page.getByRole('table', { name: 'Events', exact: true });
+    await expect.poll(() => table.getAttribute('aria-rowcount'), soon).toBe(String(rows + 1));
+    const drawn = table.locator('tbody tr[data-index]');
+    expect(await drawn.count()).toBeLessThan(120);
+    await table.getByRole('link').first().focus();
+    await page.keyboard.press('End');
+    await expect
+      .poll(
+        () => page.evaluate(() => document.activeElement?.closest('tr')?.dataset['index']),
+        soon,
+      )
+      .toBe(String(rows - 1));
+    expect(await drawn.count()).toBeLessThan(120);
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight / 2));
+    const inSight = (): Promise<number> =>
+      page.evaluate(
+        () =>
+          [...document.querySelectorAll('tr[data-index]')].filter((row) => {
+            const { top, bottom } = row.getBoundingClientRect();
+            return bottom > 0 && top < innerHeight;
+          }).length,
+      );
+    await expect.poll(inSight, soon).toBeGreaterThan(18);
+  });
+});
