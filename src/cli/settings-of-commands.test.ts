@@ -87,6 +87,8 @@ const commands: Readonly<
   'redeliver pause': { args: '3f9c21aa', settings: admin },
   'redeliver resume': { args: '3f9c21aa', settings: admin },
   'redeliver cancel': { args: '3f9c21aa', settings: admin },
+  'archive list': { args: '', settings: { listen: '0.0.0.0:99999' } },
+  'archive replay': { args: '--through-gate', settings: { listen: '0.0.0.0:99999' } },
   trace: { args: key, settings: admin },
   'tables plan': { args: '', settings: schemas },
   'transform try': { args: '--destination warehouse', settings: { data_dir: missing } },
