@@ -32,6 +32,7 @@ const allowed: readonly RegExp[] = [
   /^bin\/headgate\.js$/,
   /^dist\/[\w-]+\.js$/,
   /^dist\/third-party-licences\.txt$/,
+  /^dist\/console\/(index\.html|assets\/[a-z]+-[0-9a-f]{12}\.(js|css|svg))$/,
   /^dist\/types\/[\w/-]+\.d\.ts$/,
   /^proto\/[\w/]+\.proto$/,
 ];
@@ -44,6 +45,7 @@ const wanted = [
   'bin/headgate.js',
   'dist/headgate.js',
   'dist/third-party-licences.txt',
+  'dist/console/index.html',
   'proto/headgate/v1/track_service.proto',
 ];
 
@@ -82,7 +84,7 @@ function manifestOf(folder: string): Manifest {
 }
 
 describe('the tarball', () => {
-  it('holds the build, its types, the proto files and the licences, and nothing else', () => {
+  it('holds the build, its types, the console, the proto files and the licences, and nothing else', () => {
     const others = project.files.filter((file) => !allowed.some((rule) => rule.test(file)));
     expect(others).toEqual([]);
     expect(wanted.filter((file) => !project.files.includes(file))).toEqual([]);
@@ -254,6 +256,10 @@ it('runs without contracts and settings, in an empty folder', async () => {
   await using gate = await startGate(project.folder, nodes.at(-1)!, {}, empty);
   const answer = await post(gate.url, { ...event, event_name: 'Signed In' });
   expect(answer).toMatchObject({ status: 'accepted' });
+  const [, consoleUrl] = /Console: (\S+)/.exec(gate.printed())!;
+  const page = await (await fetch(consoleUrl!)).text();
+  const [, code] = /src="(\/assets\/console-[0-9a-f]{12}\.js)"/.exec(page)!;
+  expect((await fetch(new URL(code!, consoleUrl))).status).toBe(200);
 });
 
 it('plays the first hour of a new user in an empty folder: install, observe, infer, enforce, fix', async () => {
