@@ -344,7 +344,7 @@ describe('headgate trace', () => {
     const correlationId = randomUUID();
     const before = await countMessages(real.service.log, 'EVENTS');
     const others = await publishEvents(real.service.log, 6_000);
-    const answer = await fetch(`${real.url}/v1/segment/batch`, {
+    const answer = await fetch(`${real.url}/v1/batch`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-correlation-id': correlationId },
       body: JSON.stringify({ events: [order(), order({ properties: {} }), order()] }),
