@@ -11,6 +11,15 @@ const dialect: TableDialect = {
   typeOf: ({ kind }) => (kind === 'enum' ? 'text' : kind),
 };
 
+/** As PostgreSQL: several types are declared alike. */
+const fewTypes: TableDialect = {
+  nameBytesMax: 63,
+  typeOf({ kind }) {
+    if (kind === 'array' || kind === 'map' || kind === 'json') return 'jsonb';
+    return kind === 'decimal' || kind === 'number' || kind === 'big_integer' ? 'numeric' : 'text';
+  },
+};
+
 function plan(...versions: JsonObject[]): TablePlan {
   const schemas = versions.map((properties) => ({ type: 'object', properties }));
   return planTable({ name: 'order_completed', schemas }, { dialect });
@@ -132,6 +141,24 @@ describe('versions', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test.each<[string, JsonObject, JsonObject, string]>([
+    ['jsonb', { type: 'array' }, { type: 'object' }, 'json'],
+    ['jsonb', { type: 'object' }, { type: 'array' }, 'json'],
+    ['jsonb', {}, { type: 'array' }, 'json'],
+    [
+      'numeric',
+      { type: 'number', multipleOf: 0.01 },
+      { type: 'number', multipleOf: 0.1 },
+      'number',
+    ],
+    ['numeric', { type: 'number' }, { type: 'integer', maximum: 1e30 }, 'number'],
+    ['text', { enum: ['a'] }, { enum: ['b'] }, 'enum'],
+  ])('that share a column of %s all fit it: %j, then %j', (declared, first, second, kind) => {
+    const schemas = [first, second].map((value) => ({ type: 'object', properties: { value } }));
+    const made = planTable({ name: 'x_seen', schemas }, { dialect: fewTypes });
+    expect(made.columns).toMatchObject([{ declared, versions: [1, 2], type: { kind } }]);
   });
 
   test('have room for so many columns, and keep the rest in properties', () => {

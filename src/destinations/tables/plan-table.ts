@@ -1,7 +1,7 @@
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { TableDialect } from './dialect.ts';
 import { eventColumns } from './event-columns.ts';
-import { familyOf, type LogicalType } from './logical-type.ts';
+import { familyOf, unionOf, type LogicalType } from './logical-type.ts';
 import { propertiesOf, type TypedProperty } from './properties.ts';
 import { createColumnNames, tableNameOf, unplannedTable, viewSuffix } from './safe-name.ts';
 
@@ -9,7 +9,7 @@ import { createColumnNames, tableNameOf, unplannedTable, viewSuffix } from './sa
 export interface PlannedColumn {
   readonly name: string;
   readonly path: readonly string[];
-  /** Of the newest version that has it. */
+  /** Holds the values of all its versions. */
   readonly type: LogicalType;
   /** The type as the engine declares it. */
   readonly declared: string;
@@ -113,7 +113,10 @@ function extend(
   );
   const column = known[at];
   if (column === undefined) return false;
-  known[at] = { ...column, path, type, versions: [...column.versions, version] };
+  // An event of an earlier version may come later, and its value must still fit.
+  const union = unionOf([column.type, type]);
+  const wide = dialect.typeOf(union) === declared ? union : type;
+  known[at] = { ...column, path, type: wide, versions: [...column.versions, version] };
   return true;
 }
 
