@@ -25,6 +25,22 @@ describe('the table of an event', () => {
     expect(tableNameOf(event, 63)).toBe(table);
   });
 
+  test.each([
+    ['event_ids', ''],
+    ['event_id_runs', ''],
+    ['event_id_merge', ''],
+    ['sqlite_opened', ''],
+    ['SQLITE opened', ''],
+    ['pg_class', ''],
+    ['ids', 'event_'],
+    ['tables', 'headgate_'],
+    ['vents', 'e'],
+  ])('%s with the prefix "%s" is no table of Headgate or of an engine', (event, prefix) => {
+    const table = tableNameOf(event, 63, prefix);
+    expect(table).toMatch(/_x[0-9a-f]{12}$/);
+    expect(table).not.toMatch(/^(sqlite|pg)_/);
+  });
+
   test('is a plain name within the limit, and never that of another event', () => {
     const tables = new Map<string, string>();
     fc.assert(

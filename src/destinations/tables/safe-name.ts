@@ -10,8 +10,18 @@ export const ownPrefix = 'headgate_';
 /** The table of events without a contract. */
 export const unplannedTable = 'unplanned_events';
 
-/** Names that mean something else: tables of Headgate. */
-const ownTables: ReadonlySet<string> = new Set(['events', unplannedTable]);
+/** Names that mean something else: tables of Headgate. `event_id...` are its index of ids in SQLite. */
+const ownTables: ReadonlySet<string> = new Set([
+  'events',
+  unplannedTable,
+  `${ownPrefix}tables`,
+  'event_ids',
+  'event_id_runs',
+  'event_id_merge',
+]);
+
+/** SQLite refuses such names; those of PostgreSQL's own tables are found before others. */
+const enginePrefix = /^(sqlite|pg)_/;
 
 /** Lower snake case. */
 export const snakeForm = /^[a-z][a-z0-9_]*$/;
@@ -27,14 +37,21 @@ const hashLength = '_x'.length + 12;
  */
 export function tableNameOf(event: string, bytesMax: number, prefix = ''): string {
   const room = bytesMax - prefix.length - viewSuffix.length;
-  const isOwn = snakeForm.test(event) && event.length <= room && !isTaken(event);
-  return prefix + (isOwn ? event : hashedName(snakeCase(event) || 'event', event, room));
+  const isOwn =
+    snakeForm.test(event) &&
+    event.length <= room &&
+    !isTaken(event) &&
+    !ownTables.has(prefix + event);
+  if (isOwn) return prefix + event;
+  const base = snakeCase(event) || 'event';
+  return prefix + hashedName(enginePrefix.test(base) ? `event_${base}` : base, event, room);
 }
 
 function isTaken(name: string): boolean {
   return (
     reservedWords.has(name) ||
     ownTables.has(name) ||
+    enginePrefix.test(name) ||
     name.startsWith(ownPrefix) ||
     name.endsWith(viewSuffix) ||
     hashed.test(name)

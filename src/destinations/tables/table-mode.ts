@@ -3,7 +3,8 @@ import type { DestinationSetting } from '../destination.ts';
 /** One table for all events, a table for each event, or both. */
 export type TableMode = 'events' | 'per_event' | 'both';
 
-const prefixForm = /^([a-z][a-z0-9_]{0,15})?$/;
+/** SQLite keeps `sqlite_` for itself. */
+const prefixForm = /^((?!sqlite_|pg_)[a-z][a-z0-9_]{0,15})?$/;
 
 /** The settings of a destination with typed tables. */
 export const tableSettings: Readonly<Record<'tables' | 'table_prefix', DestinationSetting>> = {
@@ -30,4 +31,5 @@ export function readTableSettings(
   return { mode: mode === 'per_event' || mode === 'both' ? mode : 'events', prefix };
 }
 
-export const prefixFault = 'use at most 16 of a-z, 0-9 and _, and begin with a letter, as in hg_';
+export const prefixFault =
+  'use at most 16 of a-z, 0-9 and _, and begin with a letter, as in hg_, and not with sqlite_ or pg_';
