@@ -9,6 +9,7 @@ import type { EventContract } from '../../src/event/contracts/event-contract.ts'
 import type { JsonObject } from '../../src/event/json/json.ts';
 import type { StoredEvent } from '../../src/event/stored-event.ts';
 import { deliveryOfEvent, never, readAll, storedEvent } from '../destinations/deliveries.ts';
+import { columnsMax } from '../../src/destinations/tables/plan-table.ts';
 import { whyNoPostgres } from '../destinations/postgres-server.ts';
 import { checkQueries } from './documented-queries.ts';
 import { startPostgresEngine, startSqliteEngine, type Engine } from './engines.ts';
@@ -100,6 +101,24 @@ describe.each(engines)('%s', (engineName, start, missing) => {
       expect(await engine.rows(`SELECT a, b FROM ${name}`)).toEqual([{ a: 'x', b: '1' }]);
     }
   });
+
+  test.for([1, 22, 300])(
+    'a row has room for every column, with texts of %i characters',
+    async (length, { skip }) => {
+      const engine = await engineOf(skip);
+      const name = newName();
+      const value = 'x'.repeat(length);
+      const all = <Value>(of: Value): Record<string, Value> =>
+        Object.fromEntries(Array.from({ length: columnsMax }, (_, at) => [`p${at}`, of]));
+      const destination = await open(engine, () => [contractOf(name, all<JsonObject>(text))]);
+      const event = { eventName: name, schemaVersion: 1, properties: all(value) };
+      const short = 'y'.repeat(22);
+      const filled = { userId: short, anonymousId: short, source: short, correlationId: short };
+      expect(await deliver(destination, { ...event, ...filled })).toEqual([{ kind: 'delivered' }]);
+      const last = `p${columnsMax - 1}`;
+      expect(await engine.rows(`SELECT ${last} FROM ${name}`)).toEqual([{ [last]: value }]);
+    },
+  );
 
   test('a column that somebody dropped is made again, and no event is lost', async ({ skip }) => {
     const engine = await engineOf(skip);

@@ -41,8 +41,11 @@ export interface TablePlan {
   readonly left: number;
 }
 
-/** Where PostgreSQL still has room in a page for the row, with every value stored elsewhere. */
-export const columnsMax = 400;
+/**
+ * Where PostgreSQL still has room in a page for the row: it stores a value elsewhere only from 25 bytes
+ * on.
+ */
+export const columnsMax = 300;
 
 export interface PlanOptions {
   readonly dialect: TableDialect;
