@@ -37,6 +37,9 @@ export interface IdIndex {
   forget(): void;
 }
 
+/** Of `createIdTables`. */
+export const idTables = ['event_ids', 'event_id_runs', 'event_id_merge'] as const;
+
 export const createIdTables = `
   CREATE TABLE event_ids (
     key INTEGER NOT NULL,

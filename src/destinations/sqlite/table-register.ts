@@ -46,8 +46,10 @@ function viewStatements(database: DatabaseSync, plan: TablePlan): string[] {
   const wanted = sqliteView(plan);
   if (wanted === undefined || plan.view === undefined) return [];
   const { name } = plan.view;
-  const found = database.prepare('SELECT sql FROM sqlite_schema WHERE name = ?').get(name);
+  const found = database.prepare('SELECT type, sql FROM sqlite_schema WHERE name = ?').get(name);
   if (found === undefined) return [wanted];
+  // Somebody may have put a table in the place of the view.
+  if (found['type'] !== 'view') throw notOurs(`${String(found['type'])} ${quoted(name)}`);
   if (found['sql'] === wanted) return [];
   if (!isOurs(database, name, plan)) throw notOurs(`view ${quoted(name)}`);
   return [`DROP VIEW ${quoted(name)}`, wanted];
@@ -64,12 +66,12 @@ export function makeTable(database: DatabaseSync, plan: TablePlan): void {
   if (plan.view !== undefined) enter.run(plan.view.name, plan.event ?? null, 'view');
 }
 
-/** The declared type of each column; undefined if there is no such table. */
+/** The declared type of each column; undefined if there is no such table. `A` and `a` are one name here. */
 function readColumns(
   database: DatabaseSync,
   table: string,
 ): ReadonlyMap<string, string> | undefined {
   const rows = database.prepare('SELECT name, type FROM pragma_table_info(?)').all(table);
   if (rows.length === 0) return undefined;
-  return new Map(rows.map((row) => [String(row['name']), String(row['type'])]));
+  return new Map(rows.map((row) => [String(row['name']).toLowerCase(), String(row['type'])]));
 }

@@ -198,6 +198,21 @@ describe('a file', () => {
     expect(version()).toBe(1);
   });
 
+  test.each(['event_ids', 'event_id_runs', 'event_id_merge'])(
+    'without %s gets its index again, and keeps each event once',
+    (table) => {
+      const first = open();
+      first.write(packed(small('a'), small('b')));
+      other().exec(`DROP TABLE ${table}`);
+      expect(() => first.write(packed(small('a'), small('c')))).toThrow(table);
+      const again = open();
+      again.write(packed(small('b'), small('c'), small('a'), small('d')));
+      again.write(packed(small('d'), small('a')));
+      const rows = other().prepare('SELECT event_id FROM events ORDER BY 1').all();
+      expect(rows.map((row) => row['event_id'])).toEqual(['a', 'b', 'c', 'd']);
+    },
+  );
+
   test('of another program is refused', () => {
     other().exec('CREATE TABLE events (id)');
     expect(open).toThrow('another program');

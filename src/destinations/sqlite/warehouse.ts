@@ -5,7 +5,7 @@ import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { createKeyedRows, createNumberedRows, type EventRows } from './event-rows.ts';
-import { createIdTables } from './id-index.ts';
+import { createIdTables, idTables } from './id-index.ts';
 import { createTypedTables, readTypedEvent, type TypedTables } from './typed-tables.ts';
 
 /**
@@ -152,7 +152,35 @@ function prepareDatabase(database: DatabaseSync, isIndexed: boolean): void {
   if (version !== schemaVersion && version !== keyedVersion) {
     createOrRefuse(database, isIndexed ? schemaVersion : keyedVersion);
   }
+  if (readSchemaVersion(database) === schemaVersion) restoreIdTables(database);
   addColumns(database, isIndexed);
+}
+
+/** An index that lacks a table is made again, and learns all rows with the next batch. */
+function restoreIdTables(database: DatabaseSync): void {
+  if (hasIdTables(database)) return;
+  inTransaction(database, () => {
+    if (hasIdTables(database)) return;
+    for (const table of idTables) database.exec(`DROP TABLE IF EXISTS ${table}`);
+    database.exec(createIdTables);
+  });
+}
+
+function hasIdTables(database: DatabaseSync): boolean {
+  const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  return idTables.every((name) => table.get(name) !== undefined);
+}
+
+/** IMMEDIATE: another process may be doing the same. */
+function inTransaction(database: DatabaseSync, work: () => void): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    work();
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
 }
 
 /**
@@ -161,16 +189,10 @@ function prepareDatabase(database: DatabaseSync, isIndexed: boolean): void {
  */
 function addColumns(database: DatabaseSync, isIndexed: boolean): void {
   if (isComplete(database, isIndexed)) return;
-  // IMMEDIATE, and looked at again: another process may be doing the same.
-  database.exec('BEGIN IMMEDIATE');
-  try {
+  inTransaction(database, () => {
     if (!hasColumn(database)) database.exec('ALTER TABLE events ADD COLUMN event_time TEXT');
     if (isIndexed) database.exec(createIndex);
-    database.exec('COMMIT');
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
+  });
 }
 
 function isComplete(database: DatabaseSync, isIndexed: boolean): boolean {
