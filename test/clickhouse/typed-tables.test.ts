@@ -188,6 +188,28 @@ test.skipIf(missing !== undefined)(
 );
 
 test.skipIf(missing !== undefined)(
+  'a view of somebody else stays as it is, and one of Headgate is made again',
+  async () => {
+    const versions = ['integer', 'string'].map((type) => ({
+      type: 'object',
+      properties: { n: { type } },
+    }));
+    contracts = [contractOf('page_shared', versions)];
+    const payload = payloadOf('page_shared', { version: 1, properties: '{"n":1}' });
+    await engine.ask('CREATE VIEW page_shared_all AS SELECT 42 AS answer').catch(() => []);
+    expect(await deliver(open(), payload)).toMatchObject([
+      { fault: 'destination', reason: expect.stringContaining('belongs to another program') },
+    ]);
+    expect(await engine.ask('SELECT * FROM page_shared_all')).toEqual([{ answer: 42 }]);
+    await engine.ask('DROP VIEW page_shared_all').catch(() => []);
+    for (const destination of [open(), open()]) {
+      expect(await deliver(destination, payload)).toEqual(['delivered']);
+      expect(await engine.ask('SELECT n FROM page_shared_all')).toEqual([{ n: '1' }]);
+    }
+  },
+);
+
+test.skipIf(missing !== undefined)(
   'both tables have the event, and what they hold can be asked',
   async () => {
     const name = 'both_viewed';

@@ -49,7 +49,7 @@ function typeOf(type: LogicalType): string {
 
 export const clickhouseDialect: TableDialect = { nameBytesMax, typeOf };
 
-/** By which a table is known as Headgate's, and as that of the event. */
+/** By which a table or a view is known as Headgate's, and as that of the event. */
 export function commentOf(event: string | undefined): string {
   return event === undefined ? 'Headgate: events without a contract' : `Headgate: ${event}`;
 }
@@ -119,7 +119,7 @@ function declare({ name, declared }: PlannedColumn): string {
  * The view over all columns, with each event once; undefined if the plan needs none. Columns of several
  * types are read as text.
  */
-export function clickhouseView({ table, view }: TablePlan): string | undefined {
+export function clickhouseView({ event, table, view }: TablePlan): string | undefined {
   if (view === undefined) return undefined;
   const columns = [
     ...eventColumns.map(({ name }) => quoted(name)),
@@ -131,7 +131,7 @@ export function clickhouseView({ table, view }: TablePlan): string | undefined {
   ];
   return (
     `CREATE OR REPLACE VIEW ${quoted(view.name)} AS ` +
-    `SELECT ${columns.join(', ')} FROM ${quoted(table)} FINAL`
+    `SELECT ${columns.join(', ')} FROM ${quoted(table)} FINAL COMMENT ${text(commentOf(event))}`
   );
 }
 

@@ -4,7 +4,7 @@ import type { StoredEvent } from '../../event/stored-event.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { createRowMaker } from '../tables/event-row.ts';
 import { changesOf, type TablePlan } from '../tables/plan-table.ts';
-import { notOurs, TableFault, wrongColumns } from '../tables/table-fault.ts';
+import { notOurs, wrongColumns } from '../tables/table-fault.ts';
 import type { InsertedRow, InsertTarget, QueryOptions } from './inserts.ts';
 import { typedLine } from './typed-rows.ts';
 import {
@@ -147,44 +147,26 @@ async function makeTable(
   }
   const view = clickhouseView(plan);
   if (view === undefined || plan.view === undefined) return;
-  const kind = await engineOf(client, plan.view.name, options);
-  if (kind !== undefined && kind !== 'View') {
-    throw new TableFault(`view ${quoted(plan.view.name)} is a table of another program. Rename it`);
+  const known = await commentIn(client, plan.view.name, options);
+  if (known !== undefined && known !== commentOf(plan.event)) {
+    throw notOurs(`view ${quoted(plan.view.name)}`);
   }
   await client.command({ query: view, ...options });
 }
 
 type Asked = { readonly abort_signal: AbortSignal };
 
-/** Undefined if there is no such table. */
+/** Undefined if there is no such table or view. */
 async function commentIn(
   client: ClickHouseClient,
   table: string,
   { abort_signal }: Asked,
 ): Promise<string | undefined> {
-  const [row] = await ask<{ comment: string }>(client, table, 'comment', abort_signal);
-  return row?.comment;
-}
-
-async function engineOf(
-  client: ClickHouseClient,
-  table: string,
-  { abort_signal }: Asked,
-): Promise<string | undefined> {
-  const [row] = await ask<{ engine: string }>(client, table, 'engine', abort_signal);
-  return row?.engine;
-}
-
-async function ask<Row>(
-  client: ClickHouseClient,
-  table: string,
-  column: string,
-  abort_signal: AbortSignal,
-): Promise<Row[]> {
-  const query = `SELECT ${column} FROM system.tables
+  const query = `SELECT comment FROM system.tables
     WHERE database = currentDatabase() AND name = ${text(table)}`;
   const answer = await client.query({ query, format: 'JSONEachRow', abort_signal });
-  return answer.json<Row>();
+  const [row] = await answer.json<{ comment: string }>();
+  return row?.comment;
 }
 
 async function columnsIn(
