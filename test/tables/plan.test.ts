@@ -25,6 +25,7 @@ test('the statements are printed before, and then only what is missing', async (
   warehouse: { type: sqlite, path: ${file}, tables: per_event, events: ["order_*", "new_*"] }
   pg: { type: postgres, url: "postgres://u@127.0.0.1:1/d", tls: false, tables: both }
   other: { type: sqlite, path: ${file} }
+  lake: { type: parquet, path: ${folder}, tables: both }
 `,
   );
   const plan = (...args: string[]): ReturnType<typeof runCli> =>
@@ -37,6 +38,7 @@ test('the statements are printed before, and then only what is missing', async (
   expect(offline.stdout).toContain('no answer from PostgreSQL: ECONNREFUSED');
   expect(offline.stdout).toContain('-- invoice_paid');
   expect(offline.stdout).not.toContain('-- other');
+  expect(offline.stdout).toContain('-- the tables of lake are not shown');
   const sqlite = offline.stdout.split('-- pg\n')[0]!;
   expect(sqlite).not.toContain('invoice_paid');
 
@@ -55,6 +57,10 @@ test('the statements are printed before, and then only what is missing', async (
   expect(rest).not.toContain('CREATE TABLE "order_completed"');
   expect(rest).toContain('CREATE TABLE "unplanned_events"');
 
+  const unshown = await plan('--destination', 'lake');
+  expect(unshown.code).toBe(1);
+  expect(unshown.stderr).toContain('the tables of lake are not shown');
+
   const none = await plan('--destination', 'other');
   expect(none.code).toBe(1);
   expect(none.stderr).toContain('set tables: per_event, or both');
@@ -71,6 +77,17 @@ test('the statements are printed before, and then only what is missing', async (
   const refused = await plan('--destination', 'warehouse');
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('its column gift is TEXT, and its contract makes it INTEGER');
+});
+
+test('a prefix that cannot begin a name is said to be the fault', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-plan-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const config = path.join(folder, 'headgate.yaml');
+  const settings = `{ type: sqlite, path: ${folder}/w.db, tables: both, table_prefix: Hg_ }`;
+  writeFileSync(config, `destinations:\n  warehouse: ${settings}\n`);
+  const { code, stderr } = await runCli(['tables', 'plan', '--config', config], {});
+  expect(code).toBe(1);
+  expect(stderr).toContain('destinations.warehouse.table_prefix: use at most 16');
 });
 
 test('names the destinations if none has this name', async () => {

@@ -30,6 +30,7 @@ export async function planTables({ env }: CommandContext, flags: PlanFlags): Pro
   const registry = await loadContracts(folder);
   const contracts = eventContractsOf(registry);
   let count = 0;
+  const unshown: string[] = [];
   for (const destination of chosen(config.destinations, flags.destination)) {
     const { name, type, settings, events } = destination;
     const isTaken = compileEventGlobs(events);
@@ -40,9 +41,19 @@ export async function planTables({ env }: CommandContext, flags: PlanFlags): Pro
         settings,
         contracts.filter((contract) => isTaken(contract.name)),
       );
-    if (preview === undefined) continue;
+    if (preview === undefined) {
+      const mode = settings['tables'];
+      if (mode === 'per_event' || mode === 'both') unshown.push(name);
+      continue;
+    }
     count += 1;
     printPreview(name, preview);
+  }
+  if (unshown.length > 0) {
+    const types = typesWithTables().join(' and ');
+    const reason = `the tables of ${unshown.join(', ')} are not shown: this command knows those of ${types}`;
+    if (count === 0) throw new StartError(`${reason}.`);
+    print(`-- ${reason}`);
   }
   if (count === 0) {
     const which = flags.destination ?? 'the configuration';

@@ -1,20 +1,25 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { DestinationSettings, TablesPreview } from '../destination.ts';
 import { previewTables } from '../tables/preview-tables.ts';
-import { readTableSettings } from '../tables/table-mode.ts';
+import { prefixFault, readTableSettings } from '../tables/table-mode.ts';
 import { missingStatements } from './table-register.ts';
 import { sqliteDialect, sqliteStatements, sqliteView } from './typed-statements.ts';
 
 /** Reads the file, and never creates it. */
 export async function previewSqliteTables(
+  name: string,
   settings: DestinationSettings,
   contracts: readonly EventContract[],
 ): Promise<TablesPreview | undefined> {
   const tables = readTableSettings(settings);
-  if (tables === undefined || tables.mode === 'events') return undefined;
+  if (tables === undefined) {
+    throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
+  }
+  if (tables.mode === 'events') return undefined;
   const path = resolve(String(settings['path']));
   let database: DatabaseSync | undefined;
   try {

@@ -20,9 +20,9 @@ export const sqliteType: DestinationType = {
     },
     ...tableSettings,
   },
-  async previewTables(_name, settings, contracts) {
+  async previewTables(name, settings, contracts) {
     const { previewSqliteTables } = await import('./preview-tables.ts');
-    return previewSqliteTables(settings, contracts);
+    return previewSqliteTables(name, settings, contracts);
   },
   async create(name, settings, context) {
     const { createSqliteDestination } = await import('./sqlite.ts');
