@@ -268,4 +268,22 @@ describe.each(engines)('%s', (engineName, start, missing) => {
       expect.arrayContaining(['a', 'a_v2', 'a_v3', 'b', 'properties']),
     );
   });
+
+  test('a worker with older contracts leaves a newer view as it is', async ({ skip }) => {
+    const engine = await engineOf(skip);
+    const name = newName();
+    const versions = [{ a: integer }, { a: text }, { a: { type: 'boolean' } }];
+    const deliverBy = async (known: number, a: unknown): Promise<void> => {
+      const contracts = [contractOf(name, ...versions.slice(0, known))];
+      const destination = await open(engine, () => contracts);
+      const event = { eventName: name, schemaVersion: known, properties: { a } as JsonObject };
+      expect(kinds(await deliver(destination, event))).toEqual(['delivered']);
+    };
+    await deliverBy(3, true);
+    await deliverBy(2, 'two');
+    await deliverBy(1, 1);
+    const seen = await engine.rows(`SELECT a FROM ${name}_all`);
+    const isTrue = engineName === 'SQLite' ? '1' : 'true';
+    expect(seen.map(({ a }) => a).toSorted()).toEqual(['1', isTrue, 'two'].toSorted());
+  });
 });

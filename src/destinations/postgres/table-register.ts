@@ -1,5 +1,5 @@
 import type { ClientBase, PoolClient } from 'pg';
-import { changesOf, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
+import { changesOf, isNewerView, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
 import { notOurs, wrongColumns } from '../tables/table-fault.ts';
 import { lockCreation } from './table.ts';
 import {
@@ -89,6 +89,7 @@ export async function missingStatements(
   const isThere = await exists(client, relation);
   if (isThere && found?.event !== plan.event) throw notOurs(`view ${relation}`);
   if (isThere && found?.definition === view) return statements;
+  if (isThere && isNewerView(found?.definition, plan.view)) return statements;
   return [...statements, `CREATE OR REPLACE VIEW ${relation} AS ${view}`];
 }
 
@@ -122,6 +123,8 @@ async function makeView(client: PoolClient, schema: SchemaPrefix, plan: TablePla
   if (query === undefined || plan.view === undefined) return;
   const { name } = plan.view;
   const relation = `${schema}${quoted(name)}`;
+  const found = await findRegistered(client, schema, name);
+  if (isNewerView(found?.definition, plan.view) && (await exists(client, relation))) return;
   const create = `VIEW ${relation} AS ${query}`;
   // A column whose type changes cannot be replaced. What depends on the view keeps the old one.
   const isMade =

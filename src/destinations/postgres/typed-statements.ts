@@ -1,11 +1,12 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import { familyOf, type LogicalType } from '../tables/logical-type.ts';
-import type {
-  PlannedColumn,
-  PlannedViewColumn,
-  TableChanges,
-  TablePlan,
+import {
+  viewMark,
+  type PlannedColumn,
+  type PlannedViewColumn,
+  type TableChanges,
+  type TablePlan,
 } from '../tables/plan-table.ts';
 
 const types: Readonly<Record<LogicalType['kind'], string>> = {
@@ -101,7 +102,7 @@ export function postgresView(schema: SchemaPrefix, { table, view }: TablePlan): 
     ...eventColumns.map(({ name }) => quoted(name)),
     ...view.columns.map(viewColumn),
   ];
-  return `SELECT ${columns.join(', ')} FROM ${schema}${quoted(table)}`;
+  return `SELECT ${viewMark(view)} ${columns.join(', ')} FROM ${schema}${quoted(table)}`;
 }
 
 /** Numbers stay numbers; other types that differ meet as text. */

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { changesOf, type TablePlan } from '../tables/plan-table.ts';
+import { changesOf, isNewerView, type TablePlan } from '../tables/plan-table.ts';
 import { notOurs, wrongColumns } from '../tables/table-fault.ts';
 import {
   createRegister,
@@ -52,6 +52,7 @@ function viewStatements(database: DatabaseSync, plan: TablePlan): string[] {
   if (found['type'] !== 'view') throw notOurs(`${String(found['type'])} ${quoted(name)}`);
   if (found['sql'] === wanted) return [];
   if (!isOurs(database, name, plan)) throw notOurs(`view ${quoted(name)}`);
+  if (isNewerView(String(found['sql']), plan.view)) return [];
   return [`DROP VIEW ${quoted(name)}`, wanted];
 }
 

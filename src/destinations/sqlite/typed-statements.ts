@@ -1,7 +1,12 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
-import type { PlannedColumn, TableChanges, TablePlan } from '../tables/plan-table.ts';
+import {
+  viewMark,
+  type PlannedColumn,
+  type TableChanges,
+  type TablePlan,
+} from '../tables/plan-table.ts';
 
 /** SQLite has no limit; this is PostgreSQL's, so that tables have the same names there. */
 const nameBytesMax = 63;
@@ -70,7 +75,8 @@ export function sqliteView({ table, view }: TablePlan): string | undefined {
       return from.length === 1 ? names[0]! : `coalesce(${names.join(', ')}) AS ${quoted(name)}`;
     }),
   ];
-  return `CREATE VIEW ${quoted(view.name)} AS SELECT ${columns.join(', ')} FROM ${quoted(table)}`;
+  const query = `SELECT ${viewMark(view)} ${columns.join(', ')} FROM ${quoted(table)}`;
+  return `CREATE VIEW ${quoted(view.name)} AS ${query}`;
 }
 
 /**

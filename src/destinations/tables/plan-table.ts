@@ -24,6 +24,13 @@ export interface PlannedViewColumn {
   readonly columns: readonly PlannedColumn[];
 }
 
+export interface PlannedView {
+  readonly name: string;
+  readonly columns: readonly PlannedViewColumn[];
+  /** The version that began the newest of its columns. */
+  readonly newest: number;
+}
+
 /**
  * The table of one event, made from all versions of its schema. The same versions make the same plan,
  * and one more version only adds to it. Plain data, so that it can be sent to a thread.
@@ -36,7 +43,7 @@ export interface TablePlan {
   readonly versions: number;
   readonly columns: readonly PlannedColumn[];
   /** Present if the type of a property has changed. */
-  readonly view?: { readonly name: string; readonly columns: readonly PlannedViewColumn[] };
+  readonly view?: PlannedView;
   /** How many properties have no column, because `columnsMax` is reached. */
   readonly left: number;
 }
@@ -123,9 +130,21 @@ function extend(
   return true;
 }
 
-function viewOf(table: string, all: readonly PlannedColumn[][]): NonNullable<TablePlan['view']> {
+function viewOf(table: string, all: readonly PlannedColumn[][]): PlannedView {
   const columns = all.map((same) => ({ name: same[0]!.name, columns: same.toReversed() }));
-  return { name: `${table}${viewSuffix}`, columns };
+  const newest = Math.max(...all.flat().map(({ versions }) => versions[0]!));
+  return { name: `${table}${viewSuffix}`, columns, newest };
+}
+
+/** What the query of a view says, so that a worker with older contracts leaves it as it is. */
+export function viewMark({ newest }: PlannedView): string {
+  return `/* up to version ${newest} */`;
+}
+
+/** @param sql of the view as it is. */
+export function isNewerView(sql: string | undefined, { newest }: PlannedView): boolean {
+  const made = /\/\* up to version (\d+) \*\//.exec(sql ?? '')?.[1];
+  return made !== undefined && Number(made) > newest;
 }
 
 /** What is missing of a table, and what stands in the way. */
