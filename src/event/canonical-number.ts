@@ -8,7 +8,7 @@
 export function canonicalNumber(source: string): string {
   const number = Number(source);
   if (isExactly(source, number)) return JSON.stringify(number);
-  const { sign, digits, exponent } = partsOf(source)!;
+  const { sign, digits, exponent } = decimalParts(source)!;
   if (exponent >= 0 && exponent <= zerosMax) return `${sign}${digits}${'0'.repeat(exponent)}`;
   const point = digits.length + exponent;
   if (exponent < 0 && point > 0) return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
@@ -27,7 +27,7 @@ export function isExactly(source: string, value: number): boolean {
 }
 
 function sameNumber(one: string, other: string): boolean {
-  const [left, right] = [partsOf(one), partsOf(other)];
+  const [left, right] = [decimalParts(one), decimalParts(other)];
   if (left === undefined || right === undefined) return false;
   if (left.digits === '' || right.digits === '') return left.digits === right.digits;
   return (
@@ -35,7 +35,8 @@ function sameNumber(one: string, other: string): boolean {
   );
 }
 
-interface NumberParts {
+/** A number as its digits and the power of ten that they stand at. */
+export interface NumberParts {
   readonly sign: string;
   /** Without zeros at the ends; empty for zero. */
   readonly digits: string;
@@ -43,7 +44,8 @@ interface NumberParts {
   readonly exponent: number;
 }
 
-function partsOf(text: string): NumberParts | undefined {
+/** Undefined if the text is not a number of JSON. */
+export function decimalParts(text: string): NumberParts | undefined {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
   if (match === null) return undefined;
   const [, sign = '', whole = '', fraction = '', power = '0'] = match;

@@ -4,7 +4,6 @@ import { printTable } from '../terminal/table.ts';
 /** Counts of events by day and event name. */
 export interface ArchiveTally {
   add(day: string, eventName: string, events: number, bytes?: number): void;
-  readonly total: number;
   /** Prints rows in the order of days and names. */
   print(asJson: boolean): void;
 }
@@ -20,9 +19,6 @@ export function createTally(): ArchiveTally {
       found.bytes += bytes;
       total += events;
       counts.set(key, found);
-    },
-    get total() {
-      return total;
     },
     print(asJson) {
       const rows = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);

@@ -16,7 +16,7 @@ import type {
   Outcome,
   TimeWindow,
 } from '../destination.ts';
-import { prefixFault, readTableSettings } from '../tables/table-mode.ts';
+import { tablesOf } from '../tables/table-mode.ts';
 
 /** ClickHouse wants few large inserts. A worker holds about two thousand events. */
 const batchEventsMax = 2_000;
@@ -34,10 +34,7 @@ export function createClickhouseDestination(
   context?: DestinationContext,
 ): Destination {
   const table = readTable(name, settings);
-  const tables = readTableSettings(settings);
-  if (tables === undefined) {
-    throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
-  }
+  const tables = tablesOf(name, settings);
   const connection = createClickhouseConnection(name, settings);
   const { client } = connection;
   const inserts = createInserts(connection, Number(settings['timeout']));

@@ -1,4 +1,5 @@
 import { rawJson } from '../../event/changed-properties.ts';
+import { isUuid } from '../../event/event-id.ts';
 import { parseByHand } from '../../event/json/parse-json.ts';
 import { readEventTime, type StoredEvent } from '../../event/stored-event.ts';
 import type { Delivery } from '../destination.ts';
@@ -40,8 +41,6 @@ export function rowText({ values, eventTime }: ClickhouseRow, hasEventTime: bool
   return hasEventTime ? `${values},${eventTime}]` : `${values}]`;
 }
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** The range of DateTime64. ClickHouse would store another time in place of one outside it. */
 const timestamp = /^(19|2[0-2])\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:\d\d(\.\d{1,3})?Z$/;
 
@@ -57,7 +56,7 @@ export function rowOf(delivery: Delivery): ClickhouseRow | string {
 }
 
 function faultOfEvent(eventId: string, time: string): string | undefined {
-  if (!uuid.test(eventId)) return 'not a stored event: its eventId is not a UUID';
+  if (!isUuid(eventId)) return 'not a stored event: its eventId is not a UUID';
   if (timestamp.test(time) && !Number.isNaN(Date.parse(time))) return undefined;
   return 'not a stored event: its timestamp is not a time from 1900 to 2299, in UTC';
 }

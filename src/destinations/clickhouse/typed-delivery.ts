@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
+import { isUuid } from '../../event/event-id.ts';
 import type { Delivery, DestinationContext, Outcome } from '../destination.ts';
-import { readPayload } from '../tables/event-row.ts';
+import { readTypedPayload } from '../tables/event-row.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import { faultOf } from './fault.ts';
 import type { Inserts } from './inserts.ts';
@@ -12,8 +13,6 @@ export interface TypedDelivery {
   /** The quoted names of all tables. */
   tables(): Promise<string[]>;
 }
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const decoder = new TextDecoder();
 
@@ -57,14 +56,10 @@ export function createTypedDelivery(
 /** The event of a delivery, or the reason why it cannot have a row. Quotes no data. */
 function typedEventOf(delivery: Delivery, index: number): ClickhouseEvent | string {
   const { payload, sequence } = delivery;
-  try {
-    const event = readPayload(decoder.decode(payload));
-    if (!uuid.test(event.eventId)) return 'not a stored event: its eventId is not a UUID';
-    return { index, event, eventId: event.eventId, sequence };
-  } catch (error) {
-    // V8 quotes the text around the error, which may be personal data.
-    return error instanceof SyntaxError ? 'the payload is not JSON' : (error as Error).message;
-  }
+  const event = readTypedPayload(decoder.decode(payload));
+  if (typeof event === 'string') return event;
+  if (!isUuid(event.eventId)) return 'not a stored event: its eventId is not a UUID';
+  return { index, event, eventId: event.eventId, sequence };
 }
 
 function outcomeOf(error: unknown): Outcome {

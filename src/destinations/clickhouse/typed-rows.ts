@@ -1,3 +1,4 @@
+import { decimalParts } from '../../event/canonical-number.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import type { EventRow } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
@@ -77,15 +78,13 @@ function decimalLiteral(
   text: string,
   { precision, scale }: { readonly precision: number; readonly scale: number },
 ): string | undefined {
-  const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(text);
-  if (match === null) return undefined;
-  const [, sign = '', whole = '', fraction = '', power = '0'] = match;
-  const point = whole.length + Number(power);
-  if (Math.abs(point) > precision + whole.length + fraction.length) return undefined;
-  const digits = `${'0'.repeat(Math.max(0, -point))}${whole}${fraction}`;
-  const at = Math.max(0, point);
-  const before = digits.slice(0, at).padEnd(at, '0').replace(/^0+/, '');
-  const after = digits.slice(at).replace(/0+$/, '');
-  if (after.length > scale || before.length > precision - scale) return undefined;
-  return `"${sign}${before || '0'}${after === '' ? '' : `.${after}`}"`;
+  const parts = decimalParts(text);
+  if (parts === undefined) return undefined;
+  const { sign, digits, exponent } = parts;
+  if (digits === '') return `"${sign}0"`;
+  const point = digits.length + exponent;
+  if (point > precision - scale || -exponent > scale) return undefined;
+  const before = digits.slice(0, Math.max(0, point)).padEnd(point, '0');
+  const after = `${'0'.repeat(Math.max(0, -point))}${digits.slice(Math.max(0, point))}`;
+  return `"${sign}${before || '0'}${exponent < 0 ? `.${after}` : ''}"`;
 }

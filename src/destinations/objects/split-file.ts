@@ -4,11 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdCompressSync } from 'node:zlib';
 
-import { parquetMetadata, parquetReadObjects, type FileMetaData } from 'hyparquet';
+import type { FileMetaData } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 
+import { readRows } from '../parquet/stored-rows.ts';
 import type { ArchiveFormat } from './object-key.ts';
 
 export interface SplitData {
@@ -43,14 +44,7 @@ async function run(data: SplitData): Promise<void> {
 type Row = Record<string, unknown>;
 
 async function splitFile({ file, format }: SplitData): Promise<SplitReply> {
-  const bytes = readFileSync(file);
-  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  const metadata = parquetMetadata(buffer as ArrayBuffer);
-  const rows = (await parquetReadObjects({
-    file: buffer as ArrayBuffer,
-    metadata,
-    compressors: { ZSTD: (part) => zstdDecompressSync(part) },
-  })) as Row[];
+  const { metadata, rows } = await readRows(readFileSync(file));
   const byName = Map.groupBy(rows, (row) => String(row['event_name']));
   const parts = [...byName].map(([eventName, members]): FilePart => ({
     eventName,

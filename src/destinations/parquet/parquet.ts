@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { closeWhenIdle } from '../close-when-idle.ts';
-import { StartError } from '../../errors.ts';
 import type {
   Delivery,
   Destination,
@@ -14,7 +13,7 @@ import { readEvent } from '../readable-event.ts';
 import { createSqliteDestination } from '../sqlite/sqlite.ts';
 import { createContractTables, type ContractTables } from '../tables/contract-tables.ts';
 import { TableFault } from '../tables/table-fault.ts';
-import { prefixFault, readTableSettings } from '../tables/table-mode.ts';
+import { tablesOf } from '../tables/table-mode.ts';
 import { parquetDialect } from './typed-columns.ts';
 
 /**
@@ -33,10 +32,7 @@ export async function createParquetDestination(
   settings: DestinationSettings,
   context?: DestinationContext,
 ): Promise<Destination> {
-  const tables = readTableSettings(settings);
-  if (tables === undefined) {
-    throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
-  }
+  const tables = tablesOf(name, settings);
   const contracts = context?.contracts ?? (() => []);
   const isTyped = tables.mode !== 'events';
   const versions = createContractTables({ dialect: parquetDialect });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { inTransaction } from '../sqlite/transaction.ts';
 
 /** What decides the folder of an event: the hour of `timestamp`, or the day of `event_time`. */
 export type Partition = 'hour' | 'event_date';
@@ -244,15 +245,3 @@ export function lastFinished(database: DatabaseSync): number {
 export const selectWaiting = `
   SELECT event_id, event_name, timestamp FROM events
   WHERE rowid > ?1 AND rowid <= ?2 AND timestamp >= ?3 AND timestamp < ?4 AND ${notExported}`;
-
-function inTransaction<Value>(database: DatabaseSync, work: () => Value): Value {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    const value = work();
-    database.exec('COMMIT');
-    return value;
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
-}

@@ -24,13 +24,17 @@ const fields: readonly (readonly [column: string, field: string, kind: 'text' | 
 
 /** The stored events of a Parquet file of ours. Fields without a column are not in them. */
 export async function readStoredRows(bytes: Uint8Array): Promise<Uint8Array[]> {
-  const file = Uint8Array.from(bytes).buffer;
-  const rows = await parquetReadObjects({
-    file,
-    metadata: parquetMetadata(file),
-    compressors: { ZSTD: (part) => zstdDecompressSync(part) },
-  });
+  const { rows } = await readRows(bytes);
   return rows.map((row) => Buffer.from(`{${membersOf(row).join(',')}}`));
+}
+
+/** The rows of a whole Parquet file of ours, and what it says of its columns. */
+export async function readRows(bytes: Uint8Array) {
+  // A buffer of its own: the bytes may be a part of another.
+  const file = Uint8Array.from(bytes).buffer;
+  const metadata = parquetMetadata(file);
+  const compressors = { ZSTD: (part: Uint8Array) => zstdDecompressSync(part) };
+  return { metadata, rows: await parquetReadObjects({ file, metadata, compressors }) };
 }
 
 function membersOf(row: Readonly<Record<string, unknown>>): string[] {

@@ -1,5 +1,6 @@
 import type { SchemaElement } from 'hyparquet';
-import { canonicalNumber } from '../../event/canonical-number.ts';
+import { canonicalNumber, decimalParts } from '../../event/canonical-number.ts';
+import { isUuid } from '../../event/event-id.ts';
 import type { TableDialect } from '../tables/dialect.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
@@ -91,9 +92,7 @@ export function parquetValue(value: ColumnValue, type: LogicalType): ParquetValu
     case 'integer':
       return BigInt(value);
     case 'uuid':
-      return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(String(value))
-        ? String(value)
-        : undefined;
+      return isUuid(String(value)) ? String(value) : undefined;
     default:
       return value;
   }
@@ -110,15 +109,12 @@ function nanosOf(time: string): bigint | undefined {
 
 /** A number without its point: 1990 for 19.9 with a scale of 2. */
 function unscaled(number: string, scale: number): bigint | undefined {
-  const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(number);
-  if (match === null) return undefined;
-  const [, sign = '', whole = '', fraction = '', power = '0'] = match;
-  const zeros = scale - fraction.length + Number(power);
-  if (zeros > precision) return undefined;
-  const digits = `${whole}${fraction}`;
-  const isZero = /^0*$/.test(digits);
-  if (zeros < 0 && !isZero) return undefined;
-  const size = isZero ? 0n : BigInt(`${digits}${'0'.repeat(zeros)}`);
-  if (size.toString().length > precision) return undefined;
+  const parts = decimalParts(number);
+  if (parts === undefined) return undefined;
+  const { sign, digits, exponent } = parts;
+  if (digits === '') return 0n;
+  const zeros = exponent + scale;
+  if (zeros < 0 || digits.length + zeros > precision) return undefined;
+  const size = BigInt(`${digits}${'0'.repeat(zeros)}`);
   return sign === '' ? size : -size;
 }

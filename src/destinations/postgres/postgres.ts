@@ -11,9 +11,10 @@ import {
 import { createPostgresConnections, type PostgresConnections } from './connections.ts';
 import { olderEventTime } from '../older-event-time.ts';
 import { faultOf, isNotAllowed, isTableGone, isTableOther } from './fault.ts';
-import { readPayload } from '../tables/event-row.ts';
+import { readTypedPayload } from '../tables/event-row.ts';
 import { readPostgresTables, readPostgresWindow } from './reader.ts';
-import { readConnection, readTable, readTables } from './settings.ts';
+import { tablesOf } from '../tables/table-mode.ts';
+import { readConnection, readTable } from './settings.ts';
 import {
   addEventTime,
   createTable,
@@ -47,7 +48,7 @@ export function createPostgresDestination(
   context?: DestinationContext,
 ): Destination {
   const { table, schema } = readTable(name, settings);
-  const { mode, prefix } = readTables(name, settings);
+  const { mode, prefix } = tablesOf(name, settings);
   const typed = mode === 'events' ? undefined : createPostgresTables(schema, prefix);
   const connection = readConnection(name, settings);
   const connections = createPostgresConnections(connection);
@@ -121,12 +122,10 @@ interface ReadDelivery {
 function readDelivery({ payload, sequence }: Delivery, isTyped: boolean): ReadDelivery | string {
   const text = decoder.decode(payload);
   if (!isTyped) return { payload: text, sequence, typed: undefined };
-  try {
-    return { payload: text, sequence, typed: { event: readPayload(text), sequence } };
-  } catch (error) {
-    // V8 quotes the text around the error, which may be personal data.
-    return error instanceof SyntaxError ? 'the payload is not JSON' : (error as Error).message;
-  }
+  const event = readTypedPayload(text);
+  return typeof event === 'string'
+    ? event
+    : { payload: text, sequence, typed: { event, sequence } };
 }
 
 interface RowWriters {

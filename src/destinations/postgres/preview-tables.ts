@@ -3,7 +3,8 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { DestinationSettings, TablesPreview } from '../destination.ts';
 import { previewTables } from '../tables/preview-tables.ts';
 import { faultOf } from './fault.ts';
-import { readConnection, readTable, readTables } from './settings.ts';
+import { tablesOf } from '../tables/table-mode.ts';
+import { readConnection, readTable } from './settings.ts';
 import { missingStatements } from './table-register.ts';
 import { postgresDialect, postgresStatements, postgresView, quoted } from './typed-statements.ts';
 
@@ -13,7 +14,7 @@ export async function previewPostgresTables(
   settings: DestinationSettings,
   contracts: readonly EventContract[],
 ): Promise<TablesPreview | undefined> {
-  const { mode, prefix } = readTables(name, settings);
+  const { mode, prefix } = tablesOf(name, settings);
   if (mode === 'events') return undefined;
   const { schema } = readTable(name, settings);
   const client = new Client(readConnection(name, settings));

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import type { PoolConfig } from 'pg';
 import { StartError } from '../../errors.ts';
 import type { DestinationSettings } from '../destination.ts';
-import { prefixFault, readTableSettings, type TableMode } from '../tables/table-mode.ts';
 import { quoteTable } from './table.ts';
 import type { SchemaPrefix } from './typed-statements.ts';
 
@@ -19,14 +18,6 @@ export function readTable(
     quoteTable(String(settings['table'])) ??
     fail(name, 'table', 'use a-z, 0-9 and _, as in events or analytics.events');
   return { table, schema: table.slice(0, table.lastIndexOf('.') + 1) };
-}
-
-/** Whether there is a table for each event, and how their names begin. */
-export function readTables(
-  name: string,
-  settings: DestinationSettings,
-): { readonly mode: TableMode; readonly prefix: string } {
-  return readTableSettings(settings) ?? fail(name, 'table_prefix', prefixFault);
 }
 
 export function readConnection(name: string, settings: DestinationSettings): PoolConfig {

@@ -1,7 +1,7 @@
 import type { ClientBase, PoolClient } from 'pg';
 import { changesOf, isNewerView, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
 import { notOurs, wrongColumns } from '../tables/table-fault.ts';
-import { lockCreation } from './table.ts';
+import { findTable, lockCreation } from './table.ts';
 import {
   createRegister,
   enterInRegister,
@@ -49,10 +49,7 @@ export async function findEventTables(client: Asked, schema: SchemaPrefix): Prom
 }
 
 async function exists(client: Asked, relation: string): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(
-    'SELECT to_regclass($1) IS NOT NULL AS there FROM pg_class LIMIT 1',
-    [relation],
-  );
+  const { rows } = await client.query<{ there: boolean }>(findTable, [relation]);
   return rows[0]?.there === true;
 }
 

@@ -6,12 +6,10 @@ import {
 } from '@aws-sdk/client-s3';
 
 import { StartError } from '../../errors.ts';
+import { awsClient } from '../aws-client.ts';
 import type { DestinationSettings } from '../destination.ts';
 import { ObjectStoreError, type ObjectStore } from '../objects/object-store.ts';
 import { readBucket } from '../objects/settings.ts';
-
-const attemptsMax = 2;
-const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /** A bucket of S3. Credentials come from the places of the AWS client. Throws a StartError. */
 export async function openS3Store(
@@ -78,10 +76,8 @@ function openClient(settings: DestinationSettings): S3Client {
           responseChecksumValidation: 'WHEN_REQUIRED',
         }),
     forcePathStyle: settings['path_style'] === true,
-    maxAttempts: attemptsMax,
+    ...awsClient,
     requestHandler: { connectionTimeout: timeoutMs, requestTimeout: timeoutMs },
-    // Without it, the client writes its warnings to the console.
-    logger: silent,
   });
 }
 

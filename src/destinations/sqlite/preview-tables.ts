@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { DestinationSettings, TablesPreview } from '../destination.ts';
 import { previewTables } from '../tables/preview-tables.ts';
-import { prefixFault, readTableSettings } from '../tables/table-mode.ts';
+import { tablesOf } from '../tables/table-mode.ts';
 import { missingStatements } from './table-register.ts';
 import { sqliteDialect, sqliteStatements, sqliteView } from './typed-statements.ts';
 
@@ -15,10 +14,7 @@ export async function previewSqliteTables(
   settings: DestinationSettings,
   contracts: readonly EventContract[],
 ): Promise<TablesPreview | undefined> {
-  const tables = readTableSettings(settings);
-  if (tables === undefined) {
-    throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
-  }
+  const tables = tablesOf(name, settings);
   if (tables.mode === 'events') return undefined;
   const path = resolve(String(settings['path']));
   let database: DatabaseSync | undefined;

@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { findEventTables } from './table-register.ts';
 import { quoted } from './typed-statements.ts';
 import type { EventAtDestination, TimeWindow } from '../destination.ts';
 
@@ -26,27 +27,12 @@ export async function* readWarehouse(
   const database = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
   try {
     const window = [timestampOf(fromMs), timestampOf(toMs)] as const;
-    for (const table of isPerEvent ? tablesOf(database) : ['events']) {
+    for (const table of isPerEvent ? findEventTables(database) : ['events']) {
       yield* readTable(database, table, window);
     }
   } finally {
     database.close();
   }
-}
-
-/** The tables of events, and that of events without a contract. */
-function tablesOf(database: DatabaseSync): string[] {
-  const found = database
-    .prepare("SELECT 1 FROM sqlite_schema WHERE name = 'headgate_tables'")
-    .get();
-  if (found === undefined) return [];
-  const tables = `
-    SELECT table_name FROM headgate_tables JOIN sqlite_schema ON name = table_name
-    WHERE kind = 'table' AND type = 'table'`;
-  return database
-    .prepare(tables)
-    .all()
-    .map((row) => String(row['table_name']));
 }
 
 async function* readTable(

@@ -9,7 +9,7 @@ import {
   type DestinationSettings,
   type Outcome,
 } from '../destination.ts';
-import { prefixFault, readTableSettings } from '../tables/table-mode.ts';
+import { tablesOf } from '../tables/table-mode.ts';
 import { startWriterThread, type WriteReply, type WriterThread } from './thread.ts';
 import type { PackedBatch } from './warehouse.ts';
 
@@ -33,7 +33,6 @@ export interface SqliteOptions {
  *
  * The database lives in a thread. If the thread ends unexpectedly, the batch in progress fails, and
  * the next batch starts another thread.
- *
  */
 export async function createSqliteDestination(
   name: string,
@@ -42,10 +41,7 @@ export async function createSqliteDestination(
 ): Promise<Destination> {
   // Resolved, so that a name that is special only to SQLite (:memory:) is a file like any other.
   const path = resolve(String(settings['path']));
-  const tables = readTableSettings(settings);
-  if (tables === undefined) {
-    throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
-  }
+  const tables = tablesOf(name, settings);
   const data = { path, busyTimeoutMs: Number(settings['busy_timeout']), isIndexed, tables };
   const isTyped = tables.mode !== 'events';
   /** The contracts that the thread has. */

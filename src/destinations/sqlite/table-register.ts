@@ -14,14 +14,30 @@ export function findRegistered(
   database: DatabaseSync,
   name: string,
 ): { readonly event: string | undefined } | undefined {
-  const exists = "SELECT 1 FROM sqlite_schema WHERE name = 'headgate_tables'";
-  if (database.prepare(exists).get() === undefined) return undefined;
+  if (!hasRegister(database)) return undefined;
   const row = database
     .prepare('SELECT event_name FROM headgate_tables WHERE table_name = ?')
     .get(name);
   if (row === undefined) return undefined;
   const event = row['event_name'];
   return { event: typeof event === 'string' ? event : undefined };
+}
+
+/** The tables of events that exist, that of events without a contract included. */
+export function findEventTables(database: DatabaseSync): string[] {
+  if (!hasRegister(database)) return [];
+  const tables = `
+    SELECT table_name FROM headgate_tables JOIN sqlite_schema ON name = table_name
+    WHERE kind = 'table' AND type = 'table'`;
+  return database
+    .prepare(tables)
+    .all()
+    .map((row) => String(row['table_name']));
+}
+
+function hasRegister(database: DatabaseSync): boolean {
+  const exists = "SELECT 1 FROM sqlite_schema WHERE name = 'headgate_tables'";
+  return database.prepare(exists).get() !== undefined;
 }
 
 function isOurs(database: DatabaseSync, name: string, { event }: TablePlan): boolean {

@@ -2,12 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
-import {
-  createRowMaker,
-  readPayload,
-  type RowDelivery,
-  type RowMaker,
-} from '../tables/event-row.ts';
+import { createRowMaker, type RowDelivery, type RowMaker } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { findRegistered, makeTable } from './table-register.ts';
@@ -100,17 +95,6 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
 
 /** Statements that are kept. */
 const tablesOpenMax = 2000;
-
-/** An event of a payload, or the reason why it is none: such a payload never becomes a row. */
-export function readTypedEvent(payload: string): StoredEvent | { readonly refused: string } {
-  try {
-    return readPayload(payload);
-  } catch (error) {
-    // V8 quotes the text around the error, which may be personal data.
-    const isSyntax = error instanceof SyntaxError;
-    return { refused: isSyntax ? 'the payload is not JSON' : (error as Error).message };
-  }
-}
 
 function asBound(value: ColumnValue): SQLInputValue {
   if (typeof value === 'boolean') return value ? 1 : 0;

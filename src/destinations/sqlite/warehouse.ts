@@ -6,7 +6,9 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { createKeyedRows, createNumberedRows, type EventRows } from './event-rows.ts';
 import { createIdTables, idTables } from './id-index.ts';
-import { createTypedTables, readTypedEvent, type TypedTables } from './typed-tables.ts';
+import { readTypedPayload } from '../tables/event-row.ts';
+import { inTransaction } from './transaction.ts';
+import { createTypedTables, type TypedTables } from './typed-tables.ts';
 
 /**
  * Increase it whenever the table changes so that an earlier version cannot use it. A new column is no such
@@ -171,18 +173,6 @@ function hasIdTables(database: DatabaseSync): boolean {
   return idTables.every((name) => table.get(name) !== undefined);
 }
 
-/** IMMEDIATE: another process may be doing the same. */
-function inTransaction(database: DatabaseSync, work: () => void): void {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    work();
-    database.exec('COMMIT');
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
-}
-
 /**
  * What a table of an earlier version lacks. That version goes on working with the table, because its
  * statements name their columns.
@@ -210,9 +200,8 @@ function readSchemaVersion(database: DatabaseSync): number {
 }
 
 function createOrRefuse(database: DatabaseSync, newVersion: number): void {
-  // IMMEDIATE, and the version read again: another process may be creating the same file.
-  database.exec('BEGIN IMMEDIATE');
-  try {
+  inTransaction(database, () => {
+    // Read again: another process may have created the same file.
     const version = readSchemaVersion(database);
     if (version > schemaVersion) {
       throw new StartError(
@@ -228,11 +217,7 @@ function createOrRefuse(database: DatabaseSync, newVersion: number): void {
       database.exec(createTable(newVersion));
       database.exec(`PRAGMA user_version = ${newVersion}`);
     }
-    database.exec('COMMIT');
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
+  });
 }
 
 const decoder = new TextDecoder();
@@ -265,9 +250,9 @@ function writeBatch(
       const payload = decoder.decode(batch.bytes.subarray(start, end));
       start = end;
       const sequence = batch.sequences[index] ?? 0;
-      const event = typed === undefined ? undefined : readTypedEvent(payload);
-      if (event !== undefined && 'refused' in event) {
-        refused.push({ index, reason: event.refused });
+      const event = typed === undefined ? undefined : readTypedPayload(payload);
+      if (typeof event === 'string') {
+        refused.push({ index, reason: event });
         continue;
       }
       try {

@@ -1,6 +1,7 @@
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 
 import { StartError } from '../../errors.ts';
+import { awsClient } from '../aws-client.ts';
 import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
@@ -15,11 +16,6 @@ import { readSqsSettings, type SqsSettings } from './settings.ts';
 
 /** The most entries that `SendMessageBatch` takes. */
 const batchEventsMax = 10;
-
-/** A connection that the far side has closed meanwhile is the usual reason for the second. */
-const attemptsMax = 2;
-
-const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * Sends each event as one message of a queue of Amazon SQS.
@@ -64,15 +60,13 @@ function openClient({ endpoint, region, concurrency, timeoutMs }: SqsSettings): 
   return new SQSClient({
     endpoint,
     ...(region === undefined ? {} : { region }),
-    maxAttempts: attemptsMax,
+    ...awsClient,
     requestHandler: {
       connectionTimeout: timeoutMs,
       requestTimeout: timeoutMs,
       httpAgent: { maxSockets: concurrency },
       httpsAgent: { maxSockets: concurrency },
     },
-    // Without it, the client writes its warnings to the console.
-    logger: silent,
   });
 }
 

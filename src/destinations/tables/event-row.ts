@@ -46,6 +46,16 @@ export function readPayload(text: string): StoredEvent {
   return value as unknown as StoredEvent;
 }
 
+/** The event of a payload, or the reason why it can never be a row, which quotes nothing of it. */
+export function readTypedPayload(text: string): StoredEvent | string {
+  try {
+    return readPayload(text);
+  } catch (error) {
+    // V8 quotes the text around the error, which may be personal data.
+    return error instanceof SyntaxError ? 'the payload is not JSON' : (error as Error).message;
+  }
+}
+
 const requiredFields = eventColumns
   .filter(({ isRequired, field }) => isRequired && field !== '')
   .map(({ field }) => field);

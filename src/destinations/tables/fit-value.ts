@@ -1,4 +1,5 @@
 import { canonicalNumber, isExactly } from '../../event/canonical-number.ts';
+import { isUuid } from '../../event/event-id.ts';
 import { numberText } from '../../event/changed-properties.ts';
 import type { JsonValue } from '../../event/json/json.ts';
 import { readTime } from '../../event/time/time-text.ts';
@@ -13,7 +14,6 @@ import type { LogicalType } from './logical-type.ts';
  */
 export type ColumnValue = string | number | bigint | boolean | null;
 
-const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const timeForm = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(z|[+-](0\d|1[0-5]):[0-5]\d)$/i;
 const dateForm = /^\d{4}-\d{2}-\d{2}$/;
 /** Every double is within. A number far beyond would have thousands of zeros in PostgreSQL, or lose digits. */
@@ -35,7 +35,7 @@ export function fitValue(value: JsonValue | undefined, type: LogicalType): Colum
     case 'boolean':
       return typeof value === 'boolean' ? value : undefined;
     case 'uuid':
-      return typeof value === 'string' && uuidForm.test(value) ? value.toLowerCase() : undefined;
+      return typeof value === 'string' && isUuid(value) ? value.toLowerCase() : undefined;
     case 'timestamp':
       return typeof value === 'string' ? readTime(value) : undefined;
     case 'date':

@@ -1,3 +1,4 @@
+import { StartError } from '../../errors.ts';
 import type { DestinationSetting } from '../destination.ts';
 
 /** One table for all events, a table for each event, or both. */
@@ -31,5 +32,15 @@ export function readTableSettings(
   return { mode: mode === 'per_event' || mode === 'both' ? mode : 'events', prefix };
 }
 
-export const prefixFault =
+/** The same. Throws a StartError that names the setting. */
+export function tablesOf(
+  name: string,
+  settings: Readonly<Record<string, unknown>>,
+): { readonly mode: TableMode; readonly prefix: string } {
+  const tables = readTableSettings(settings);
+  if (tables !== undefined) return tables;
+  throw new StartError(`destinations.${name}.table_prefix: ${prefixFault}`);
+}
+
+const prefixFault =
   'use at most 16 of a-z, 0-9 and _, and begin with a letter, as in hg_, and not with sqlite_ or pg_';
