@@ -43,3 +43,8 @@ export const destinationTypes: readonly DestinationType[] = [
   headgateType,
   moduleType,
 ];
+
+/** The type of a destination of the configuration, which names no others. */
+export function destinationTypeOf(type: string): DestinationType {
+  return destinationTypes.find((one) => one.type === type)!;
+}

@@ -6,7 +6,7 @@ import type { Config, DestinationConfig } from '../config/config.ts';
 import { missingClient } from '../destinations/client-package.ts';
 import { refusedRange } from '../destinations/http-client/address-guard.ts';
 import type { DestinationType } from '../destinations/destination.ts';
-import { destinationTypes } from '../destinations/registry.ts';
+import { destinationTypeOf } from '../destinations/registry.ts';
 import type { CheckFindings } from './finding.ts';
 import { checkReadable, nearestFolder } from './check-host.ts';
 
@@ -19,7 +19,7 @@ export async function checkDestinations(findings: CheckFindings, config: Config)
 
 async function checkOne(findings: CheckFindings, destination: DestinationConfig): Promise<void> {
   const { name, type, settings } = destination;
-  const described = destinationTypes.find((candidate) => candidate.type === type)!;
+  const described = destinationTypeOf(type);
   const lacking = await missingClient(type);
   if (lacking !== undefined) {
     findings.failure(`${name} (${type}) lacks its npm package: the gate would not start`, lacking);

@@ -64,6 +64,17 @@ export async function look(
   return findings.all;
 }
 
+/** Checks that run one after the other, and what all have found. */
+export interface Checks {
+  readonly all: readonly Finding[];
+  run(name: string, work: Parameters<typeof look>[1]): Promise<void>;
+}
+
+export function createChecks(): Checks {
+  const all: Finding[] = [];
+  return { all, run: async (name, work) => void all.push(...(await look(name, work))) };
+}
+
 const mebibyte = 1024 * 1024;
 
 /** `512 MiB`, `19.5 GiB`. */

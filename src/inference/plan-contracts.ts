@@ -1,6 +1,6 @@
-import { fileNameOfName } from '../event/name/name-token.ts';
+import { firstEntryOf, schemaFileOf } from './first-entry.ts';
 import { inferSchema } from './infer-schema.ts';
-import { countOf, descriptionToWrite, type Doubt, type SchemaChoices } from './schema-of-sketch.ts';
+import { countOf, type Doubt, type SchemaChoices } from './schema-of-sketch.ts';
 import { addToTaxonomy } from './edit-taxonomy.ts';
 import { taxonomyText, type NewEntry } from './taxonomy-text.ts';
 import type { EventTraffic, SeenTraffic } from './traffic.ts';
@@ -66,9 +66,9 @@ export function planContracts(
       return { ...outcome, done: 'left out', file: undefined, changes: [], doubts };
     }
     const { text, doubts } = inferSchema(event.sketch, choices);
-    const file = fileOf(event.name, 1);
+    const file = schemaFileOf(event.name, 1);
     files.set(file, text);
-    if (before === undefined) added.push(entryOf(event));
+    if (before === undefined) added.push(firstEntryOf(event));
     else activated.set(event.name, 1);
     const few = event.sketch.objects < choices.samplesMin;
     const first = [
@@ -97,14 +97,10 @@ function updateKnown(
   const failures = event.failures?.list() ?? [];
   const { version, text, changes, doubts } = updateEvent(before, event.sketch, failures, choices);
   if (version === undefined) return { done: 'kept', file: undefined, changes, doubts };
-  const file = fileOf(event.name, version);
+  const file = schemaFileOf(event.name, version);
   files.set(file, text);
   activated.set(event.name, version);
   return { done: 'version', file, changes, doubts };
-}
-
-function fileOf(name: string, version: number): string {
-  return `${fileNameOfName(name)}/${version}.json`;
 }
 
 /** Why a taxonomy cannot have a name. */
@@ -113,17 +109,6 @@ function nameRefusal(name: string, known: KnownContracts | undefined): string | 
   const { naming, verbs } = known?.registry ?? anyEntryName;
   checkEntryName(name, naming, verbs, (problem, fix) => void (refusal ??= `${problem}. ${fix}`));
   return refusal;
-}
-
-function entryOf({ name, sources }: EventTraffic): NewEntry {
-  const from = sources.size === 0 ? '' : ` (sent by ${[...sources].sort().join(', ')})`;
-  return {
-    name,
-    owner: descriptionToWrite,
-    description: `${descriptionToWrite}: when it is sent${from}`,
-    active: 1,
-    mode: 'warn',
-  };
 }
 
 /** Names that are written in different ways only: `Order Completed` and `order_completed`. */

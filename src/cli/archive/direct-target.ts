@@ -4,6 +4,7 @@ import type { Config, DestinationConfig } from '../../config/config.ts';
 import { compileFieldRules } from '../../delivery/receive/field-rules.ts';
 import { retryDelayMs } from '../../delivery/retry-policy.ts';
 import type { Delivery, Destination, Outcome } from '../../destinations/destination.ts';
+import { destinationTypeOf } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
@@ -12,7 +13,6 @@ import { openTransform } from '../../transform/open-transform.ts';
 import type { Transformer } from '../../transform/transformer.ts';
 import { eventContractsOf } from '../../validation/schema/event-contracts.ts';
 import { loadContracts } from '../../validation/schema-registry.ts';
-import { typeOf } from './open-archive.ts';
 import type { ReplayTarget, TargetReport } from './replay-target.ts';
 import type { SelectedEvent } from './selection.ts';
 
@@ -28,7 +28,9 @@ export async function openDirectTarget(
   const contracts = await contractsFor(gate, config);
   const transformer = await openTransform(config);
   const { name, type, settings, fields, events, sources } = config;
-  const destination = await typeOf(type).create(name, settings, { contracts: () => contracts });
+  const destination = await destinationTypeOf(type).create(name, settings, {
+    contracts: () => contracts,
+  });
   const reduce = fields === undefined ? undefined : compileFieldRules(fields);
   const isNamed = compileEventGlobs(events);
   const isFrom = compileEventGlobs(sources);

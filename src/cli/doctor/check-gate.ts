@@ -1,15 +1,11 @@
-import { timestampMs } from '@bufbuild/protobuf/wkt';
-
-import {
-  DestinationService,
-  DestinationStatus_State as State,
-} from '../../../gen/headgate/v1/destination_service_pb.ts';
+import { DestinationService } from '../../../gen/headgate/v1/destination_service_pb.ts';
 import { connectAdminPort, type AdminPort } from '../admin-client.ts';
 import { getAdminPage, type AdminPage } from '../admin-port/get-page.ts';
 import { tlsAdvice } from '../admin-port/port-tls.ts';
 import { checkConsole } from '../../doctor/check-console.ts';
-import { checkDelivery, type DeliveryFacts } from '../../doctor/check-deliveries.ts';
+import { checkDelivery } from '../../doctor/check-deliveries.ts';
 import type { CheckFindings } from '../../doctor/finding.ts';
+import { factsOfStatus } from '../../operators/destinations/facts-of-status.ts';
 import { oneLine, visible } from '../terminal/print.ts';
 
 /** A gate that answers at its admin port. */
@@ -71,28 +67,8 @@ export async function reachGate(
 export async function checkDeliveries(findings: CheckFindings, gate: RunningGate): Promise<void> {
   const client = connectAdminPort(DestinationService, gate);
   const { destinations } = await client.call((service) => service.listDestinations({}));
-  for (const { name, state, reason, waiting, dead, oldestWaiting } of destinations) {
-    checkDelivery(findings, {
-      name,
-      state: stateNames[state] ?? 'elsewhere',
-      reason: oneLine(reason),
-      waiting,
-      dead,
-      oldestWaitingMs: oldestWaiting && timestampMs(oldestWaiting),
-    });
-  }
+  for (const status of destinations) checkDelivery(findings, factsOfStatus(status, oneLine));
 }
-
-/** A newer gate may have more. */
-const stateNames: Readonly<Partial<Record<State, DeliveryFacts['state']>>> = {
-  [State.RUNNING]: 'running',
-  [State.PARKED]: 'parked',
-  [State.PAUSED]: 'paused',
-  [State.DISABLED]: 'disabled',
-  [State.STOPPED]: 'stopped',
-  [State.ELSEWHERE]: 'elsewhere',
-  [State.REMOVED]: 'removed',
-};
 
 /** Whether the running gate serves the console. */
 export async function checkConsolePage(findings: CheckFindings, gate: RunningGate): Promise<void> {

@@ -1,9 +1,5 @@
-import { readFileSync } from 'node:fs';
-
 import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/config.ts';
-import { readConfig } from '../../config/read-config.ts';
-import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { createLiveValidation } from '../../validation/live-validation.ts';
@@ -11,10 +7,11 @@ import { loadContracts } from '../../validation/schema-registry.ts';
 import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
 import { adminPort } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
+import { readGateConfig } from '../command-settings.ts';
 import { freeBytes, storedBytes } from '../../doctor/store-room.ts';
 import { warnObserving } from '../../doctor/warn-observing.ts';
 import { checkDestinations } from '../../doctor/check-destinations.ts';
-import { look, type Finding, type CheckFindings } from '../../doctor/finding.ts';
+import { createChecks, type Finding, type CheckFindings } from '../../doctor/finding.ts';
 import { checkGate } from '../../doctor/check-gate.ts';
 import { checkConsolePage, checkDeliveries, reachGate, type RunningGate } from './check-gate.ts';
 import {
@@ -52,12 +49,7 @@ export async function runDoctor(context: CommandContext, flags: DoctorFlags): Pr
 /** The configuration, or its problems. Without a configuration no other check can run. */
 function readSettings({ env }: CommandContext, flags: DoctorFlags): Config | Finding[] {
   try {
-    return readConfig({
-      env,
-      configFile: flags.config,
-      readFile: (file) => readFileSync(file, 'utf8'),
-      destinationTypes,
-    });
+    return readGateConfig(env, flags.config);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     const [head = '', ...faults] = error.message.split('\n');
@@ -76,14 +68,8 @@ async function examine(
   config: Config,
   context: CommandContext,
   flags: DoctorFlags,
-): Promise<Finding[]> {
-  const all: Finding[] = [];
-  const check = async (
-    name: string,
-    work: (findings: CheckFindings) => Promise<void> | void,
-  ): Promise<void> => {
-    all.push(...(await look(name, work)));
-  };
+): Promise<readonly Finding[]> {
+  const { all, run: check } = createChecks();
   let gate: RunningGate | undefined;
   let log: Log | undefined;
   const embedded = config.nats.url === undefined;

@@ -1,17 +1,15 @@
-import { readFileSync } from 'node:fs';
-
 import { create } from '@bufbuild/protobuf';
 
 import { StreamWalkSchema } from '../../../gen/headgate/v1/stream_walk_pb.ts';
 import type { AuditedDestination } from '../../reconciliation/audit.ts';
 import { reconcile } from '../../reconciliation/reconcile.ts';
 import type { DestinationConfig } from '../../config/config.ts';
-import { readConfig } from '../../config/read-config.ts';
 import type { Destination } from '../../destinations/destination.ts';
-import { destinationTypes } from '../../destinations/registry.ts';
+import { destinationTypeOf } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { listConsumingDestinations } from '../../jetstream/consume/destination-consumer.ts';
 import type { CommandContext } from '../command-context.ts';
+import { readGateConfig } from '../command-settings.ts';
 import { isBalanced, noteLines, reportJson, printRows, type Strays } from './report.ts';
 import { openRunningLog } from '../running-log.ts';
 import { createWalkProgressBar } from '../terminal/walk-progress.ts';
@@ -27,12 +25,7 @@ export interface ReconcileFlags {
 
 /** Compares the log with every destination and prints the counts. Throws a StartError. */
 export async function runReconcile(context: CommandContext, flags: ReconcileFlags): Promise<void> {
-  const config = readConfig({
-    env: context.env,
-    configFile: flags.config,
-    readFile: (file) => readFileSync(file, 'utf8'),
-    destinationTypes,
-  });
+  const config = readGateConfig(context.env, flags.config);
   const sinceMs = flags.since ?? Date.now() - sinceDefaultMs;
   const log = await openRunningLog(config);
   const opened: Destination[] = [];
@@ -93,7 +86,7 @@ async function openDestination(
   const { name, type, settings } = config;
   const audited = { name, type, filter: config, stored: undefined };
   try {
-    const found = destinationTypes.find((candidate) => candidate.type === type)!;
+    const found = destinationTypeOf(type);
     const destination = await found.create(name, settings);
     opened.push(destination);
     return { ...audited, stored: destination.stored?.bind(destination) };

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -14,8 +13,6 @@ import {
   type CatalogContract,
   type CatalogSurroundings,
 } from '../../catalog/read-catalog.ts';
-import { readConfig } from '../../config/read-config.ts';
-import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import { compileSchema } from '../../validation/schema/compile-schema.ts';
@@ -23,7 +20,7 @@ import { modeText } from '../../validation/modes.ts';
 import { loadRegistry, type SchemaVersion } from '../../validation/schema-registry.ts';
 import { connectAdmin, type AdminClient, type AdminOptions } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { schemasFolder, type SchemasOptions } from '../command-settings.ts';
+import { readGateConfig, schemasFolder, type SchemasOptions } from '../command-settings.ts';
 import { schemasOption } from '../shared-options.ts';
 import { registeredStates } from './registered-states.ts';
 
@@ -118,8 +115,7 @@ function destinationsOf(
   env: CommandContext['env'],
 ): CatalogSurroundings['destinations'] {
   try {
-    const readFile = (file: string): string => readFileSync(file, 'utf8');
-    return readConfig({ env, configFile, readFile, destinationTypes }).destinations;
+    return readGateConfig(env, configFile).destinations;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     console.error(`Where events go is not on the pages. ${error.message}`);

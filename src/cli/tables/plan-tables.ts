@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-
-import type { DestinationConfig } from '../../config/config.ts';
-import { readConfig } from '../../config/read-config.ts';
 import type { TablesPreview } from '../../destinations/destination.ts';
-import { destinationTypes } from '../../destinations/registry.ts';
+import { destinationTypeOf, destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
 import { eventContractsOf } from '../../validation/schema/event-contracts.ts';
 import { loadContracts } from '../../validation/schema-registry.ts';
 import type { CommandContext } from '../command-context.ts';
+import { findDestination, readGateConfig } from '../command-settings.ts';
 import { oneLine, print } from '../terminal/print.ts';
 
 export interface PlanFlags {
@@ -19,28 +16,23 @@ export interface PlanFlags {
 
 /** Prints statements for each destination with tables of events. Throws a StartError. */
 export async function planTables({ env }: CommandContext, flags: PlanFlags): Promise<void> {
-  const config = readConfig({
-    env,
-    configFile: flags.config,
-    readFile: (file) => readFileSync(file, 'utf8'),
-    destinationTypes,
-  });
+  const config = readGateConfig(env, flags.config);
   const { schemas } = flags;
   const folder = schemas === undefined ? config : { schemasDir: schemas, schemasDirNamed: true };
   const registry = await loadContracts(folder);
   const contracts = eventContractsOf(registry);
   let count = 0;
   const unshown: string[] = [];
-  for (const destination of chosen(config.destinations, flags.destination)) {
+  const wanted = flags.destination;
+  const chosen = wanted === undefined ? config.destinations : [findDestination(config, wanted)];
+  for (const destination of chosen) {
     const { name, type, settings, events } = destination;
     const isTaken = compileEventGlobs(events);
-    const preview = await destinationTypes
-      .find((candidate) => candidate.type === type)!
-      .previewTables?.(
-        name,
-        settings,
-        contracts.filter((contract) => isTaken(contract.name)),
-      );
+    const preview = await destinationTypeOf(type).previewTables?.(
+      name,
+      settings,
+      contracts.filter((contract) => isTaken(contract.name)),
+    );
     if (preview === undefined) {
       const mode = settings['tables'];
       if (mode === 'per_event' || mode === 'both') unshown.push(name);
@@ -62,17 +54,6 @@ export async function planTables({ env }: CommandContext, flags: PlanFlags): Pro
         `${typesWithTables().join(' or ')}.`,
     );
   }
-}
-
-function chosen(
-  destinations: readonly DestinationConfig[],
-  name: string | undefined,
-): readonly DestinationConfig[] {
-  if (name === undefined) return destinations;
-  const found = destinations.filter((destination) => destination.name === name);
-  if (found.length > 0) return found;
-  const names = destinations.map((destination) => destination.name).join(', ') || 'it has none';
-  throw new StartError(`${name} is not a destination of the configuration: ${names}.`);
 }
 
 function typesWithTables(): string[] {

@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
-
 import type { DestinationConfig } from '../../config/config.ts';
-import { readConfig } from '../../config/read-config.ts';
 import { compileFieldRules } from '../../delivery/receive/field-rules.ts';
 import type { PreviewedRequest, RequestPreview } from '../../destinations/destination.ts';
-import { destinationTypes } from '../../destinations/registry.ts';
+import { destinationTypeOf } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
@@ -17,6 +14,7 @@ import { openTransform } from '../../transform/open-transform.ts';
 import type { Transformer } from '../../transform/transformer.ts';
 import type { TransformResult } from '../../transform/transform-event.ts';
 import type { CommandContext } from '../command-context.ts';
+import { findDestination, readGateConfig } from '../command-settings.ts';
 import { openRunningLog } from '../running-log.ts';
 import { oneLine, print } from '../terminal/print.ts';
 
@@ -36,26 +34,15 @@ const batchMax = 100;
 
 /** Prints events before and after the transform. Throws a StartError. */
 export async function tryTransform(context: CommandContext, flags: TryFlags): Promise<void> {
-  const { destinations, ...config } = readConfig({
-    env: context.env,
-    configFile: flags.config,
-    readFile: (file) => readFileSync(file, 'utf8'),
-    destinationTypes,
-  });
-  const destination = destinations.find(({ name }) => name === flags.destination);
-  if (destination === undefined) {
-    const names = destinations.map(({ name }) => name).join(', ') || 'it has none';
-    throw new StartError(
-      `${flags.destination} is not a destination of the configuration: ${names}.`,
-    );
-  }
-  const log = await openRunningLog({ ...config, destinations });
+  const config = readGateConfig(context.env, flags.config);
+  const destination = findDestination(config, flags.destination);
+  const log = await openRunningLog(config);
   const { name, type, settings } = destination;
   let transformer: Transformer | undefined;
   let preview: RequestPreview | undefined;
   try {
     transformer = await openTransform(destination);
-    preview = await destinationTypes.find((one) => one.type === type)!.preview?.(name, settings);
+    preview = await destinationTypeOf(type).preview?.(name, settings);
     if (transformer === undefined && preview === undefined) {
       throw new StartError(`destinations.${name}.transform is not set: there is nothing to try.`);
     }

@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
 
-import { fileNameOfName } from '../../event/name/name-token.ts';
+import { firstEntryOf, schemaFileOf } from '../../inference/first-entry.ts';
 import { inferSchema } from '../../inference/infer-schema.ts';
-import { descriptionToWrite, type Doubt } from '../../inference/schema-of-sketch.ts';
-import { entryText, fieldsOf, type NewEntry } from '../../inference/taxonomy-text.ts';
+import type { Doubt } from '../../inference/schema-of-sketch.ts';
+import { entryText, fieldsOf } from '../../inference/taxonomy-text.ts';
 import { createTraffic, type EventTraffic } from '../../inference/traffic.ts';
 import { updateEvent } from '../../inference/widen/update-event.ts';
 import type { SchemaRegistry } from '../../validation/schema-registry.ts';
@@ -33,7 +33,6 @@ export async function inferContract(
   const [event] = traffic.events();
   if (event === undefined) return { eventName, incomplete };
   const contract = contractFor(event, registry, samplesMin);
-  const fileName = `${fileNameOfName(eventName)}/${contract.version}.json`;
   return {
     eventName,
     ...contract,
@@ -41,7 +40,7 @@ export async function inferContract(
     rejected: BigInt(event.counts.rejected),
     sources: [...event.sources].sort(),
     incomplete,
-    file: contract.schemaJson === '' ? '' : fileName,
+    file: contract.schemaJson === '' ? '' : schemaFileOf(eventName, contract.version),
   };
 }
 
@@ -73,24 +72,12 @@ function contractFor(
     };
   }
   const { text, doubts } = inferSchema(event.sketch, choices);
-  const entry = entryFor(event);
+  const entry = firstEntryOf(event);
   return {
     schemaJson: text,
     version: 1,
     entry: stringify(fieldsOf(entry)),
     taxonomyEntry: before === undefined ? entryText(entry) : '',
     doubts: [...doubts],
-  };
-}
-
-/** Nothing is turned away by it until a person enforces it. */
-function entryFor({ name, sources }: EventTraffic): NewEntry {
-  const from = sources.size === 0 ? '' : ` (sent by ${[...sources].sort().join(', ')})`;
-  return {
-    name,
-    owner: descriptionToWrite,
-    description: `${descriptionToWrite}: when it is sent${from}`,
-    active: 1,
-    mode: 'warn',
   };
 }

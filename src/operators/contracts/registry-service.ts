@@ -12,6 +12,7 @@ import type { PlannedEvent, SchemaRegistry } from '../../validation/schema-regis
 import { operatorOf, type OperatorContext } from '../access/operator.ts';
 import { includesRole } from '../access/roles.ts';
 import { readBounds, refuse } from '../request-fields.ts';
+import { findLastEvents } from './last-events.ts';
 import { inferContract } from './infer-contract.ts';
 import { trySchema } from './try-schema.ts';
 import { createOneAtATime, type TrafficRange, type TrafficSources } from './walk-traffic.ts';
@@ -37,9 +38,6 @@ export interface RegistryServiceOptions {
 
 /** With the events on which schemas are tried, and from which they are inferred. */
 export type RegistryServiceParts = RegistryServiceOptions & { readonly traffic: TrafficSources };
-
-/** How many look-ups of last events run at once. */
-const lookupsMax = 16;
 
 /** `headgate.v1.SchemaRegistryService`, for the admin port. */
 export function createRegistryService(
@@ -179,14 +177,12 @@ async function addLastEvents(
   options: RegistryServiceOptions,
   events: readonly { readonly name: string; lastEventAt?: Timestamp }[],
 ): Promise<void> {
-  const waiting = events.values();
-  const lookUp = async (): Promise<void> => {
-    for (const event of waiting) {
-      const at = await options.lastEventAtMs(event.name);
-      if (at !== undefined) event.lastEventAt = timestampFromMs(at);
-    }
-  };
-  await Promise.all(Array.from({ length: lookupsMax }, lookUp));
+  const names = events.map(({ name }) => name);
+  const times = await findLastEvents(names, options.lastEventAtMs);
+  for (const event of events) {
+    const at = times.get(event.name);
+    if (at !== undefined) event.lastEventAt = timestampFromMs(at);
+  }
 }
 
 type Described = ReturnType<typeof describe> & { lastEventAt?: Timestamp };

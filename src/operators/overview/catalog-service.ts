@@ -6,6 +6,7 @@ import type { SourceCounts } from '../../jetstream/read/event-names.ts';
 import { modeText } from '../../validation/modes.ts';
 import type { PlannedEvent } from '../../validation/schema-registry.ts';
 import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
+import { findLastEvents } from '../contracts/last-events.ts';
 import type { RegistryServiceOptions } from '../contracts/registry-service.ts';
 
 export interface CatalogServiceOptions extends Pick<
@@ -19,8 +20,6 @@ export interface CatalogServiceOptions extends Pick<
 /** Names without a contract in one answer. */
 const unplannedMax = 1_000;
 const sourcesMax = 50;
-/** How many look-ups of last events run at once. */
-const lookupsMax = 16;
 
 /** `headgate.v1.CatalogService`, for the admin port. */
 export function createCatalogService(
@@ -93,12 +92,8 @@ async function withLastEvents<Event extends { readonly name: string; readonly st
   events: readonly Event[],
   lastEventAtMs: RegistryServiceOptions['lastEventAtMs'],
 ) {
-  const times = new Map<string, number | undefined>();
-  const waiting = events.filter(({ stored }) => stored > 0n).values();
-  const lookUp = async (): Promise<void> => {
-    for (const { name } of waiting) times.set(name, await lastEventAtMs(name));
-  };
-  await Promise.all(Array.from({ length: lookupsMax }, lookUp));
+  const stored = events.filter((event) => event.stored > 0n).map(({ name }) => name);
+  const times = await findLastEvents(stored, lastEventAtMs);
   return events.map((event) => {
     const atMs = times.get(event.name);
     return { ...event, lastEventAt: atMs === undefined ? undefined : timestampFromMs(atMs) };

@@ -17,7 +17,7 @@ import { checkMissingEvents } from '../../doctor/check-missing-events.ts';
 import { checkClock } from '../../doctor/check-clock.ts';
 import { checkDurability, checkStreams } from '../../doctor/check-nats.ts';
 import { checkKnownFaults } from '../../doctor/check-servers.ts';
-import { look, type CheckFindings, type Finding } from '../../doctor/finding.ts';
+import { createChecks, type CheckFindings, type Finding } from '../../doctor/finding.ts';
 import { freeBytes, storedBytes } from '../../doctor/store-room.ts';
 import { warnObserving } from '../../doctor/warn-observing.ts';
 import type { Log } from '../../jetstream/log.ts';
@@ -48,13 +48,7 @@ export async function examineService(
   port: ExaminedPort,
 ): Promise<readonly Finding[]> {
   const { config, log } = options;
-  const all: Finding[] = [];
-  const check = async (
-    name: string,
-    work: (findings: CheckFindings) => Promise<void> | void,
-  ): Promise<void> => {
-    all.push(...(await look(name, work)));
-  };
+  const { all, run: check } = createChecks();
   const embedded = config.nats.url === undefined;
   const storeBytes = embedded ? storedBytes(config) : 0;
   await check('door', (findings) => checkEndpoint(findings, config));
