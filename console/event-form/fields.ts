@@ -1,3 +1,4 @@
+import { isJson } from '../parts/json/format-json.ts';
 import { isExactNumber, isObject, writeExact, type ExactJson } from './exact-json.ts';
 
 /** One value of an event that a person can change. */
@@ -173,7 +174,7 @@ export function inputOfJson({ kind }: Pick<Field, 'kind'>, json: string | undefi
   return kind === 'text' && json.startsWith('"') ? (JSON.parse(json) as string) : json;
 }
 
-/** The same value in the type that the contract asks for: `12` of `"12"`. Undefined if there is none. */
+/** The same value in the type that the contract asks for: `12` of `"12"`. Undefined if it has no such value. */
 export function convertedJson({ kind }: Pick<Field, 'kind'>, json: string | undefined) {
   if (json === undefined) return undefined;
   if (kind === 'text') return /^(-?\d|true$|false$)/.test(json) ? JSON.stringify(json) : undefined;
@@ -181,13 +182,4 @@ export function convertedJson({ kind }: Pick<Field, 'kind'>, json: string | unde
   const text = (JSON.parse(json) as string).trim();
   const fits = kind === 'number' ? /^-?(0|[1-9]\d*)(\.\d+)?$/ : /^(true|false)$/;
   return fits.test(text) ? text : undefined;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,8 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { useFilters } from '../navigation/address.ts';
+import { useFilters, type Filters } from '../navigation/address.ts';
 
 export interface TextFilterProps {
   /** In the address. */
@@ -100,6 +101,17 @@ export const spanChoices = [
   ['24h', 'Last 24 hours'],
   ['7d', 'Last 7 days'],
 ] as const;
+
+/** The range of the filters `since` and `until`, as requests have it. */
+export function rangeOf(filters: Filters) {
+  const nowMs = Date.now();
+  const since = timeOfFilter(filters.get('since'), nowMs);
+  const until = timeOfFilter(filters.get('until'), nowMs);
+  return {
+    ...(since !== undefined && { since: timestampFromMs(since) }),
+    ...(until !== undefined && { until: timestampFromMs(until) }),
+  };
+}
 
 /** The time of a filter: a span before now such as `24h`, or RFC 3339. Undefined without one. */
 export function timeOfFilter(text: string, nowMs: number): number | undefined {

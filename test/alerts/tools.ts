@@ -1,22 +1,11 @@
-import { accessSync, constants } from 'node:fs';
-import path from 'node:path';
+import { findProgram } from '../find-program.ts';
 
 /** Debian's names of the programs that the tests of alerts and dashboards run. */
 export type Tool = 'promtool' | 'prometheus' | 'prometheus-alertmanager';
 
 /** Where it is; undefined where it is not installed. */
 export function findTool(tool: Tool): string | undefined {
-  return (process.env['PATH'] ?? '')
-    .split(path.delimiter)
-    .map((folder) => path.join(folder, tool))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+  return findProgram(tool);
 }
 
 /** Why these tests cannot run here, for a test to print and skip; undefined where they can. */

@@ -2,16 +2,10 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { writeConsole } from '../../scripts/build/console-bundle.ts';
 import { askAdmin } from '../ask-admin.ts';
-import {
-  soon,
-  startBrowser,
-  whyNoBrowser,
-  type ConsoleBrowser,
-  type ConsoleWindow,
-} from './browser.ts';
-import { invoice, order, startConsoleWorld, type ConsoleWorld } from './console-world.ts';
+import { soon, whyNoBrowser, type ConsoleWindow } from './browser.ts';
+import { invoice, order, type ConsoleWorld } from './console-world.ts';
+import { openConsole, type OpenConsole } from './open-console.ts';
 
 interface AuditEntry {
   readonly action: string;
@@ -21,20 +15,15 @@ interface AuditEntry {
 }
 
 describe.skipIf(whyNoBrowser() !== undefined)('acts of the console', () => {
+  let open: OpenConsole;
   let world: ConsoleWorld;
-  let browser: ConsoleBrowser;
   let window: ConsoleWindow;
 
   beforeAll(async () => {
-    await writeConsole('dist/console');
-    world = await startConsoleWorld();
-    browser = await startBrowser(world.real.adminUrl);
-    window = await browser.signIn();
+    open = await openConsole();
+    ({ world, window } = open);
   });
-  afterAll(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await world?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => open?.[Symbol.asyncDispose]());
 
   const ask = <Answer>(rpc: string, request: object = {}): Promise<Answer> =>
     askAdmin<Answer>(world.real.adminUrl, rpc, request);

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,25 +7,11 @@ import { chromium, type BrowserContext, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
 import { adminToken } from '../admin-token.ts';
-
-/** Debian's Chromium; undefined where it is not installed. */
-export function findChromium(): string | undefined {
-  return (process.env['PATH'] ?? '')
-    .split(path.delimiter)
-    .map((folder) => path.join(folder, 'chromium'))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
+import { findProgram } from '../find-program.ts';
 
 /** Why these tests cannot run here, for a test to print and skip; undefined where they can. */
 export function whyNoBrowser(): string | undefined {
-  if (findChromium() !== undefined) return undefined;
+  if (findProgram('chromium') !== undefined) return undefined;
   const reason = 'there is no chromium here; sh scripts/install/chromium.sh installs it';
   console.log(`skipped, what needs a browser: ${reason}`);
   return reason;
@@ -56,7 +42,7 @@ export interface ConsoleWindow extends AsyncDisposable {
 
 const wide = { width: 1280, height: 800 };
 
-/** Root may not use the sandbox, and a test asks nobody outside of this machine. */
+/** Root may not use the sandbox, and a test asks no one outside of this machine. */
 const switches = [
   '--no-sandbox',
   '--disable-gpu',
@@ -70,7 +56,7 @@ const switches = [
 export async function startBrowser(url: string): Promise<ConsoleBrowser> {
   const profile = mkdtempSync(path.join(tmpdir(), 'headgate-chromium-'));
   const browser = await chromium.launch({
-    executablePath: findChromium()!,
+    executablePath: findProgram('chromium')!,
     headless: true,
     args: switches,
     env: { ...process.env, HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },

@@ -1,34 +1,23 @@
 /// <reference lib="dom" />
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { writeConsole } from '../../scripts/build/console-bundle.ts';
-import {
-  soon,
-  startBrowser,
-  whyNoBrowser,
-  type ConsoleBrowser,
-  type ConsoleWindow,
-} from './browser.ts';
-import { order, startConsoleWorld, type ConsoleWorld } from './console-world.ts';
+import { soon, whyNoBrowser, type ConsoleWindow } from './browser.ts';
+import { order, type ConsoleWorld } from './console-world.ts';
+import { openConsole, type OpenConsole } from './open-console.ts';
 
 const rows = 10_000;
 const batch = 1_000;
 
 describe.skipIf(whyNoBrowser() !== undefined)('many events', () => {
+  let open: OpenConsole;
   let world: ConsoleWorld;
-  let browser: ConsoleBrowser;
   let window: ConsoleWindow;
 
   beforeAll(async () => {
-    await writeConsole('dist/console');
-    world = await startConsoleWorld();
-    browser = await startBrowser(world.real.adminUrl);
-    window = await browser.signIn();
+    open = await openConsole();
+    ({ world, window } = open);
   });
-  afterAll(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await world?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => open?.[Symbol.asyncDispose]());
 
   const sendMany = async (make: (number: number) => object, events: number): Promise<void> => {
     for (let sent = 0; sent < events; sent += batch) {

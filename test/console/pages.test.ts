@@ -1,22 +1,15 @@
 /// <reference lib="dom" />
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { writeConsole } from '../../scripts/build/console-bundle.ts';
 import {
   expectAccessible,
   soon,
-  startBrowser,
   whyNoBrowser,
   type ConsoleBrowser,
   type ConsoleWindow,
 } from './browser.ts';
-import {
-  invoice,
-  order,
-  startConsoleWorld,
-  writeHourCounts,
-  type ConsoleWorld,
-} from './console-world.ts';
+import { invoice, order, writeHourCounts, type ConsoleWorld } from './console-world.ts';
+import { openConsole, type OpenConsole } from './open-console.ts';
 
 const pages = [
   ['/', 'Overview'],
@@ -36,28 +29,25 @@ const pages = [
 ] as const;
 
 describe.skipIf(whyNoBrowser() !== undefined)('pages of the console', () => {
+  let open: OpenConsole;
   let world: ConsoleWorld;
   let browser: ConsoleBrowser;
   let window: ConsoleWindow;
 
   beforeAll(async () => {
-    await writeConsole('dist/console');
-    world = await startConsoleWorld();
-    await world.send('shop', order(1), order(2), order(3, { total: '23' }), invoice(1), invoice(2));
-    await world.send('web', {
-      event_name: 'basket_viewed',
-      user_id: 'user-1',
-      properties: { items: 3 },
+    open = await openConsole(async ({ send, real }) => {
+      await send('shop', order(1), order(2), order(3, { total: '23' }), invoice(1), invoice(2));
+      await send('web', {
+        event_name: 'basket_viewed',
+        user_id: 'user-1',
+        properties: { items: 3 },
+      });
+      await send('web', order(4, { coupn: 'SPRING' }));
+      await writeHourCounts(real);
     });
-    await world.send('web', order(4, { coupn: 'SPRING' }));
-    await writeHourCounts(world.real);
-    browser = await startBrowser(world.real.adminUrl);
-    window = await browser.signIn();
+    ({ world, browser, window } = open);
   });
-  afterAll(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await world?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => open?.[Symbol.asyncDispose]());
 
   describe('signing in', () => {
     test('takes no wrong token, and says what to do', async () => {

@@ -1,8 +1,6 @@
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-
 import { linkTo, type Filters } from '../../navigation/address.ts';
 import { countOf, formatCount } from '../../parts/figures.ts';
-import { timeOfFilter } from '../../parts/filter-bar.tsx';
+import { rangeOf } from '../../parts/filter-bar.tsx';
 import { Empty, Failed, Loading } from '../../parts/states.tsx';
 import { rowsMax, useList } from '../../service/list.ts';
 import { useService } from '../../service/service.ts';
@@ -64,15 +62,11 @@ export function EarlierEvents({ filters }: { readonly filters: Filters }) {
 }
 
 function requestOf(filters: Filters) {
-  const nowMs = Date.now();
-  const since = timeOfFilter(filters.get('since'), nowMs);
-  const until = timeOfFilter(filters.get('until'), nowMs);
   const eventName = filters.get('event');
   return {
     eventName,
     anyName: eventName === '',
     source: filters.get('source'),
-    ...(since !== undefined && { since: timestampFromMs(since) }),
-    ...(until !== undefined && { until: timestampFromMs(until) }),
+    ...rangeOf(filters),
   };
 }

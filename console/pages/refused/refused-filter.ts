@@ -1,13 +1,8 @@
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-
 import type { Filters } from '../../navigation/address.ts';
-import { timeOfFilter } from '../../parts/filter-bar.tsx';
+import { rangeOf } from '../../parts/filter-bar.tsx';
 
 /** The filter of the RPCs, from the address. */
 export function refusedFilter(filters: Filters) {
-  const nowMs = Date.now();
-  const since = timeOfFilter(filters.get('since'), nowMs);
-  const until = timeOfFilter(filters.get('until'), nowMs);
   return {
     source: filters.get('source'),
     eventName: filters.get('event'),
@@ -15,8 +10,7 @@ export function refusedFilter(filters: Filters) {
     user: filters.get('user'),
     withReplayed: filters.get('with') === 'all' || filters.get('with') === 'replayed',
     withDiscarded: filters.get('with') === 'all' || filters.get('with') === 'discarded',
-    ...(since !== undefined && { since: timestampFromMs(since) }),
-    ...(until !== undefined && { until: timestampFromMs(until) }),
+    ...rangeOf(filters),
   };
 }
 

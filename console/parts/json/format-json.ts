@@ -48,7 +48,7 @@ function kindOf(text: string, next: string | undefined): JsonPart['kind'] {
   return /^[tfn]/.test(text) ? 'word' : 'number';
 }
 
-function isJson(text: string): boolean {
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;
