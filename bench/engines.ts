@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { generatorCore, pinning, runScript, startGate, type Gate } from './processes.ts';
+import { numberAfter, valueAfter } from './script/options.ts';
+import { median } from './script/median.ts';
+import { ownCpuSeconds } from './script/cpu.ts';
 
 /*
  * npm run bench:engines [-- --rounds 6] [--seconds 3] [--beside FOLDER]
@@ -10,13 +12,8 @@ import { generatorCore, pinning, runScript, startGate, type Gate } from './proce
  * (the least of all rounds, which other work on the machine disturbs least), and requests a second. `--beside`
  * measures a gate of another checkout as well. Needs Linux's /proc.
  */
-const args = process.argv.slice(2);
-const valueAfter = (name: string): string | undefined => {
-  const at = args.indexOf(name);
-  return at === -1 ? undefined : args[at + 1];
-};
-const rounds = Number(valueAfter('--rounds') ?? 6);
-const seconds = Number(valueAfter('--seconds') ?? 3);
+const rounds = numberAfter('--rounds', 6);
+const seconds = numberAfter('--seconds', 3);
 const beside = valueAfter('--beside');
 const warmSeconds = 1;
 
@@ -34,7 +31,7 @@ interface Figures {
 async function measure(load: (typeof loads)[number], gate: Gate): Promise<Figures> {
   const { kind } = load;
   const options = { concurrency: 128, batch: 1, rate: 0, warmSeconds, seconds };
-  const before = cpuSeconds(gate.processId);
+  const before = ownCpuSeconds(gate.processId);
   const { perSecond, failed } = await runScript<{ perSecond: number; failed: number }>(
     'generator.ts',
     { ...options, kind, path: load.path, port: gate.port },
@@ -42,19 +39,10 @@ async function measure(load: (typeof loads)[number], gate: Gate): Promise<Figure
   );
   if (failed > 0) throw new Error(`${load.name}: ${failed} requests failed`);
   const requests = perSecond * (warmSeconds + seconds);
-  return { perSecond, cpuMicroseconds: ((cpuSeconds(gate.processId) - before) / requests) * 1e6 };
-}
-
-/** Of user and system, in the ticks of Linux: 10 ms. */
-function cpuSeconds(processId: number): number {
-  const fields = readFileSync(`/proc/${processId}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)]!;
+  return {
+    perSecond,
+    cpuMicroseconds: ((ownCpuSeconds(gate.processId) - before) / requests) * 1e6,
+  };
 }
 
 const env = { HEADGATE_ROLES: 'gate', HEADGATE_DURABILITY: 'async' };

@@ -17,6 +17,7 @@ import {
 import { askPostgres } from '../test/destinations/postgres-far-side.ts';
 import { startPostgres } from '../test/destinations/postgres-server.ts';
 import { pinning, startGate } from './processes.ts';
+import { numberAfter } from './script/options.ts';
 
 /*
  * npm run bench:redeliver [-- --events 200000] [--rate 3000] [--fresh 2000]
@@ -25,11 +26,6 @@ import { pinning, startGate } from './processes.ts';
  * 2,000 a second, which come alone for ten seconds first, for comparison. Fails if the p99 from accepted to delivered of the fresh ones reaches a second at
  * either, if an event is not sent again, or if PostgreSQL has a row twice.
  */
-const args = process.argv.slice(2);
-const numberAfter = (name: string, otherwise: number): number => {
-  const at = args.indexOf(name);
-  return at === -1 ? otherwise : Number(args[at + 1]);
-};
 const events = numberAfter('--events', 200_000);
 const rate = numberAfter('--rate', 3_000);
 const freshRate = numberAfter('--fresh', 2_000);

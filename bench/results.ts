@@ -1,4 +1,5 @@
 import type { Measure } from './measures.ts';
+import { median } from './script/median.ts';
 
 /** One measure over all rounds. */
 export interface Result {
@@ -31,11 +32,6 @@ export function resultOf({ name, floor, ratios, shown }: Measure): Result {
 /** 1 when a measure is below its floor, or nothing was measured; else 0. */
 export function exitCodeOf(results: readonly Result[]): number {
   return results.length === 0 || results.some(({ isLow }) => isLow) ? 1 : 0;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function round(value: number): number {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { startRealLog } from '../test/real-log.ts';
+import { numberAfter } from './script/options.ts';
 
 /*
  * npm run bench:revoke [-- --seconds 20] [--lanes 8]
@@ -16,11 +17,6 @@ import { startRealLog } from '../test/real-log.ts';
  * open. A key is created and revoked at the first gate, again and again. Fails if a request that began
  * more than a second after the answer of the revocation was accepted.
  */
-const args = process.argv.slice(2);
-const numberAfter = (name: string, otherwise: number): number => {
-  const at = args.indexOf(name);
-  return at === -1 ? otherwise : Number(args[at + 1]);
-};
 const seconds = numberAfter('--seconds', 20);
 const lanes = numberAfter('--lanes', 8);
 const gatesCount = 4;

@@ -1,6 +1,7 @@
 import { openBench } from './measures.ts';
 import { pinning } from './processes.ts';
 import { exitCodeOf, resultOf } from './results.ts';
+import { hasOption, numberAfter } from './script/options.ts';
 
 /*
  * npm run bench [-- --json] [--rounds 3] [--seconds 3]
@@ -9,12 +10,7 @@ import { exitCodeOf, resultOf } from './results.ts';
  * range. The machine may be noisy, so only ratios of measures that are seconds apart are
  * meaningful. Exits with 1 if a ratio is below its floor.
  */
-const args = process.argv.slice(2);
-const numberAfter = (name: string, defaultValue: number): number => {
-  const at = args.indexOf(name);
-  return at === -1 ? defaultValue : Number(args[at + 1]);
-};
-const asJson = args.includes('--json');
+const asJson = hasOption('--json');
 const rounds = numberAfter('--rounds', 3);
 const seconds = numberAfter('--seconds', 3);
 

@@ -6,6 +6,8 @@ import path from 'node:path';
 
 import { hashWriteKey } from '../src/config/write-key.ts';
 import { generatorCore, pinning, runScript, startGate } from './processes.ts';
+import { numberAfter } from './script/options.ts';
+import { median } from './script/median.ts';
 
 /*
  * npm run bench:scrape [-- --rounds 3] [--seconds 5] [--rate 4000]
@@ -14,11 +16,6 @@ import { generatorCore, pinning, runScript, startGate } from './processes.ts';
  * with 50 sources and 200 events, without scrapes and with them, in turn. Fails if the median of the
  * p99s with scrapes is 20 ms or more above the median without them.
  */
-const args = process.argv.slice(2);
-const numberAfter = (name: string, otherwise: number): number => {
-  const at = args.indexOf(name);
-  return at === -1 ? otherwise : Number(args[at + 1]);
-};
 const rounds = numberAfter('--rounds', 3);
 const seconds = numberAfter('--seconds', 5);
 const rate = numberAfter('--rate', 4000);
@@ -126,8 +123,4 @@ function writeSetUp(into: string): Record<string, string> {
   const config = path.join(into, 'headgate.yaml');
   writeFileSync(config, ['auth: keys', 'keys:', ...keys, ''].join('\n'));
   return { HEADGATE_SCHEMAS_DIR: schemasDir, HEADGATE_CONFIG: config };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)]!;
 }

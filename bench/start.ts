@@ -6,6 +6,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { installPackage } from '../test/package/installed-package.ts';
+import { numberAfter } from './script/options.ts';
+import { median } from './script/median.ts';
 
 /*
  * npm run bench:start [-- --rounds 7]
@@ -15,8 +17,7 @@ import { installPackage } from '../test/package/installed-package.ts';
  * compile cache of the start before. Fails if the median of the package is above 0.6 of that of the
  * source, if it does not hold 40 MB less, or if "headgate mock" takes 300 ms or more.
  */
-const at = process.argv.indexOf('--rounds');
-const rounds = at === -1 ? 7 : Number(process.argv[at + 1]);
+const rounds = numberAfter('--rounds', 7);
 const ratioMax = 0.6;
 const savedMBMin = 40;
 const mockMsMax = 300;
@@ -83,10 +84,6 @@ async function measureStart({ args, env, ready }: Program): Promise<Start> {
 function residentMB(processId: number): number {
   const status = readFileSync(`/proc/${processId}/status`, 'utf8');
   return (Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) * 1024) / 1e6;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[values.length >> 1]!;
 }
 
 using project = await installPackage();

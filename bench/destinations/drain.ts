@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { cpuSecondsOf } from './cpu.ts';
+import { cpuSecondsOf } from '../script/cpu.ts';
 import type { FilledLog } from './stored-events.ts';
 
 const pollMs = 20;

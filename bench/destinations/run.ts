@@ -5,6 +5,7 @@ import { settleDisk } from '../processes.ts';
 import { drain, type Drain } from './drain.ts';
 import { fillLog, type FilledLog } from './stored-events.ts';
 import { startWarehouse, type Warehouse } from './warehouses.ts';
+import { numberAfter, valueAfter } from '../script/options.ts';
 
 /*
  * npm run bench:destinations [-- --events 300000] [--rounds 2] [--only sqlite,postgres]
@@ -16,13 +17,8 @@ import { startWarehouse, type Warehouse } from './warehouses.ts';
  * depends less on what else the machine does. Fails if a warehouse has not every event once. Needs
  * Linux's /proc; ClickHouse is measured where `npm run test:clickhouse` has installed it.
  */
-const args = process.argv.slice(2);
-const valueAfter = (name: string): string | undefined => {
-  const at = args.indexOf(name);
-  return at === -1 ? undefined : args[at + 1];
-};
-const events = Number(valueAfter('--events') ?? 300_000);
-const rounds = Number(valueAfter('--rounds') ?? 2);
+const events = numberAfter('--events', 300_000);
+const rounds = numberAfter('--rounds', 2);
 const names = (valueAfter('--only') ?? 'sqlite,postgres,clickhouse,parquet').split(',');
 const beside = valueAfter('--beside');
 

@@ -5,7 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 
 import { startGate } from '../processes.ts';
-import { childrenOf } from './cpu.ts';
+import { childrenOf } from '../script/cpu.ts';
 
 const batchEvents = 500;
 const inFlightMax = 4;

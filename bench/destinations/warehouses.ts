@@ -8,7 +8,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { startEngine, whyNoEngine } from '../../test/clickhouse/engine.ts';
 import { askPostgres } from '../../test/destinations/postgres-far-side.ts';
 import { startPostgres } from '../../test/destinations/postgres-server.ts';
-import { childrenOf } from './cpu.ts';
+import { childrenOf } from '../script/cpu.ts';
 
 /** A warehouse of the bench, which is empty for each worker. */
 export interface Warehouse {

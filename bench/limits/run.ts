@@ -5,6 +5,8 @@ import path from 'node:path';
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { openSource, type BenchSource } from './source.ts';
 import { generatorCore, pin, pinning, startGate, startPeer } from '../processes.ts';
+import { median } from '../script/median.ts';
+import { numberAfter } from '../script/options.ts';
 
 /*
  * npm run bench:limits [-- --pairs 40] [--milliseconds 500]
@@ -19,11 +21,6 @@ import { generatorCore, pin, pinning, startGate, startPeer } from '../processes.
  * Short windows alternate, so that other work on the machine meets both sides. Of the costs the median
  * of the ratios of neighbours counts, of the times the p99 over all windows.
  */
-const args = process.argv.slice(2);
-const numberAfter = (name: string, otherwise: number): number => {
-  const at = args.indexOf(name);
-  return at === -1 ? otherwise : Number(args[at + 1]);
-};
 const pairs = numberAfter('--pairs', 40);
 const windowMs = numberAfter('--milliseconds', 500);
 const costMax = 1.02;
@@ -95,7 +92,7 @@ async function compareCosts(unlimited: BenchSource, capped: BenchSource): Promis
     ratios.push(cost.capped / cost.free);
     free.push(cost.free);
   }
-  console.error(`a request without limits: ${medianOf(free).toFixed(2)} us of the gate`);
+  console.error(`a request without limits: ${median(free).toFixed(2)} us of the gate`);
   return report('processor time of a request, with limits : without', ratios, costMax);
 }
 
@@ -156,19 +153,14 @@ function p99Of(windows: readonly number[][]): number {
 
 function report(name: string, ratios: readonly number[], most: number): boolean {
   const sorted = ratios.toSorted((one, other) => one - other);
-  const median = medianOf(ratios);
-  const isGood = median <= most;
+  const middle = median(ratios);
+  const isGood = middle <= most;
   const quartile = (part: number): string => sorted[Math.floor(sorted.length * part)]!.toFixed(3);
   console.log(
-    `${isGood ? 'ok  ' : 'HIGH'} ${name}: ${median.toFixed(3)} (quartiles ${quartile(0.25)} to ` +
+    `${isGood ? 'ok  ' : 'HIGH'} ${name}: ${middle.toFixed(3)} (quartiles ${quartile(0.25)} to ` +
       `${quartile(0.75)}${most === Infinity ? '' : `, at most ${most}`})`,
   );
   return isGood;
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 /** The time on a processor of all threads of a process, in ns. */

@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { batchJson, keyOffsets, writeKey } from '../payload.ts';
 import { generatorCore, pin, serverCore, unpin, type Gate } from '../processes.ts';
+import { childrenOf, ownCpuSeconds } from '../script/cpu.ts';
 
 /** A relay and the gate that it forwards to. */
 export interface Pair {
@@ -124,8 +123,7 @@ export function watch(gates: Partial<Pair>, pinned: boolean): Map<string, number
   const watched = new Map<string, number>();
   for (const [name, gate] of Object.entries(gates)) {
     const { processId } = gate;
-    const children = execFileSync('pgrep', ['-P', String(processId)], { encoding: 'utf8' });
-    const server = Number(children.trim().split('\n')[0]);
+    const server = childrenOf(processId)[0]!;
     for (const id of [processId, server]) {
       if (pinned) pin(id, name === 'relay' ? generatorCore : serverCore);
       else unpin(id);
@@ -137,10 +135,5 @@ export function watch(gates: Partial<Pair>, pinned: boolean): Map<string, number
 
 /** User and system time so far in ms, in the ticks of Linux: 100 a second. */
 export function cpuOf(watched: ReadonlyMap<string, number>): Map<string, number> {
-  return new Map(
-    [...watched].map(([name, id]) => {
-      const fields = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ')[1]!.split(' ');
-      return [name, (Number(fields[11]) + Number(fields[12])) * 10] as const;
-    }),
-  );
+  return new Map([...watched].map(([name, id]) => [name, ownCpuSeconds(id) * 1_000] as const));
 }

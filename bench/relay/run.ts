@@ -14,6 +14,7 @@ import {
 } from '../processes.ts';
 import { adminToken, cpuOf, cpuPerEvent, measureForwarding, store, watch } from './forward.ts';
 import { measureLatency } from './latency.ts';
+import { hasOption, numberAfter, valueAfter } from '../script/options.ts';
 
 /*
  * npm run bench:relay [-- --events 300000] [--floor 50000] [--calls 2000] [--batch 500] [--pinned] [--profile FOLDER]
@@ -26,16 +27,13 @@ import { measureLatency } from './latency.ts';
  *
  * Fails below the floor, or if an event is missing. `--profile` writes a profile of each gate.
  */
-const args = process.argv.slice(2);
-const after = (name: string): string | undefined =>
-  args.includes(name) ? args[args.indexOf(name) + 1] : undefined;
-const events = Number(after('--events') ?? 300_000);
-const floor = Number(after('--floor') ?? 50_000);
-const calls = Number(after('--calls') ?? 2_000);
+const events = numberAfter('--events', 300_000);
+const floor = numberAfter('--floor', 50_000);
+const calls = numberAfter('--calls', 2_000);
 /** Each request has an id of its own, which its events keep, so single events cost the far gate more. */
-const batch = Number(after('--batch') ?? 500);
-const pinned = args.includes('--pinned');
-const profile = after('--profile');
+const batch = numberAfter('--batch', 500);
+const pinned = hasOption('--pinned');
+const profile = valueAfter('--profile');
 const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
 
 const key = 'hg_key-of-the-relay-bench';

@@ -18,6 +18,11 @@ export function cpuSecondsOf(root: number): number {
   return seconds;
 }
 
+/** CPU of a process alone, in seconds; NaN if it has ended. */
+export function ownCpuSeconds(id: number): number {
+  return readStat(id)?.ownSeconds ?? Number.NaN;
+}
+
 /** The ids of the processes right below one. */
 export function childrenOf(parent: number): number[] {
   return readAll()
@@ -28,7 +33,9 @@ export function childrenOf(parent: number): number[] {
 interface ProcessStat {
   readonly id: number;
   readonly parent: number;
-  /** Of user and system, its ended children included. */
+  /** Of user and system. */
+  readonly ownSeconds: number;
+  /** The same, its ended children included. */
   readonly seconds: number;
 }
 
@@ -44,8 +51,10 @@ function readStat(id: number): ProcessStat | undefined {
     const fields = readFileSync(`/proc/${id}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');
-    const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-    return { id, parent: Number(fields[1]), seconds: ticks / 100 };
+    const secondsAt = (...places: number[]): number =>
+      places.reduce((sum, at) => sum + Number(fields[at]), 0) / 100;
+    const ownSeconds = secondsAt(11, 12);
+    return { id, parent: Number(fields[1]), ownSeconds, seconds: ownSeconds + secondsAt(13, 14) };
   } catch {
     return undefined;
   }
