@@ -44,7 +44,7 @@ export interface TimeProps {
   readonly as?: 'short' | 'whole' | 'exact' | 'ago';
 }
 
-/** A time in the zone of the viewer, with UTC and how long ago at hand. A dash where there is none. */
+/** A time in the zone of the viewer, with UTC and how long ago at hand. A dash without a time. */
 export function Time({ at, as = 'short' }: TimeProps) {
   const zone = useContext(ZoneContext);
   const ms = msOf(at);

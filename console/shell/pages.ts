@@ -31,7 +31,7 @@ export const pages: readonly Page[] = [
   { path: '/health', title: 'Health', key: 'h', view: HealthPage },
 ];
 
-/** The page of a path; undefined if there is none. */
+/** The page of a path; undefined if no page has it. */
 export function pageOf(path: string): Page | undefined {
   return pages.find((page) =>
     page.path === '/' ? path === '/' : path === page.path || path.startsWith(`${page.path}/`),

@@ -63,7 +63,7 @@ test('a range has its hours alone, and a name or a source its events', async () 
   expect(await sum({ untilMs: Infinity })).toEqual([14, 16]);
 });
 
-test('hours that nobody counted, and entries that cannot be read, are nothing', async () => {
+test('hours without counts, and entries that cannot be read, are nothing', async () => {
   const { hours, pairs } = await sumCounts(
     listed({ text: 'x', storedAtMs: 1 }, entry(nowHour + 5, 'a', 'shop', 1)),
     { ...all, sinceMs: (nowHour + 10) * hourMs },

@@ -17,8 +17,8 @@ export async function checkClock(findings: CheckFindings, log: Log): Promise<voi
   // NATS read its clock somewhere in between.
   const ahead = before > serverMs ? before - serverMs : serverMs > after ? after - serverMs : 0;
   const found = `this machine is ${Math.abs(ahead)} ms ${ahead > 0 ? 'ahead of' : 'behind'} NATS`;
-  const mend = 'Let both follow a time server (chrony, systemd-timesyncd).';
-  if (Math.abs(ahead) > skewMsBad) findings.failure(found, mend);
-  else if (Math.abs(ahead) > skewMsMax) findings.warning(found, mend);
+  const fix = 'Let both follow a time server (chrony, systemd-timesyncd).';
+  if (Math.abs(ahead) > skewMsBad) findings.failure(found, fix);
+  else if (Math.abs(ahead) > skewMsMax) findings.warning(found, fix);
   else findings.ok(`this machine and NATS agree to the second`);
 }

@@ -148,7 +148,7 @@ describe('signing in', () => {
     expect((await signIn(real, body)).status).toBe(400);
   });
 
-  test('a form of another site is none either', async () => {
+  test('a form of another site is not taken either', async () => {
     const sent = { ...own, 'content-type': 'text/plain' };
     expect((await signIn(real, { token: adminToken }, sent)).status).toBe(400);
   });
@@ -308,7 +308,7 @@ test('neither a token nor a code nor a secret is in the log', async () => {
   const code = real.service.makeSignInCode();
   const secret = cookieOf(await signIn(real, { code })).split('=')[1]!;
   await signIn(real, { code });
-  await signIn(real, { token: 'hunter2 of nobody' });
+  await signIn(real, { token: 'hunter2 of no one' });
   const text = lines.join('');
   expect(text).toContain('signed in to the console');
   for (const hidden of [code, secret, 'hunter2', adminToken, ...Object.values(tokens)]) {

@@ -312,7 +312,7 @@ describe('the counts by hour', () => {
       ).toEqual([32, 3, 2]);
       expect(after.events).toBeUndefined();
       expect(sum(await countsOf(real, { eventName: 'order_completed' }), 'rejected')).toBe(2);
-      expect(sum(await countsOf(real, { source: 'nobody' }), 'accepted')).toBe(0);
+      expect(sum(await countsOf(real, { source: 'stranger' }), 'accepted')).toBe(0);
       const since = new Date(Date.now() - 3_600_000 * 24).toISOString();
       expect((await countsOf(real, { since })).hours).toHaveLength(24);
     } finally {

@@ -47,7 +47,7 @@ export function compileSelection(selection: ArchiveSelection): ArchiveFilter {
       }
       if (isLimited) {
         const timeMs = Date.parse(readEventTime(found));
-        // Not true of a time that is none.
+        // False for a time that cannot be read.
         if (!(timeMs >= since && timeMs < until)) return undefined;
       }
       return { payload, event: found };

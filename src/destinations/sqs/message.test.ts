@@ -30,7 +30,7 @@ function messageOf(
   return message;
 }
 
-test('an event at the limit of SQS is a message; with one byte more it says why it is none', () => {
+test('an event at the limit of SQS is a message; with one byte more it says why it is not', () => {
   const { bytes } = messageOf({ properties: { text: '' } });
   const ofText = (length: number) => deliveryOf({ properties: { text: 'x'.repeat(length) } });
   const most = readMessage(fifo, ofText(messageBytesMax - bytes));

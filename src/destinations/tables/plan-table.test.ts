@@ -177,7 +177,7 @@ describe('the changes of a table', () => {
     ...made.columns.map(({ name, declared }) => [name, declared] as const),
   ]);
 
-  test('are none if it is complete, whatever else it has', () => {
+  test('are not needed if it is complete, whatever else it has', () => {
     const existing = new Map([...complete, ['note', 'text']]);
     expect(changesOf(made, existing, dialect)).toEqual({
       create: undefined,

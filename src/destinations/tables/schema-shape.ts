@@ -59,7 +59,7 @@ function schemasIn(list: JsonValue | undefined): JsonValue[] {
 function ownShape(schema: JsonObject): SchemaShape {
   const listed = schema['enum'] ?? (schema['const'] === undefined ? undefined : [schema['const']]);
   if (Array.isArray(listed)) {
-    // What replaces a listed text that is personal data is none of the listed ones.
+    // What replaces a listed text that is personal data is not one of the listed ones.
     if (schema['x-pii'] !== undefined) return { ...any, isAny: false, types: [{ kind: 'text' }] };
     return { ...any, isAny: false, types: distinct(listedTypes(listed)) };
   }

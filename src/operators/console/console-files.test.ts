@@ -49,7 +49,7 @@ test('what is not a plain file of a known type is left out', async () => {
   expect([...(await readConsoleFiles(folder)).keys()].toSorted()).toEqual(['/', '/assets/good.js']);
 });
 
-test('index.html that leads elsewhere is none', async () => {
+test('index.html that leads elsewhere is not served', async () => {
   write('secret.html', 'x');
   symlinkSync(path.join(folder, 'secret.html'), path.join(folder, 'index.html'));
   expect((await readConsoleFiles(folder)).size).toBe(0);

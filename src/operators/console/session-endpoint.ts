@@ -37,7 +37,7 @@ const notSameOrigin: Refusal = {
 const noSession: Refusal = {
   status: 401,
   code: 'unauthenticated',
-  message: 'Nobody is signed in here, or the session has ended. Sign in.',
+  message: 'No one is signed in here, or the session has ended. Sign in.',
 };
 const wrongSecret: Refusal = {
   status: 401,
