@@ -88,7 +88,7 @@ export function createTraffic(
       if (source !== '' && event.sources.size < sourcesMax) event.sources.add(source);
       addValue(event.sketch, properties, budget);
       const findings = findingsIn(contracts.get(name), properties);
-      if (findings !== undefined) event.failures!.add(findings);
+      if (findings !== undefined) event.failures!.add(findings, properties);
     },
     events: () => [...events.values()].sort((one, other) => (one.name < other.name ? -1 : 1)),
     unnamed,

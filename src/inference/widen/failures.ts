@@ -33,17 +33,18 @@ const namesMax = 400;
 
 /** Collects what events break in one schema. Bounded: 1,000 places, and 40 values of each. */
 export interface Failures {
-  add(findings: SchemaFindings): void;
+  /** `properties` are those in which the findings were found. */
+  add(findings: SchemaFindings, properties: JsonObject): void;
   list(): BrokenKeyword[];
 }
 
 export function createFailures(): Failures {
   const failures = new Map<string, BrokenKeyword>();
   return {
-    add: ({ errors }) => {
+    add: ({ errors }, properties) => {
       for (const error of errors) {
         if (isRedacted(error)) continue;
-        const steps = stepsOf(error.instancePath);
+        const steps = stepsOf(error.instancePath, properties);
         const key = `${error.schemaPath} ${steps.join('/')}`;
         let failure = failures.get(key);
         if (failure === undefined) {
@@ -114,12 +115,16 @@ export function pathOfSteps(steps: readonly string[]): string {
   return steps.join('.').replaceAll('.[]', '[]');
 }
 
-/** `/items/0/sku` is `items`, `[]`, `sku`. A member whose name is a number is taken for an item. */
-function stepsOf(pointer: string): string[] {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((step) => (/^\d+$/.test(step) ? '[]' : unescapePointer(step)));
+/** `/items/0/sku` is `items`, `[]`, `sku` if `items` is a list; an object may have a member `0`. */
+function stepsOf(pointer: string, properties: JsonObject): string[] {
+  const steps: string[] = [];
+  let value: JsonValue | undefined = properties;
+  for (const step of pointer.split('/').slice(1)) {
+    const name = unescapePointer(step);
+    steps.push(Array.isArray(value) ? '[]' : name);
+    value = (value as Readonly<Record<string, JsonValue>> | undefined)?.[name];
+  }
+  return steps;
 }
 
 function sizeOf(value: JsonValue): number {

@@ -38,7 +38,7 @@ function update(event: PlannedEvent, events: readonly JsonObject[]): EventUpdate
   const failures = createFailures();
   for (const each of events) {
     const findings = event.versions[0]!.findingsIn(each);
-    if (findings !== undefined) failures.add(findings);
+    if (findings !== undefined) failures.add(findings, each);
   }
   return updateEvent(event, sketchOf(events), failures.list(), choices);
 }
@@ -110,6 +110,18 @@ describe('an update', () => {
     expect(written).toContain('"kept too"');
     const findings = compatibilityFindings({ version: 1, schema: base }, { version: 2, schema });
     expect(findings.filter(({ breaks }) => breaks.includes('producers'))).toEqual([]);
+  });
+
+  test.each(['404', '0', '[]', 'a/b', 'a~1'])('takes a member named %s for a member', (name) => {
+    const member = {
+      type: 'object',
+      properties: { n: { type: 'string' } },
+      additionalProperties: false,
+    };
+    const event = planned({ type: 'object', properties: { [name]: member } });
+    const { changes, text } = update(event, [{ [name]: { n: 'x', more: true } }]);
+    expect(changes).toEqual([{ path: name, text: 'may have more' }]);
+    expect(compileSchema(JSON.parse(text)).findingsIn({ [name]: { more: true } })).toBeUndefined();
   });
 
   test('writes nothing if everything is taken', () => {

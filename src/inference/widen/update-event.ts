@@ -74,6 +74,8 @@ export function updateEvent(
 
 function memberAt(sketch: Sketch, steps: readonly string[], name: string): Sketch | undefined {
   let at: Sketch | undefined = sketch;
-  for (const step of [...steps, name]) at = step === '[]' ? at?.items : at?.members?.get(step);
+  for (const step of [...steps, name]) {
+    at = (step === '[]' ? at?.items : undefined) ?? at?.members?.get(step);
+  }
   return at;
 }
