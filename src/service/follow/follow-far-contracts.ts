@@ -84,10 +84,12 @@ function createFollower(
     seen = form.revision;
     const faults: string[] = [];
     const report = (problem: string, fix: string): void => void faults.push(`${problem}. ${fix}`);
-    const registry = await readContracts(form, report);
+    const registry = await readContracts(form, report).catch((error: unknown) =>
+      report('The contracts cannot be read', (error as Error).message),
+    );
     for (const fault of faults) signals.registryFault(fault);
     badEntries = faults.length;
-    if (badEntries > 0) return false;
+    if (badEntries > 0 || registry === undefined) return false;
     useContracts(registry, form.isSuspended ? 'warn' : 'on');
     changes += 1;
     signals.registryChanged(
@@ -119,11 +121,13 @@ function createFollower(
         return false;
       }
       try {
-        return await apply(JSON.parse(text) as ContractsForm);
+        if (await apply(JSON.parse(text) as ContractsForm)) return true;
       } catch (error) {
         signals.registryFault(`${file} cannot be read: ${(error as Error).message}`);
-        return false;
       }
+      // The file may be damaged: the other gate is asked for the same contracts.
+      seen = '';
+      return false;
     },
     /** Never rejects. */
     ask: async (timeoutMs?: number): Promise<void> => {
