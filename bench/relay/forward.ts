@@ -103,8 +103,8 @@ interface Sight {
   readonly cpu: ReadonlyMap<string, number>;
 }
 
-/** A scrape costs the far gate a few ms. */
-const scrapeMs = 250;
+/** A scrape costs the far gate a few ms: more of them would be a part of what is measured. */
+const scrapeMs = 500;
 
 /** Between two readings of `cpuOf`: µs by process. */
 export function cpuPerEvent(
