@@ -124,6 +124,7 @@ test('one byte after the other', () => {
 
 test.each([
   'HMSG s 7 r 1 x\r\n',
+  `HMSG s 7 r 1 ${64 * 1024 * 1024 + 1}\r\n`,
   'HMSG s 7 r x 1\r\n',
   'HMSG s 7 r 2 1\r\n',
   'HMSG s\r\n',

@@ -71,6 +71,8 @@ export function messageReaderOf(connection: NatsConnection): MessageReader {
 
 /** nats-server ends a line at 4 KiB by default; only its INFO may be longer. */
 const lineBytesMax = 64 * 1024;
+/** The most that a server can be configured to take, and the client's limit too. */
+const messageBytesMax = 64 * 1024 * 1024;
 
 function intercept(parser: Parser, receivers: ReadonlyMap<number, Receive>): void {
   const parse = parser.parse.bind(parser);
@@ -200,7 +202,7 @@ function readHead(bytes: Uint8Array, from: number): number {
     headerBytes = numberIn(bytes, ends[3]! + 1, ends[4]!);
     if (!(headerBytes <= total)) return unreadable;
   }
-  return total >= 0 ? at + 2 + total + 2 : unreadable;
+  return total <= messageBytesMax ? at + 2 + total + 2 : unreadable;
 }
 
 /** NaN unless all are digits. */
