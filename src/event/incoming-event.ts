@@ -21,6 +21,8 @@ export interface IncomingEvent {
   readonly propertiesText: string | undefined;
   /** For `JSON.stringify` only: a number that a double cannot hold is kept as text. */
   readonly context: JsonObject | undefined;
+  /** The two as text, where the decoder has it. A change of one makes a new object, for which it does not hold. */
+  readonly written?: WrittenMembers | undefined;
   /** RFC 3339, UTC, with 3, 6 or 9 digits of a second (`readTime`). Empty if the producer sent none. */
   readonly occurredAt: string;
   readonly schemaVersion: number;
@@ -34,4 +36,12 @@ export interface IncomingEvent {
   readonly fault: EventError | undefined;
   /** The bytes of this event as they were sent. Called for rejected events only. */
   readonly original: () => Uint8Array;
+}
+
+/** The members of a stored event for these two objects, as `JSON.stringify` writes them. */
+export interface WrittenMembers {
+  readonly properties: JsonObject;
+  readonly context: JsonObject | undefined;
+  /** `,"properties":{},"context":{}` */
+  readonly text: string;
 }

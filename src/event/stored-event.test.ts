@@ -10,6 +10,7 @@ import {
   decodeStoredEvent,
   encodeRequestPart,
   encodeStoredEvent,
+  findWritten,
   readEventTime,
   type StoredEvent,
 } from './stored-event.ts';
@@ -136,6 +137,61 @@ describe('encodeStoredEvent', () => {
       '',
     );
     expect(text).toContain('"properties":{"n":12345678901234567890.0}');
+  });
+});
+
+describe('findWritten', () => {
+  const acceptance = { eventId: 'e', timestampMs: 0, schemaVersion: 1, warnings: [] };
+  const requestPart = encodeRequestPart({ correlationId: 'c', traceparent: '', sentAt: '' });
+
+  test('what it finds gives the same event as writing it anew', () => {
+    let found = 0;
+    fc.assert(
+      fc.property(events, (event) => {
+        const text = encodeStoredEvent(event, acceptance, 'shop', requestPart);
+        const { properties = {}, context } = decodeStoredEvent(text);
+        const written = findWritten(text, properties, context);
+        if (written !== undefined) found += 1;
+        const read = { ...event, properties, context };
+        const again = encodeStoredEvent({ ...read, written }, acceptance, 'shop', requestPart);
+        expect(again).toBe(encodeStoredEvent(read, acceptance, 'shop', requestPart));
+      }),
+    );
+    expect(found).toBeGreaterThan(50);
+  });
+
+  const find = (text: string) => {
+    const { properties, context } = JSON.parse(text) as StoredEvent;
+    return findWritten(text, properties!, context)?.text;
+  };
+
+  test.each([
+    ['{"a":1,"properties":{"n":1.5}}', ',"properties":{"n":1.5}'],
+    ['{"a":1,"properties":{},"context":{"b":[1]},"c":2}', ',"properties":{},"context":{"b":[1]}'],
+    ['{"a":1,"properties":{"n":9007199254740993}}', undefined],
+    ['{"a":1,"properties":{"n":1.50}}', undefined],
+    ['{"a":1,"properties":{},"context":{"n":1e400}}', undefined],
+    ['{"a":1,"properties":{}, "context":{}}', undefined],
+    ['{"a":1,"context":{},"properties":{}}', undefined],
+    ['{"a":{"x":0,"properties":{"n":1}},"properties":{"n":1}}', undefined],
+    ['{"properties":{}}', undefined],
+  ])('%s', (text, members) => expect(find(text)).toBe(members));
+
+  test('properties of more levels than the stack holds', () => {
+    let properties: JsonObject = {};
+    for (let level = 0; level < 100_000; level += 1) properties = { a: properties };
+    expect(findWritten('{"a":1,"properties":{}}', properties, undefined)).toBeUndefined();
+  });
+
+  test('does not hold for changed properties', () => {
+    const event = fc.sample(events, 1)[0]!;
+    const [properties, context] = [{ a: 1 }, undefined];
+    const written = { properties, context, text: ',"properties":{"a":1}' };
+    const payload = (more: Partial<IncomingEvent>): string =>
+      encodeStoredEvent({ ...event, context, written, ...more }, acceptance, 'shop', requestPart);
+    expect(payload({ properties })).toContain('"properties":{"a":1}');
+    expect(payload({ properties: { a: 2 } })).toContain('"properties":{"a":2}');
+    expect(payload({ properties, context: { b: 3 } })).toContain('"context":{"b":3}');
   });
 });
 

@@ -1,5 +1,5 @@
 import type { EventWarning } from './verdict.ts';
-import type { IncomingEvent } from './incoming-event.ts';
+import type { IncomingEvent, WrittenMembers } from './incoming-event.ts';
 import { isJsonObject, type JsonObject } from './json/json.ts';
 import { parseJsonText } from './json/parse-json.ts';
 import { eventTimeOf, requestClock } from './time/event-time.ts';
@@ -81,13 +81,52 @@ export function encodeStoredEvent(
   if (event.anonymousId !== '') text += `,"anonymousId":${quoted(event.anonymousId)}`;
   text += `,"idempotencyKey":"${event.idempotencyKey}"`;
   if (acceptance.schemaVersion !== 0) text += `,"schemaVersion":${acceptance.schemaVersion}`;
-  text += `,"properties":${event.propertiesText ?? JSON.stringify(event.properties)}`;
-  if (event.context !== undefined) text += `,"context":${JSON.stringify(event.context)}`;
+  text += membersText(event);
   if (event.occurredAt !== '') text += `,"occurredAt":"${event.occurredAt}"`;
   if (event.vendorCall !== undefined) text += `,"vendorCall":${JSON.stringify(event.vendorCall)}`;
   text += requestPart;
   if (acceptance.warnings.length > 0) text += `,"warnings":${JSON.stringify(acceptance.warnings)}`;
   return `${text}}`;
+}
+
+const propertiesName = ',"properties":';
+const contextName = ',"context":';
+
+function membersText({ properties, propertiesText, context, written }: IncomingEvent): string {
+  if (written?.properties === properties && written.context === context) return written.text;
+  const text = propertiesName + (propertiesText ?? JSON.stringify(properties));
+  return context === undefined ? text : `${text}${contextName}${JSON.stringify(context)}`;
+}
+
+/**
+ * Finds the members of a parsed stored event in its text. Undefined if they do not stand there as
+ * `JSON.stringify` writes them, such as with a number that a double would change.
+ */
+export function findWritten(
+  text: string,
+  properties: JsonObject,
+  context: JsonObject | undefined,
+): WrittenMembers | undefined {
+  // No brace before it: it is a member of the event itself.
+  const start = text.indexOf('{', 1);
+  const from = start - propertiesName.length;
+  if (from < 0 || !text.startsWith(propertiesName, from)) return undefined;
+  const endOf = (value: JsonObject, at: number): number => {
+    const written = JSON.stringify(value);
+    const end = at + written.length;
+    return text.slice(at, end) === written ? end : -1;
+  };
+  let end: number;
+  try {
+    end = endOf(properties, start);
+    if (end !== -1 && context !== undefined) {
+      end = text.startsWith(contextName, end) ? endOf(context, end + contextName.length) : -1;
+    }
+  } catch {
+    // It nests too deep for the stack.
+    return undefined;
+  }
+  return end === -1 ? undefined : { properties, context, text: text.slice(from, end) };
 }
 
 /** Most ids need no JSON escape; checking costs a quarter of `JSON.stringify`. */

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { EventResult_Status as Status } from '../../gen/headgate/v1/event_result_pb.ts';
 import {
+  ForwardRequestSchema,
   ForwardResponseSchema,
   GetContractsResponseSchema,
 } from '../../gen/headgate/v1/relay_service_pb.ts';
@@ -22,11 +23,13 @@ const key = 'hg_key-of-the-relay';
 type Answer = (stream: http2.ServerHttp2Stream) => void;
 
 let answer: Answer;
+let onStream: Answer = () => undefined;
 let requests = 0;
 const server = http2.createServer();
 server.on('stream', (stream) => {
   requests += 1;
   stream.on('error', () => undefined);
+  onStream(stream);
   stream.resume().once('end', () => answer(stream));
 });
 let port = 0;
@@ -102,6 +105,118 @@ test('an answer without its end, the trailers, settles no event', async () => {
   };
   expect(await deliver(2, ends)).toMatchObject([{ kind: 'retry' }, { kind: 'retry' }]);
 });
+
+const accepted = frame(messageOf({ statuses: [ACCEPTED] }));
+const endsWith = (trailers: http2.OutgoingHttpHeaders, bytes: Buffer): Answer => {
+  return (stream) => {
+    stream.respond(head, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+    stream.end(bytes);
+  };
+};
+const ok = { 'grpc-status': '0' };
+const refusal = { 'grpc-status': '16', 'grpc-message': 'no%20key' };
+const endings: readonly (readonly [string, Answer, RegExp])[] = [
+  [
+    'an error without a message',
+    (stream) => stream.respond({ ...head, ...refusal }, { endStream: true }),
+    /it answered Unauthenticated$/,
+  ],
+  [
+    'an error behind a message',
+    endsWith({ 'grpc-status': '8' }, accepted),
+    /it answered ResourceExhausted$/,
+  ],
+  ['no message', endsWith(ok, Buffer.alloc(0)), /it answered Internal$/],
+  ['two messages', endsWith(ok, Buffer.concat([accepted, accepted])), /it answered Internal$/],
+  [
+    'a compressed message',
+    endsWith(ok, Buffer.from([1, ...accepted.subarray(1)])),
+    /it answered Internal$/,
+  ],
+  ['bytes that are no message', endsWith(ok, frame(Buffer.from([0xff]))), /it answered Internal$/],
+  [
+    'an answer of a proxy',
+    (stream) => {
+      stream.respond({ ':status': 503 });
+      stream.end('busy');
+    },
+    /it answered Unavailable$/,
+  ],
+  [
+    'an answer that is not gRPC',
+    (stream) => {
+      stream.respond({ ':status': 200, 'content-type': 'text/html' });
+      stream.end('hi');
+    },
+    /it answered Unknown$/,
+  ],
+  [
+    'a refused stream',
+    (stream) => stream.close(http2.constants.NGHTTP2_REFUSED_STREAM),
+    /no answer: ERR_HTTP2_STREAM_ERROR$/,
+  ],
+  [
+    'a stream that is closed',
+    (stream) => stream.close(http2.constants.NGHTTP2_CANCEL),
+    /the connection broke off before the answer$/,
+  ],
+  [
+    'a connection that ends',
+    (stream) => stream.session!.destroy(),
+    /(?:broke off before the answer|no answer: \w+)$/,
+  ],
+  ['silence', () => undefined, /no answer within 1000 ms$/],
+];
+
+test.each(endings)('%s: the event waits', async (_what, how, reason) => {
+  const wanted = { kind: 'retry', fault: 'destination', reason: expect.stringMatching(reason) };
+  expect(await deliver(1, how)).toMatchObject([wanted]);
+});
+
+test('a delivery that is aborted ends, before its request as well', async () => {
+  answer = () => undefined;
+  const destination = createHeadgateDestination('out', farGateSettings(port, key));
+  try {
+    const batch = [deliveryOfEvent(storedEvent())];
+    const stopped = [{ kind: 'retry', reason: `127.0.0.1:${port}: the delivery was stopped` }];
+    const early = await destination.deliver(batch, AbortSignal.abort());
+    expect(early).toMatchObject(stopped);
+    const controller = new AbortController();
+    answer = () => controller.abort();
+    expect(await destination.deliver(batch, controller.signal)).toMatchObject(stopped);
+  } finally {
+    await destination.close();
+  }
+});
+
+test.each(['', 'host-7'])(
+  'a request of the instance "%s" has each event byte for byte',
+  async (instance) => {
+    const sizes = [1, 127, 128, 16_383, 16_384, 300_000];
+    const sent = sizes.map((size) => Buffer.alloc(size, size % 251));
+    const chunks: Buffer[] = [];
+    const destination = createHeadgateDestination('out', farGateSettings(port, key, { instance }));
+    onStream = (stream) => void stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    answer = answers({ statuses: sizes.map(() => ACCEPTED) });
+    try {
+      const batch = sent.map((payload) => ({ ...deliveryOfEvent(storedEvent()), payload }));
+      expect(await deliverAll(destination, batch)).toEqual(
+        batch.map(() => ({ kind: 'delivered' })),
+      );
+    } finally {
+      onStream = () => undefined;
+      await destination.close();
+    }
+    const body = Buffer.concat(chunks);
+    expect([body[0], body.readUInt32BE(1)]).toEqual([0, body.length - 5]);
+    const request = create(ForwardRequestSchema, {
+      events: sent as Uint8Array<ArrayBuffer>[],
+      instance,
+    });
+    expect(body.subarray(5).equals(toBinary(ForwardRequestSchema, request))).toBe(true);
+  },
+);
 
 test('a verdict that this version does not know waits, and says so', async () => {
   const outcomes = await deliver(4, answers({ statuses: [ACCEPTED, 9 as Status, DUPLICATE, 0] }));

@@ -11,12 +11,15 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { RelayService } from '../../../gen/headgate/v1/relay_service_pb.ts';
 import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import type { Outcome } from '../destination.ts';
+import { openForward } from './forward-call.ts';
 import type { FarGateSettings } from './settings.ts';
 import { tlsFault } from './tls-fault.ts';
 
 /** A client of the other gate. It connects with the first request. */
 export interface FarGate {
   readonly relay: Client<typeof RelayService>;
+  /** `relay.forward`, for the path of every event. */
+  readonly forward: ReturnType<typeof openForward>;
   /** Ends the connection, and the requests on it. The next request opens another. */
   drop(): void;
 }
@@ -33,7 +36,7 @@ const idleConnectionTimeoutMs = 60_000;
  * @param answerBytesMax of one answer: a larger one is not read. `isAnswerTooLarge` knows its error.
  */
 export function openFarGate(
-  { url, key, caFile, readCa }: FarGateSettings,
+  { url, key, caFile, readCa, timeoutMs }: FarGateSettings,
   answerBytesMax: number,
 ): FarGate {
   const baseUrl = url.origin;
@@ -60,6 +63,7 @@ export function openFarGate(
   });
   return {
     relay: createClient(RelayService, transport),
+    forward: openForward({ sessions: sessionManager, key, timeoutMs, answerBytesMax }),
     drop: () => sessionManager.abort(),
   };
 }
@@ -126,6 +130,7 @@ function reasonOf(failure: ConnectError, code: string | undefined, far: FarGateS
   if (code !== undefined) return shownText(`${code}: ${failure.rawMessage}`, far);
   if (failure.code === Code.DeadlineExceeded) return `no answer within ${far.timeoutMs} ms`;
   if (failure.code === Code.Canceled) return 'the delivery was stopped';
+  if (failure.code === Code.Aborted) return 'the connection broke off before the answer';
   const { cause } = failure;
   if (cause instanceof Error && 'code' in cause) {
     const network = String(cause.code);

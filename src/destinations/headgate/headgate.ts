@@ -37,14 +37,14 @@ export function createHeadgateDestination(
 ): Destination {
   const far = readFarGateSettings(name, settings);
   const gate = openFarGate(far, answerBytesMax);
-  const { instance, timeoutMs } = far;
+  const { instance } = far;
   const send = async (
     messages: readonly Message[],
     signal: AbortSignal,
   ): Promise<RequestOutcome> => {
-    const events = messages.map(({ payload }) => payload as Uint8Array<ArrayBuffer>);
+    const events = messages.map(({ payload }) => payload);
     try {
-      const response = await gate.relay.forward({ events, instance }, { timeoutMs, signal });
+      const response = await gate.forward({ events, instance, signal });
       return outcomesOf(response, messages.length, far);
     } catch (error) {
       // The connection may be dead without a word: the next request finds out on another one.

@@ -4,7 +4,12 @@ import { sourcePattern } from '../../config/write-key.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { parseJsonText } from '../../event/json/parse-json.ts';
-import { isHistorical, readEventTime, type StoredEvent } from '../../event/stored-event.ts';
+import {
+  findWritten,
+  isHistorical,
+  readEventTime,
+  type StoredEvent,
+} from '../../event/stored-event.ts';
 import { futureMaxMs } from '../../event/time/event-time.ts';
 import { readTime, timeText } from '../../event/time/time-text.ts';
 import { vendorCallKinds, vendorSystems, type VendorCall } from '../../event/vendor-call.ts';
@@ -27,6 +32,12 @@ export interface ForwardedEvent {
   readonly bytes: number;
 }
 
+/** What the events of one request to the other gate have in common. */
+export type RequestThere = Pick<
+  ForwardedEvent,
+  'source' | 'correlationId' | 'takenAt' | 'sentAt' | 'traceparent' | 'historical'
+>;
+
 /** What cannot be read: why, and what is known of the event. */
 export interface UnreadableForward {
   readonly fault: string;
@@ -40,10 +51,13 @@ const decoder = new TextDecoder();
  * field is checked. Never throws.
  *
  * @param nowMs when it arrived, in Unix time: an event time far ahead of that is not believed.
+ * @param last the event before it: what they have in common, most often all of their request, is not
+ *   checked again.
  */
 export function decodeForwarded(
   bytes: Uint8Array,
   nowMs: number,
+  last?: RequestThere,
 ): ForwardedEvent | UnreadableForward {
   let idempotencyKey = '';
   try {
@@ -51,7 +65,7 @@ export function decodeForwarded(
     if (text.includes('\ufffd') && !isUtf8(bytes)) throw new UnreadableError('it is not UTF-8');
     const value = parsed(text);
     idempotencyKey = textOf(value, 'idempotencyKey');
-    return readForwarded(value, text, bytes.length, nowMs);
+    return readForwarded(value, text, bytes.length, nowMs, last);
   } catch (error) {
     if (!(error instanceof UnreadableError)) throw error;
     const fault = `The event is not a StoredEvent: ${error.message}.`;
@@ -83,37 +97,42 @@ function readForwarded(
   text: string,
   bytes: number,
   nowMs: number,
+  last: RequestThere | undefined,
 ): ForwardedEvent {
   const source = textOf(value, 'source');
-  if (!sourcePattern.test(source)) throw new UnreadableError('source is not a source');
+  if (source !== last?.source && !sourcePattern.test(source))
+    throw new UnreadableError('source is not a source');
   const correlationId = textOf(value, 'correlationId');
-  if (correlationId !== '' && !correlationPattern.test(correlationId)) {
+  const isKnown = correlationId === '' || correlationId === last?.correlationId;
+  if (!isKnown && !correlationPattern.test(correlationId)) {
     throw new UnreadableError('correlationId has characters that are not printable ASCII');
   }
   const traceparent = textOf(value, 'traceparent');
-  const takenAt = timeOf(value, 'timestamp');
+  const takenAt = timeOf(value, 'timestamp', last?.takenAt);
   if (takenAt === '') throw new UnreadableError('it has no timestamp');
-  const event = readEvent(value, text);
+  const event: Writable<IncomingEvent> = readEvent(value, text);
   textOf(value, 'eventTime');
   const stored = value as unknown as StoredEvent;
-  const eventTime = knownTime(readEventTime(stored));
+  const eventTime = knownTime(readEventTime(stored), takenAt);
   // A clock that is far ahead is that of the relay: the gate dates the event by its own.
   const isCredible = eventTime !== undefined && eventTime <= latestTime(nowMs);
+  // The event is ours alone by now, and this is the hot path: no copy.
+  event.vendorCall = readVendorCall(value['vendorCall']);
+  event.clock = isCredible ? { eventTime } : undefined;
+  const isTrace = traceparent === last?.traceparent || traceparentPattern.test(traceparent);
   return {
     source,
     takenAt,
     correlationId,
-    traceparent: traceparentPattern.test(traceparent) ? traceparent : '',
-    sentAt: timeOf(value, 'sentAt'),
+    traceparent: isTrace ? traceparent : '',
+    sentAt: timeOf(value, 'sentAt', last?.sentAt),
     historical: isHistorical(stored),
-    event: {
-      ...event,
-      vendorCall: readVendorCall(value['vendorCall']),
-      clock: isCredible ? { eventTime } : undefined,
-    },
+    event,
     bytes,
   };
 }
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 function readEvent(value: JsonObject, text: string): IncomingEvent {
   const draft = createDraft();
@@ -121,12 +140,16 @@ function readEvent(value: JsonObject, text: string): IncomingEvent {
   draft.userId = textOf(value, 'userId');
   draft.anonymousId = textOf(value, 'anonymousId');
   draft.idempotencyKey = textOf(value, 'idempotencyKey');
-  draft.properties = objectOf(value, 'properties') ?? {};
-  draft.context = objectOf(value, 'context');
+  const properties = objectOf(value, 'properties') ?? {};
+  const context = objectOf(value, 'context');
+  draft.properties = properties;
+  draft.context = context;
   draft.occurredAt = timeOf(value, 'occurredAt');
   draft.schemaVersion = versionOf(value['schemaVersion']);
-  addExactNumbers(draft, text);
-  const event = finishDraft(draft, () => Buffer.from(textOfEvent(event)));
+  const written = findWritten(text, properties, context);
+  if (written === undefined) addExactNumbers(draft, text);
+  const event: Writable<IncomingEvent> = finishDraft(draft, () => Buffer.from(textOfEvent(event)));
+  event.written = written;
   return event;
 }
 
@@ -157,9 +180,9 @@ function objectOf(value: JsonObject, name: string): JsonObject | undefined {
   throw new UnreadableError(`${name} is not an object`);
 }
 
-function timeOf(value: JsonObject, name: string): string {
+function timeOf(value: JsonObject, name: string, last?: string): string {
   const text = textOf(value, name);
-  const time = text === '' ? '' : knownTime(text);
+  const time = text === '' ? '' : knownTime(text, last);
   if (time !== undefined) return time;
   throw new UnreadableError(`${name} is not a time`);
 }
@@ -168,7 +191,8 @@ function timeOf(value: JsonObject, name: string): string {
 const knownTimes = new Map<string, string>();
 const knownTimesMax = 256;
 
-function knownTime(text: string): string | undefined {
+function knownTime(text: string, last: string | undefined): string | undefined {
+  if (text === last) return last;
   const known = knownTimes.get(text);
   if (known !== undefined) return known;
   const time = readTime(text);

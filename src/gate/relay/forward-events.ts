@@ -9,6 +9,7 @@ import type { Caller, RunRequest } from '../serve-request.ts';
 import {
   decodeForwarded,
   type ForwardedEvent,
+  type RequestThere,
   type UnreadableForward,
 } from './decode-forwarded.ts';
 
@@ -55,12 +56,6 @@ interface Group {
   /** Their places in the request of the relay. */
   readonly places: number[];
 }
-
-/** What the events of one request to the other gate have in common. */
-type RequestThere = Pick<
-  ForwardedEvent,
-  'source' | 'correlationId' | 'takenAt' | 'sentAt' | 'traceparent' | 'historical'
->;
 
 class Forwarding {
   private readonly context: GateContext;
@@ -139,7 +134,7 @@ class Forwarding {
     const byId = new Map<string, Group>();
     let last: Group | undefined;
     for (const [place, bytes] of events.entries()) {
-      const read = decodeForwarded(bytes, this.nowMs);
+      const read = decodeForwarded(bytes, this.nowMs, last?.request);
       const refusal = this.refusalOf(read);
       if ('fault' in read || refusal !== undefined) {
         this.refuse(place, read, refusal!);

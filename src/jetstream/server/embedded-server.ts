@@ -197,6 +197,8 @@ function writeConfig(
     'log_max_num: 2',
     `max_payload: ${payloadBytesMax}`,
     `max_pending: ${64 * 1024 * 1024}`,
+    // Each acknowledgement has a subject of its own: the server would cache what it never looks up again.
+    'disable_sublist_cache: true',
     `authorization { user: headgate, password: ${JSON.stringify(values.password)} }`,
     'jetstream {',
     `  store_dir: ${JSON.stringify(values.storeDir)}`,

@@ -4,6 +4,7 @@ import type { Subscription } from '@nats-io/nats-core';
 export class Request {
   readonly inbox: string;
   subscription: Subscription | undefined = undefined;
+  stopReading: () => void = () => {};
   /** `waiting`: for bytes of the connection; `open`: sent, and not ended. */
   state: 'none' | 'waiting' | 'open' = 'none';
   messages = 0;

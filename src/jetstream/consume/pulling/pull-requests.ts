@@ -1,10 +1,11 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { createInbox, nanos, type Msg, type NatsConnection } from '@nats-io/nats-core';
+import { createInbox, nanos, type NatsConnection } from '@nats-io/nats-core';
 
 import { moveToOtherServer } from '../../connection.ts';
 import type { Traffic } from '../../traffic.ts';
 import type { StreamPart } from '../../events/stream-parts.ts';
 import type { MessageAnswers } from './message-answers.ts';
+import { messageReaderOf, type ReceivedMessage } from './message-reader.ts';
 import { Pulled, type PulledMessage } from './pulled-message.ts';
 import { Request } from './pull-request.ts';
 import { isAnswer, troubleOfSilence, readStatus } from './pull-status.ts';
@@ -53,9 +54,6 @@ export interface RunPullOptions extends Omit<PullSettings, 'onMessage'> {
 
 /** The client's type lacks `stop`, which ends the iterator. */
 type ConnectionStatus = AsyncIterable<{ readonly type: string }> & { stop(): void };
-
-/** Nor does it have the size of a message. */
-type SizedMsg = Msg & { size(): number };
 
 /** How long a request stays open. A pull notices after this time that a leader has changed. */
 export const expiresMs = 5_000;
@@ -128,6 +126,7 @@ class PullLoop implements Pull {
     clearTimeout(this.#pause);
     this.#status.stop();
     for (const request of this.#requests) {
+      request.stopReading();
       request.subscription?.unsubscribe();
       request.end();
     }
@@ -194,26 +193,30 @@ class PullLoop implements Pull {
     request.subscription = connection.subscribe(request.inbox, {
       callback: (error, message) => {
         if (error === null) {
-          this.#receive(request, message);
+          // The client's type lacks `size`.
+          this.#receive(request, message as ReceivedMessage & typeof message);
           return;
         }
+        request.stopReading();
         // The server has ended the subscription, such as for a missing permission.
         onTrouble(error.message);
         request.end();
         this.#pauseFor(troublePauseMs, () => this.#subscribe(request));
       },
     });
+    request.stopReading = messageReaderOf(connection).listen(request.subscription, (message) =>
+      this.#receive(request, message),
+    );
   }
 
-  #receive(request: Request, message: Msg): void {
+  #receive(request: Request, message: ReceivedMessage): void {
     const { answers, part, onMessage, onTrouble } = this.#options;
     request.isHeard = true;
     if (message.subject === request.inbox) {
       this.#receiveStatus(request, message);
       return;
     }
-    // As the server counts: subject, reply, headers and payload.
-    request.count((message as SizedMsg).size());
+    request.count(message.size());
     if (request.isUsedUp) this.#end(request);
     try {
       onMessage(new Pulled(answers, message, part));
@@ -224,7 +227,7 @@ class PullLoop implements Pull {
     if (request.state === 'none' || request.isHalfUsed) this.more();
   }
 
-  #receiveStatus(request: Request, message: Msg): void {
+  #receiveStatus(request: Request, message: ReceivedMessage): void {
     const status = readStatus(message);
     // A status may be about a request that was given up before.
     if (status.kind === 'heartbeat' || request.state !== 'open') return;
@@ -295,6 +298,7 @@ class PullLoop implements Pull {
     for await (const { type } of this.#status) {
       if (type !== 'disconnect' && type !== 'reconnect') continue;
       this.#isConnected = type === 'reconnect';
+      if (this.#isConnected) messageReaderOf(this.#options.connection).attach();
       // The server has forgotten the requests of the old connection.
       for (const request of this.#requests) request.end();
       this.more();

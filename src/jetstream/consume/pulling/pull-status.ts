@@ -12,7 +12,7 @@ export type PullStatus =
   | { readonly kind: 'trouble'; readonly text: string };
 
 /** Reads a message of the request's own subject: a status in its headers, without a payload. */
-export function readStatus({ headers }: Msg): PullStatus {
+export function readStatus({ headers }: Pick<Msg, 'headers'>): PullStatus {
   const code = headers?.code ?? 0;
   const text = headers?.description.toLowerCase() ?? '';
   switch (code) {

@@ -1,7 +1,8 @@
-import type { Msg, MsgHdrs } from '@nats-io/nats-core';
+import type { MsgHdrs } from '@nats-io/nats-core';
 
 import type { StreamPart } from '../../events/stream-parts.ts';
 import type { MessageAnswers } from './message-answers.ts';
+import type { ReceivedMessage } from './message-reader.ts';
 
 /**
  * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an
@@ -32,10 +33,28 @@ export interface PulledMessage {
  */
 const plainTokens = 9;
 
+/** Where the dots of the reply subject are that was looked at last: `split` would make a text of each token. */
+const dotPlaces: number[] = [];
+
+function dotsOf(reply: string): number {
+  let dots = 0;
+  for (let at = reply.indexOf('.'); at !== -1; at = reply.indexOf('.', at + 1)) {
+    dotPlaces[dots] = at;
+    dots += 1;
+  }
+  dotPlaces[dots] = reply.length;
+  return dots;
+}
+
+/** The token behind a dot, counted from 0. */
+function numberBehind(reply: string, dot: number): number {
+  return Number(reply.slice(dotPlaces[dot]! + 1, dotPlaces[dot + 1]));
+}
+
 /** A class, because one is created for every event and its methods are shared. */
 export class Pulled implements PulledMessage {
   readonly #answers: MessageAnswers;
-  readonly #message: Msg;
+  readonly #message: Omit<ReceivedMessage, 'size'>;
   readonly subject: string;
   readonly sequence: number;
   readonly deliveries: number;
@@ -43,16 +62,17 @@ export class Pulled implements PulledMessage {
   readonly payload: Uint8Array;
 
   /** Throws a TypeError if the message does not come from a consumer. */
-  constructor(answers: MessageAnswers, message: Msg, part: StreamPart) {
-    const tokens = message.reply?.split('.') ?? [];
-    if (tokens.length < plainTokens) throw new TypeError('not a message of a consumer');
-    const at = tokens.length === plainTokens ? 4 : 6;
+  constructor(answers: MessageAnswers, message: Omit<ReceivedMessage, 'size'>, part: StreamPart) {
+    const reply = message.reply ?? '';
+    const dots = dotsOf(reply);
+    if (dots < plainTokens - 1) throw new TypeError('not a message of a consumer');
+    const at = dots === plainTokens - 1 ? 3 : 5;
     this.#answers = answers;
     this.#message = message;
     this.subject = message.subject;
-    this.deliveries = Number(tokens[at]);
-    this.sequence = part.position(Number(tokens[at + 1]));
-    this.storedAtMs = Number(tokens[at + 3]) / 1_000_000;
+    this.deliveries = numberBehind(reply, at);
+    this.sequence = part.position(numberBehind(reply, at + 1));
+    this.storedAtMs = numberBehind(reply, at + 3) / 1_000_000;
     this.payload = message.data;
   }
 
