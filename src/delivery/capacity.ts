@@ -87,7 +87,7 @@ export const inPlaceDelayMsMax = 2_000;
  * backlog drains; so in a process that takes events as well they are fewer, for a seventh more CPU.
  */
 export function pullMessagesMax(pending: number, besideIntake: boolean): number {
-  return Math.min(besideIntake ? 256 : 1_000, pending);
+  return Math.min(besideIntake ? 200 : 1_000, pending);
 }
 
 /**

@@ -94,7 +94,7 @@ const failuresMin = 8;
  * queue and its acknowledgement; promises are created per batch.
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
-  const { destinationConfig: config, log } = options;
+  const { destinationConfig: config, log, besideIntake = false } = options;
   const { settler, queue, parking, delayed, calls, status, aside } = createParts(options, () =>
     schedule(),
   );
@@ -102,7 +102,6 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const ticksMax = deliverMsMax(config.ackWaitMs) / tickMs;
   let tick = 0;
   let stopping = false;
-  const { besideIntake = false } = options;
   const shared = { ...options, besideIntake, settler, queue, stopping: () => stopping };
 
   const running = createRunningBatches(

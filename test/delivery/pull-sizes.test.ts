@@ -6,7 +6,7 @@ import { recording, startWorker, until } from './rig.ts';
 
 /** A pull has two requests, each of half of what it asks ahead. */
 test.each([
-  ['beside intake', true, 128],
+  ['beside intake', true, 100],
   ['in a process that only delivers', false, 500],
 ])('%s a worker pulls so many events at once: %s, %d', async (_where, besideIntake, batch) => {
   await using real = await startRealLog();
