@@ -22,7 +22,7 @@ export function readEvent(delivery: Delivery): StoredEvent | string {
 }
 
 /** What a request says about its event besides the payload. */
-export type EventHead = Pick<
+type SentMembers = Pick<
   StoredEvent,
   'eventId' | 'eventName' | 'timestamp' | 'traceparent' | 'correlationId'
 >;
@@ -30,7 +30,7 @@ export type EventHead = Pick<
 const decoder = new TextDecoder();
 
 /** As `readEvent`, and for most events without making values of the whole payload. */
-export function readEventHead(delivery: Delivery): EventHead | string {
+export function readEventHead(delivery: Delivery): SentMembers | string {
   const event = cutPayload(decoder.decode(delivery.payload));
   const { eventId = '', eventName = '', timestamp = '' } = event ?? {};
   return event !== undefined && idForm.test(eventId) && eventName !== '' && timestamp !== ''
