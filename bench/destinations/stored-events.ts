@@ -56,14 +56,20 @@ export async function fillLog(events: number): Promise<FilledLog> {
   }
 }
 
-async function sendAll(port: number, events: number): Promise<void> {
+/** Sends events in batches to `/v1/batch`, a few at a time. `make` gives those between two numbers. */
+export async function sendAll(
+  port: number,
+  events: number,
+  make: (from: number, to: number) => object[] = eventsBetween,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const agent = new http.Agent({ keepAlive: true });
   let sent = 0;
   const sender = async (): Promise<void> => {
     while (sent < events) {
       const from = sent;
       sent += Math.min(batchEvents, events - from);
-      await post(agent, port, JSON.stringify({ events: eventsBetween(from, sent) }));
+      await post(agent, port, JSON.stringify({ events: make(from, sent) }), headers);
     }
   };
   try {
@@ -75,7 +81,8 @@ async function sendAll(port: number, events: number): Promise<void> {
 
 const currencies = ['EUR', 'USD', 'GBP', 'SEK'];
 
-function eventsBetween(from: number, to: number): object[] {
+/** Orders of about 640 bytes. */
+export function eventsBetween(from: number, to: number): object[] {
   return Array.from({ length: to - from }, (_, index) => {
     const number = from + index;
     return {
@@ -98,9 +105,14 @@ function eventsBetween(from: number, to: number): object[] {
   });
 }
 
-async function post(agent: http.Agent, port: number, body: string): Promise<void> {
+async function post(
+  agent: http.Agent,
+  port: number,
+  body: string,
+  more: Readonly<Record<string, string>>,
+): Promise<void> {
   const status = await new Promise<number>((resolve, reject) => {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', ...more };
     const options = { host: '127.0.0.1', port, path: '/v1/batch', method: 'POST', agent, headers };
     const request = http.request(options, (response) => {
       response.resume().once('end', () => resolve(response.statusCode ?? 0));

@@ -184,9 +184,9 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
     }
     if (deliveredCount > 0) signals.eventsDelivered(name, deliveredCount);
     if (filteredCount > 0) signals.eventsFiltered(name, filteredCount);
-    const all = deliveredCount === batch.length;
+    if (deliveredCount === batch.length) return { own, failures, answered: batch };
     const delivered = batch.filter((_held, index) => outcomes[index]!.kind === 'delivered');
-    return { own, failures, answered: all ? batch : [...delivered, ...refused] };
+    return { own, failures, answered: [...delivered, ...refused] };
   };
 }
 

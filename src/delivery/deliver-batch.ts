@@ -25,13 +25,13 @@ export async function deliverBatch(
   abort: AbortController,
 ): Promise<BatchReport> {
   const { signal } = abort;
-  const aborted = new Promise<'aborted'>((resolve) => {
-    if (signal.aborted) resolve('aborted');
-    else signal.addEventListener('abort', () => resolve('aborted'), { once: true });
-  });
   let outcomes: BatchOutcome[] | 'aborted';
   try {
-    outcomes = await Promise.race([destination.deliver(batch, signal), aborted]);
+    outcomes = await new Promise((resolve, reject) => {
+      if (signal.aborted) resolve('aborted');
+      else signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+      destination.deliver(batch, signal).then(resolve, reject);
+    });
   } catch (error) {
     // A throw after an abort is correct behaviour.
     if (!signal.aborted) return { outcomes: retryAll(batch, reasonOf(error)), fault: error };

@@ -68,6 +68,8 @@ export interface DeliveryWorkerOptions {
   readonly giveUp: GiveUp;
   /** The payload bytes of the events that this worker may hold: `heldBytesMaxOf`. */
   readonly heldBytesMax: number;
+  /** Whether its process takes events, too: then it holds up the event loop for less time at once. */
+  readonly besideIntake?: boolean;
   /** How long running calls may take to end after `stop` is called. */
   readonly stopGraceMs: number;
   readonly random?: () => number;
@@ -92,7 +94,7 @@ const failuresMin = 8;
  * queue and its acknowledgement; promises are created per batch.
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
-  const { destinationConfig: config, log } = options;
+  const { destinationConfig: config, log, besideIntake = false } = options;
   const { settler, queue, parking, delayed, calls, status, aside } = createParts(options, () =>
     schedule(),
   );
@@ -100,7 +102,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const ticksMax = deliverMsMax(config.ackWaitMs) / tickMs;
   let tick = 0;
   let stopping = false;
-  const shared = { ...options, settler, queue, stopping: () => stopping };
+  const shared = { ...options, besideIntake, settler, queue, stopping: () => stopping };
 
   const running = createRunningBatches(
     () => tick,

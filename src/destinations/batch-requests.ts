@@ -45,6 +45,7 @@ export async function deliverInRequests<Message extends { readonly bytes: number
   batch: readonly Delivery[],
   signal: AbortSignal,
 ): Promise<Outcome[]> {
+  if (batch.length === 1) return [await deliverOne(requests, batch[0]!, signal)];
   const outcomes = Array.from<Outcome>({ length: batch.length });
   const places: Place<Message>[] = [];
   for (const [index, delivery] of batch.entries()) {
@@ -82,6 +83,21 @@ export async function deliverInRequests<Message extends { readonly bytes: number
   };
   for (const part of partsOf(places, requests)) await send(part);
   return outcomes;
+}
+
+/** What the general way comes to for one event, without what it costs. */
+async function deliverOne<Message extends { readonly bytes: number }>(
+  { read, send }: BatchRequests<Message>,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const message = read(delivery);
+  if (typeof message === 'string') return { kind: 'dead', reason: message };
+  for (;;) {
+    const verdict = await send([message], signal);
+    const outcome = isList(verdict) ? verdict[0]! : verdict;
+    if (outcome !== 'unclear') return outcome;
+  }
 }
 
 function isList(verdict: RequestOutcome): verdict is readonly MessageOutcome[] {

@@ -178,6 +178,7 @@ async function createCarrier(
     giveUp,
     pause: () => pauses.of(name),
     heldBytesMax: heldBytesMaxOf(config.destinations.length),
+    besideIntake: config.roles.has('gate'),
     stopGraceMs: config.shutdownGraceMs,
   });
   return { destination, worker, transformer };

@@ -133,6 +133,7 @@ export interface WorkerParts {
   readonly signals?: Signals;
   readonly stopGraceMs?: number;
   readonly probes?: ProbeIntervals;
+  readonly besideIntake?: boolean;
 }
 
 /** A running worker. The test stops it, or the end of its log does. */
@@ -150,6 +151,7 @@ export async function startWorker(
     giveUp: parts.giveUp ?? createDeadLetterWriter({ log, signals }),
     heldBytesMax: 64 * 1024 * 1024,
     stopGraceMs: parts.stopGraceMs ?? 1_000,
+    besideIntake: parts.besideIntake ?? false,
     probes: parts.probes ?? { baseMs: 20, capMs: 200 },
   });
   await worker.start();

@@ -30,6 +30,8 @@ export interface OpenPullsOptions {
   /** The memory for the events of each stream. */
   readonly rooms: Readonly<Record<ConsumedStream, HeldRoom>>;
   readonly stopping: () => boolean;
+  /** Whether this process takes events, too: `pullMessagesMax`. */
+  readonly besideIntake: boolean;
 }
 
 /** What a worker does with pulled messages. No function may throw: that would end the pull. */
@@ -77,7 +79,7 @@ async function ensure(
 
 /** Pulls for a destination from EVENTS, REPLAY, RETRY and ASIDE, through a durable consumer on each. */
 export async function openPulls(options: OpenPullsOptions, receiver: PullReceiver): Promise<Pull> {
-  const { destinationConfig: config, log, signals, rooms } = options;
+  const { destinationConfig: config, log, signals, rooms, besideIntake } = options;
   const pulls: Pull[] = [];
   const stop = async (): Promise<void> => {
     await Promise.allSettled(pulls.map((pull) => pull.stop()));
@@ -88,7 +90,7 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
       stream,
       part,
       consumer: config.name,
-      messagesMax: stream === 'RETRY' ? retriedMax : pullMessagesMax(pending[stream]),
+      messagesMax: stream === 'RETRY' ? retriedMax : pullMessagesMax(pending[stream], besideIntake),
       room: rooms[stream].room,
       onMessage: (message) => {
         if (stream === 'RETRY') receiver.onDelayedCopy(new DelayedMessage(message));

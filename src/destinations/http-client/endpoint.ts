@@ -4,6 +4,7 @@ import { traceHttpRequests } from '../../tracing/http-client-spans.ts';
 import { AddressRefusedError, connectPublicOnly } from './address-guard.ts';
 import type { DestinationSettings, Outcome } from '../destination.ts';
 import type { HttpAnswer } from './answers.ts';
+import { exchange, RequestStoppedError, stopped, type ExchangeAnswer } from './exchange.ts';
 import { createPace } from './pace.ts';
 
 /** The limit of a handshake. A slower host is treated as unreachable. */
@@ -22,7 +23,7 @@ export interface EndpointOptions {
   /** Headers that give the delay before a retry, in lower case. The first one present counts. */
   readonly waitHeaders: readonly string[];
   /** Default: POST. */
-  readonly method?: string;
+  readonly method?: Dispatcher.HttpMethod;
   /** Undefined for as many as `concurrency` allows. */
   readonly requestsPerSecond?: number | undefined;
 }
@@ -72,7 +73,7 @@ export function openEndpoint(
   const fail = (setting: string, text: string): never => {
     throw new StartError(`destinations.${name}.${setting}: ${text}`);
   };
-  const { url, requestsPerSecond } = options;
+  const { url, requestsPerSecond, answerBytesMax, waitHeaders, method = 'POST' } = options;
   const connections = Number(settings['concurrency']);
   if (!Number.isInteger(connections) || connections < 1 || connections > concurrencyMax) {
     fail('concurrency', `give a whole number from 1 to ${concurrencyMax}`);
@@ -97,10 +98,14 @@ export function openEndpoint(
     async post(path, headers, body, signal) {
       // Without a rate nothing is awaited here, so that a call counts as running at once.
       if (takeTurn !== undefined && !(await takeTurn(signal))) return unanswered(stopped);
-      const all = { ...options, timeoutMs, signal };
-      if (trace === undefined) return attempt(pool, { path, headers, body }, all);
-      const send = (traced: typeof headers): Promise<Reply> =>
-        attempt(pool, { path, headers: traced, body }, all);
+      const send = async (sent: typeof headers): Promise<Reply> => {
+        const request = { method, path, headers: sent, body };
+        const end = await exchange(pool, request, { timeoutMs, answerBytesMax, signal });
+        return end.kind === 'answered'
+          ? { kind: 'answered', answer: readAnswer(end.answer, waitHeaders) }
+          : unanswered(failureReason(end.cause, url));
+      };
+      if (trace === undefined) return send(headers);
       return trace(headers, send, (reply) =>
         reply.kind === 'answered' ? reply.answer.status : undefined,
       );
@@ -109,83 +114,29 @@ export function openEndpoint(
   };
 }
 
-const stopped = 'the delivery was stopped';
-
 function unanswered(reason: string): Reply {
   return { kind: 'unanswered', outcome: { kind: 'retry', fault: 'destination', reason } };
 }
 
-interface AttemptOptions extends EndpointOptions {
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
-
-async function attempt(
-  pool: Pool,
-  request: { path: string; headers: Readonly<Record<string, string>>; body: Buffer },
-  options: AttemptOptions,
-): Promise<Reply> {
-  const { signal, timeoutMs, url, method = 'POST' } = options;
-  const stop = new AbortController();
-  const onAbort = (): void => stop.abort(new Error(stopped));
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(
-    () => stop.abort(new Error(`no answer within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  try {
-    const response = await pool.request({
-      method: method as Dispatcher.HttpMethod,
-      ...request,
-      signal: stop.signal,
-    });
-    return { kind: 'answered', answer: await readAnswer(response, options) };
-  } catch (error) {
-    return unanswered(failureReason(error, stop, url));
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-async function readAnswer(
-  response: Dispatcher.ResponseData,
-  { waitHeaders, answerBytesMax }: AttemptOptions,
-): Promise<HttpAnswer> {
-  const { statusCode: status, headers, body } = response;
+function readAnswer(
+  { status, headers, text }: ExchangeAnswer,
+  waitHeaders: readonly string[],
+): HttpAnswer {
   const wait = waitHeaders.map((name) => headers[name]).find((value) => value !== undefined);
   return {
     status,
     retryAfter: Array.isArray(wait) ? wait[0] : wait,
     date: String(headers['date'] ?? ''),
-    text: await readText(body, answerBytesMax),
+    text,
   };
 }
 
-/** The timeout ends this, too. Then the text is what had arrived. */
-async function readText(body: Dispatcher.ResponseData['body'], bytesMax: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes >= bytesMax) break;
-    }
-  } catch {
-    // The status is known already, so a body that breaks off is no error.
-  }
-  // Leaving the loop destroys the body, and with it the connection.
-  return Buffer.concat(chunks).subarray(0, bytesMax).toString('utf8');
-}
-
 /** Names only the host and the code, because network errors may quote the URL. */
-function failureReason(error: unknown, stop: AbortController, url: URL): string {
-  if (stop.signal.aborted) return (stop.signal.reason as Error).message;
+function failureReason(error: Error, url: URL): string {
+  if (error instanceof RequestStoppedError) return error.message;
   if (error instanceof AddressRefusedError) {
     return `address_refused: ${error.message}; set allow_private_addresses: true if that is meant`;
   }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
+  const code = 'code' in error ? String(error.code) : 'unknown fault';
   return `no answer from ${url.host}: ${code}`;
 }

@@ -11,7 +11,7 @@ import { readFormat } from '../cloudevents/format.ts';
 import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
 import { createHider, outcomeOfAnswer, type AnswerReading } from '../http-client/answers.ts';
 import { openEndpoint, readHttpUrl, type HttpEndpoint } from '../http-client/endpoint.ts';
-import { readEvent } from '../readable-event.ts';
+import { readEventHead } from '../readable-event.ts';
 import { readSigningKey, secretForm, signWebhook } from './signature.ts';
 
 /** The maximum number of bytes read from an answer: enough for its reason. */
@@ -136,11 +136,16 @@ const objectEnd = Buffer.from('}');
 
 /** The message of a delivery, or the reason why the event cannot be sent. */
 function readMessage(delivery: Delivery): Message | string {
-  const event = readEvent(delivery);
+  const event = readEventHead(delivery);
   if (typeof event === 'string') return event;
   const { eventId: id, timestamp, traceparent, correlationId } = event;
   // The payload goes in as bytes: parsing and writing it again would change large numbers.
-  const body = Buffer.concat([headOf(event.eventName, timestamp), delivery.payload, objectEnd]);
+  const head = headOf(event.eventName, timestamp);
+  const headBytes = Buffer.byteLength(head);
+  const body = Buffer.allocUnsafe(headBytes + delivery.payload.length + 1);
+  body.write(head);
+  body.set(delivery.payload, headBytes);
+  body.set(objectEnd, body.length - 1);
   return { id, body, bytes: body.length + 1, timestamp, traceparent, correlationId };
 }
 
@@ -154,9 +159,8 @@ function readCloudEventMessage(delivery: Delivery): Message | string {
 }
 
 /** A Standard Webhook is an object with these three; `data` follows. */
-function headOf(type: string, timestamp: string): Buffer {
-  const [typeText, timeText] = [JSON.stringify(type), JSON.stringify(timestamp)];
-  return Buffer.from(`{"type":${typeText},"timestamp":${timeText},"data":`);
+function headOf(type: string, timestamp: string): string {
+  return `{"type":${JSON.stringify(type)},"timestamp":${JSON.stringify(timestamp)},"data":`;
 }
 
 type SignedRequest = Pick<Message, 'id' | 'body'> & Partial<Message>;
@@ -170,7 +174,12 @@ function batchRequest(messages: readonly Message[], { inCloudEvents }: Target): 
   const list = messages.flatMap(({ body }, index) => [index === 0 ? listStart : comma, body]);
   const body = inCloudEvents
     ? Buffer.concat([...list, listEnd])
-    : Buffer.concat([headOf('batch', messages[0]!.timestamp), ...list, listEnd, objectEnd]);
+    : Buffer.concat([
+        Buffer.from(headOf('batch', messages[0]!.timestamp)),
+        ...list,
+        listEnd,
+        objectEnd,
+      ]);
   return { id: `batch_${ids.digest('hex').slice(0, 32)}`, body };
 }
 
