@@ -2,7 +2,7 @@ import type { IncomingEvent } from '../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 import { parseByHand } from '../event/json/parse-json.ts';
 
-/** Tells whether an event has a property with the value that is searched for. */
+/** Finds out whether an event has a property with the value that is searched for. */
 export interface PropertyMatcher {
   /** Of the JSON of a stored event. False for what is no JSON. */
   isStored(payload: Uint8Array): boolean;

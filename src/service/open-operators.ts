@@ -36,6 +36,7 @@ export interface OperatorsPortParts {
   readonly keys: KeyServiceOptions;
   /** Undefined if this process delivers to no destination. */
   readonly delivery: RunningDelivery | undefined;
+  readonly addCounts: () => Promise<void>;
   readonly consoleFolder?: string | undefined;
   /** How many processes accept events now. */
   readonly gatesRunning: () => number;
@@ -114,6 +115,7 @@ function servicePartsOf(parts: OperatorsPortParts) {
     rejected,
     deadLetters,
     keys,
+    addCounts: parts.addCounts,
     auditRecords: createAuditRecords(log),
     events: { destinations, delivery, rejected: rejected.rejected },
     redeliveries: {
@@ -129,6 +131,7 @@ function servicePartsOf(parts: OperatorsPortParts) {
       destinations,
       stateOf: (name: string) => delivery?.stateOf(name),
       deliveredOf: (name: string) => metrics.deliveries.series(name, 'delivered').value,
+      canBeAsked: (name: string) => delivery?.storedOf(name) !== undefined,
     },
   };
 }

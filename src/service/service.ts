@@ -157,6 +157,7 @@ async function startService(
     keys: keys.forOperators,
     gatesRunning: () => gate?.running() ?? 0,
     storeFailure: () => gate?.storeFailure(),
+    addCounts: counts.addNow,
   });
 
   // The endpoints for events, last.

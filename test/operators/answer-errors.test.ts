@@ -113,7 +113,9 @@ beforeAll(async () => {
       destinations: [{ name: 'crm', type: 'webhook' }],
       stateOf: fails,
       deliveredOf: fails,
+      canBeAsked: fails,
     },
+    addCounts: fails,
     examine: fails,
     redeliveries: {
       signals,

@@ -135,6 +135,12 @@ function fateRows(fate: DestinationFate, received: number, nowMs: number): Row[]
     ]);
   }
   rows.push(stateRow(fate, received, nowMs));
+  if (fate.redelivered !== undefined) {
+    const { id, startedAt, endedAt } = fate.redelivered;
+    const until = endedAt === undefined ? '' : ` until ${time(endedAt)}`;
+    const what = `sent again by redelivery ${id}, which ran from then${until}`;
+    rows.push([destination, time(startedAt), since(msOf(startedAt), received), what]);
+  }
   if (fate.redelivery !== undefined) {
     const { id, copiedAt, inWork, ahead } = fate.redelivery;
     const where = inWork ? 'a worker has it' : `at most ${ahead.toLocaleString('en')} ahead of it`;

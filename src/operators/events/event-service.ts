@@ -21,11 +21,13 @@ import {
 import type { Wanted } from '../../locate/matchers.ts';
 import { searchFrom, searchPage } from '../../locate/search.ts';
 import type { RejectedEvents } from '../../quarantine/rejected-events.ts';
+import { createRedeliveryJobs } from '../../redelivery/jobs.ts';
 import { operatorOf } from '../access/operator.ts';
 import { deadLetterMessage } from '../dead-letters/dead-letter-message.ts';
 import { rejectedMessage } from '../rejected/rejected-message.ts';
 import { readBounds, readUser, refuse } from '../request-fields.ts';
 import { fateMessage, locationMessage } from './location-message.ts';
+import { compilePastRedelivery } from './past-redelivery.ts';
 import { createSearchTurns } from './search-turns.ts';
 
 export interface EventServiceOptions {
@@ -130,11 +132,15 @@ async function locateStored(
   messages: readonly StoredMessage[],
   { log, destinations, delivery }: EventServiceOptions,
 ): Promise<StoredLocation[]> {
+  if (messages.length === 0) return [];
+  const jobs = await createRedeliveryJobs(log).list();
   const readers = destinations.map(({ name, events, sources }) => {
     const filter = { events, sources };
     const stateOf = () => delivery?.stateOf(name);
     const stored = delivery?.storedOf(name);
-    return { name, read: createFateReader(log, { name, filter, stateOf, stored }) };
+    const job = jobs.find(({ destination }) => destination === name);
+    const redeliveredOf = compilePastRedelivery(job, filter);
+    return { name, read: createFateReader(log, { name, filter, stateOf, stored }), redeliveredOf };
   });
   const located: StoredLocation[] = [];
   for (const message of messages) {
@@ -147,8 +153,11 @@ async function locateStored(
       timestampMs: timestampMs(location.receivedAt!),
       storedAtMs: message.storedAtMs,
     };
-    for (const { name, read } of readers) {
-      location.destinations.push(fateMessage(name, await read(placed)));
+    for (const { name, read, redeliveredOf } of readers) {
+      const fate = await read(placed);
+      // One that waits in the lane is not sent yet.
+      const redelivered = fate.laneCopy === undefined ? redeliveredOf(message) : undefined;
+      location.destinations.push(fateMessage(name, fate, redelivered));
     }
     located.push(location);
   }
