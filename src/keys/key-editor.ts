@@ -65,29 +65,6 @@ const endedKeptMs = 30 * 86_400_000;
 export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
   const { contents, refresh } = options;
 
-  const make = async (wanted: WantedKey & Partial<StoredKey>, by: string): Promise<MadeKey> => {
-    const text = newWriteKey();
-    const hash = hashWriteKey(text);
-    const createdAtMs = Date.now();
-    const { lifetimeMs } = wanted;
-    const key: StoredKey = {
-      replaces: undefined,
-      limits: undefined,
-      ...wanted,
-      id: keyIdOf(hash),
-      hash,
-      createdAtMs,
-      createdBy: by,
-      expiresAtMs: lifetimeMs === undefined ? undefined : createdAtMs + lifetimeMs,
-      revokedAtMs: undefined,
-      revokedBy: undefined,
-    };
-    await makeRoom(options);
-    // 48 bits of the hash: if a key has this id already, this fails, and the operator tries again.
-    await options.bucket.put(keyEntry(key.id), encodeStoredKey(key), contents.revisionOf(key.id));
-    return { key, text };
-  };
-
   /** Writes a changed key, and reads it again if another process was faster. */
   const change = async (
     id: string,
@@ -121,13 +98,13 @@ export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
   };
 
   return {
-    create: (wanted, by) => refreshedAround(refresh, () => make(wanted, by)),
+    create: (wanted, by) => refreshedAround(refresh, () => make(options, wanted, by)),
     rotate: async (id, overlapMs, by) => {
       const old = await find(id);
       refuseEnded(old);
       const { source, events, relaySources, lifetimeMs, limits } = old;
       const same = { source, events, relaySources, lifetimeMs, limits };
-      const made = await make({ ...same, replaces: id }, by);
+      const made = await make(options, { ...same, replaces: id }, by);
       const endsAtMs = Date.now() + overlapMs;
       const replaced = await change(id, (key) => {
         if (overlapMs === 0) return revokedNow(key, by);
@@ -142,6 +119,37 @@ export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
       return revoked;
     },
   };
+}
+
+async function make(
+  options: KeyEditorOptions,
+  wanted: WantedKey & Partial<StoredKey>,
+  by: string,
+): Promise<MadeKey> {
+  const text = newWriteKey();
+  const hash = hashWriteKey(text);
+  const createdAtMs = Date.now();
+  const { lifetimeMs } = wanted;
+  const key: StoredKey = {
+    replaces: undefined,
+    limits: undefined,
+    ...wanted,
+    id: keyIdOf(hash),
+    hash,
+    createdAtMs,
+    createdBy: by,
+    expiresAtMs: lifetimeMs === undefined ? undefined : createdAtMs + lifetimeMs,
+    revokedAtMs: undefined,
+    revokedBy: undefined,
+  };
+  await makeRoom(options);
+  // 48 bits of the hash: if a key has this id already, this fails, and the operator tries again.
+  await options.bucket.put(
+    keyEntry(key.id),
+    encodeStoredKey(key),
+    options.contents.revisionOf(key.id),
+  );
+  return { key, text };
 }
 
 async function refreshedAround<Result>(

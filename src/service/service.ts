@@ -108,7 +108,6 @@ async function startService(
   const { log } = opened;
   const started = { config, log, metrics, signals, lifecycle };
 
-  // Counts by hour; first, so that they end last.
   const counts = startCounts(started);
 
   // The contracts that are kept in the log; they are in force before the first event.
