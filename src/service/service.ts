@@ -105,9 +105,9 @@ async function startService(
 
   // The log.
   const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
-  const { log } = opened;
-  const started = { config, log, metrics, signals, lifecycle };
+  const started = { config, log: opened.log, metrics, signals, lifecycle };
 
+  // Counts by hour; first, so that they end last.
   const counts = startCounts(started);
 
   // The contracts that are kept in the log; they are in force before the first event.
@@ -136,7 +136,7 @@ async function startService(
 
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
-  const deadLetters = await openDeadLetters(log, fixer);
+  const deadLetters = await openDeadLetters(opened.log, fixer);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ ...started, deadLetters, counts, contracts: contractsOf(validation) })
     : undefined;
@@ -152,17 +152,17 @@ async function startService(
     rejected,
     deadLetters,
     delivery,
+    counts,
     consoleFolder,
     keys: keys.forOperators,
     gatesRunning: () => gate?.running() ?? 0,
     storeFailure: () => gate?.storeFailure(),
-    addCounts: counts.addNow,
   });
 
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
     const runTimeKeys = keys.ofLog.keys;
-    await labelStoredNames(log, validation, observed);
+    await labelStoredNames(opened.log, validation, observed);
     gate = await openEndpoints({ config, validation, observed, opened, lifecycle, runTimeKeys });
     // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());
@@ -177,7 +177,7 @@ async function startService(
     adminAddress: admin.address,
     makeSignInCode: admin.makeSignInCode,
     ...ofContracts(validation, metrics),
-    log,
+    log: started.log,
     embedded: opened.embedded,
     stop: lifecycle.release,
   };

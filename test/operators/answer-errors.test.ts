@@ -95,6 +95,7 @@ beforeAll(async () => {
       changeable: broken(),
       countEvents: fails,
       lastEventAtMs: fails,
+      readTaxonomy: fails,
     },
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
     events: { destinations: [], delivery: undefined, rejected: broken() },
@@ -133,6 +134,7 @@ beforeAll(async () => {
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
     audit: (next) => next,
+    recordSession: async () => {},
     routes: (router) => operatorsRoutes(parts)(router, brokenAccess),
   });
 });
