@@ -100,7 +100,7 @@ describe.skipIf(whyNoBrowser() !== undefined)('dialogs of the console', () => {
 
   test('the result of a try is in sight', async () => {
     const { page } = window;
-    await page.setViewportSize({ width: 1280, height: 560 });
+    await page.setViewportSize({ width: 1280, height: 360 });
     await window.goTo('/contracts/order_completed?version=3');
     await press('Try version 3');
     const result = page.getByRole('region', { name: 'Try it' }).getByText('Would be refused');
