@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CountRedeliveryRequestSchema } from '../../gen/headgate/v1/redelivery_service_pb.ts';
 import { newWriteKey } from '../../src/config/write-key.ts';
 import { askAdmin } from '../ask-admin.ts';
-import { soon, whyNoBrowser, type ConsoleWindow } from './browser.ts';
+import { expectAccessible, soon, whyNoBrowser, type ConsoleWindow } from './browser.ts';
 import { invoice, order, type ConsoleWorld } from './console-world.ts';
 import { openConsole, type OpenConsole } from './open-console.ts';
 
@@ -50,6 +50,10 @@ describe.skipIf(whyNoBrowser() !== undefined)('dialogs of the console', () => {
       await window.goTo(where);
       await page.getByRole('button', { name: button }).first().click();
       await expect.poll(focused, soon).toMatch(new RegExp(`^${wanted.replace(/[()]/g, '\\$&')}`));
+      await expectAccessible(page);
+      await page.emulateMedia({ colorScheme: 'dark' });
+      await expectAccessible(page);
+      await page.emulateMedia({ colorScheme: 'light' });
       await page.keyboard.press('Escape');
       await dialog().waitFor({ state: 'hidden' });
     }

@@ -24,6 +24,8 @@ const pages = [
   ['/destinations/crm', 'Destinations / crm'],
   ['/dead-letters', 'Dead letters'],
   ['/find?q=user-1', 'Find'],
+  ['/find?q=A-1003', 'Find'],
+  ['/find?q=nowhere', 'Find'],
   ['/keys', 'Keys and operators'],
   ['/health', 'Health'],
 ] as const;
