@@ -7,7 +7,7 @@ import {
   LocatedEventSchema,
   type LocatedEvent,
 } from '../../../gen/headgate/v1/event_service_pb.ts';
-import { timeOfUuid } from '../../locate/search.ts';
+import { timeOfUuid } from '../../locate/search-start.ts';
 import { connectAdmin, type AdminClient } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { print } from '../terminal/print.ts';

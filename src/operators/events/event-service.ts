@@ -19,7 +19,8 @@ import {
   type LocatedEvent,
 } from '../../locate/destination-fate.ts';
 import type { Wanted } from '../../locate/matchers.ts';
-import { searchFrom, searchPage } from '../../locate/search.ts';
+import { searchFrom } from '../../locate/search-start.ts';
+import { searchPage } from '../../locate/search.ts';
 import type { RejectedEvents } from '../../quarantine/rejected-events.ts';
 import { createRedeliveryJobs } from '../../redelivery/jobs.ts';
 import { operatorOf } from '../access/operator.ts';
