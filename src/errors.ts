@@ -391,6 +391,13 @@ export const errorTable = {
     http: 409,
     text: 'The redelivery has ended, or is being cancelled, and cannot be changed any more. Start another one.',
   },
+  too_many_searches: {
+    ...refused,
+    grpc: grpcCode.resourceExhausted,
+    http: 429,
+    retryable: true,
+    text: 'The operator already has a search for a person or a property in work, and others that wait for it. Wait for these, or end them.',
+  },
   too_many_subscribers: {
     ...refused,
     grpc: grpcCode.resourceExhausted,

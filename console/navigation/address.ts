@@ -12,6 +12,16 @@ export function readAddress(url: Pick<URL, 'pathname' | 'search'>): Address {
   return { path, query: new URLSearchParams(url.search) };
 }
 
+/** The name that a path has below the one of its page; empty without one. Malformed escapes stay as they are. */
+export function nameBelow(path: string, page: string): string {
+  const text = path.slice(page.length + 1);
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Goes to a page of the console. `replace` keeps the history short while a filter is typed. */
 export function goTo(to: string, how: 'push' | 'replace' = 'push'): void {
   if (how === 'push') history.pushState(null, '', to);

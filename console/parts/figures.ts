@@ -1,3 +1,5 @@
+import type { StreamWalk } from '../../gen/headgate/v1/stream_walk_pb.ts';
+
 const counts = new Intl.NumberFormat('en');
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 
@@ -22,6 +24,13 @@ export function formatChange(now: number, before: number): string | undefined {
   const percent = Math.round(((now - before) / before) * 100);
   if (percent === 0) return '±0 %';
   return `${percent > 0 ? '+' : '−'}${formatCount(Math.abs(percent))} %`;
+}
+
+/** How much of a walk through the log is read, in percent. Nothing is read yet if it has not begun. */
+export function shareOf({ from, upTo, reached }: StreamWalk): number {
+  const all = Number(upTo - from) + 1;
+  if (all <= 0) return 100;
+  return Math.max(0, Math.min(100, Math.floor(((Number(reached - from) + 1) / all) * 100)));
 }
 
 const units: readonly (readonly [name: string, ms: number])[] = [

@@ -22,6 +22,31 @@ export function formatTime(ms: number, zone: Zone, withMs = false): string {
   return `${date} ${shown}${zone === 'utc' ? 'Z' : ''}`;
 }
 
+/** Formats times in the zone that the viewer has chosen. */
+export function useTimeText(): (ms: number) => string {
+  const zone = useContext(ZoneContext);
+  return (ms) => formatTime(ms, zone);
+}
+
+/** The value of a field for a date and a time, in a zone: `2026-03-01T14:05`. */
+export function fieldOfTime(ms: number, zone: Zone): string {
+  return formatTime(ms, zone).slice(0, 16).replace(' ', 'T');
+}
+
+/** The time of such a field; undefined if it is empty. */
+export function timeOfField(text: string, zone: Zone): number | undefined {
+  const ms = Date.parse(zone === 'utc' ? `${text}Z` : text);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** The begin of the day that is `days` before the day of `ms`, in a zone. */
+export function dayBegin(ms: number, days: number, zone: Zone): number {
+  const at = new Date(ms);
+  return zone === 'utc'
+    ? Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate() - days)
+    : new Date(at.getFullYear(), at.getMonth(), at.getDate() - days).getTime();
+}
+
 /** The same without the date, if it is of today. */
 export function formatShortTime(ms: number, zone: Zone, nowMs: number): string {
   const whole = formatTime(ms, zone);

@@ -6,15 +6,25 @@ import { walkPages } from './walk.ts';
 export interface ListPage<Row> {
   readonly rows: readonly Row[];
   readonly nextPageToken: string;
+  /** The list is large enough: no further page is loaded. */
+  readonly isEnough?: boolean;
+}
+
+export interface ListLimits {
+  readonly rowsMax?: number;
+  /** Of the service, until `more` is called. */
+  readonly pagesMax?: number;
 }
 
 export interface List<Row> {
   readonly rows: readonly Row[];
   readonly failure: Failure | undefined;
   readonly isLoading: boolean;
-  /** There are more rows than a page of the console loads. */
+  /** There are more rows, or more that was not searched. */
   readonly isCut: boolean;
   reload(): void;
+  /** Loads what comes after a list that is cut. */
+  more(): void;
 }
 
 /** More rows are no list that a person reads: filters are for that. */
@@ -24,32 +34,40 @@ export const rowsMax = 10_000;
 export function useList<Row>(
   key: string,
   request: (pageToken: string, signal: AbortSignal) => Promise<ListPage<Row>>,
+  limits: ListLimits = {},
 ): List<Row> {
-  const [state, setState] = useState<Omit<List<Row>, 'reload'> & { key: string }>({
-    key,
-    ...nothing,
-  });
+  const [state, setState] = useState<Shown<Row>>({ key, ...nothing });
   const [turn, setTurn] = useState(0);
   const latest = useRef(request);
   latest.current = request;
+  const goesOn = useRef(false);
   const reload = useCallback(() => setTurn((turn) => turn + 1), []);
+  const more = useCallback(() => {
+    goesOn.current = true;
+    reload();
+  }, []);
   useEffect(() => {
     const stop = new AbortController();
     const { signal } = stop;
-    let rows: readonly Row[] = [];
+    const before = goesOn.current && state.key === key ? state : undefined;
+    goesOn.current = false;
+    let rows: readonly Row[] = before?.rows ?? [];
+    const rowsEnd = rows.length + (limits.rowsMax ?? rowsMax);
     setState((before) => ({ ...(before.key === key ? before : nothing), key, isLoading: true }));
     walkPages((token) => latest.current(token, signal), {
       signal,
+      from: before?.rest,
+      ...(limits.pagesMax !== undefined && { pagesMax: limits.pagesMax }),
       onPage: (page) => {
         rows = rows.concat(page.rows);
         if (signal.aborted || page.nextPageToken === '') return true;
-        setState({ key, rows, failure: undefined, isLoading: true, isCut: false });
-        return rows.length < rowsMax;
+        setState({ key, ...nothing, rows, isLoading: true });
+        return page.isEnough !== true && rows.length < rowsEnd;
       },
     })
       .then((rest) => {
         if (signal.aborted) return;
-        setState({ key, rows, failure: undefined, isLoading: false, isCut: rest !== '' });
+        setState({ key, ...nothing, rows, isCut: rest !== '', rest });
       })
       .catch((error: unknown) => {
         const failure = failureOf(error);
@@ -59,7 +77,19 @@ export function useList<Row>(
     return () => stop.abort();
   }, [key, turn]);
   const shown = state.key === key ? state : { ...nothing, isLoading: true };
-  return { ...shown, reload };
+  return { ...shown, reload, more };
 }
 
-const nothing = { rows: [], failure: undefined, isLoading: false, isCut: false } as const;
+interface Shown<Row> extends Omit<List<Row>, 'reload' | 'more'> {
+  readonly key: string;
+  /** The token of the first page that was not loaded. */
+  readonly rest: string;
+}
+
+const nothing = {
+  rows: [],
+  failure: undefined,
+  isLoading: false,
+  isCut: false,
+  rest: '',
+} as const;

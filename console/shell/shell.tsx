@@ -79,8 +79,8 @@ function FindField({ field }: { readonly field: { current: HTMLInputElement | nu
       <input
         ref={field}
         type="search"
-        aria-label="Find an event by any id, or a person"
-        placeholder="Find by any id, or a person"
+        aria-label="Find an event by any id, a person or a property"
+        placeholder="Find by id, person or property"
         spellcheck={false}
         autocomplete="off"
       />

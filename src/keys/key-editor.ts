@@ -1,4 +1,5 @@
 import { hashWriteKey, keyIdOf, newWriteKey, type SourceLimits } from '../config/write-key.ts';
+import type { WriteKey } from '../config/config.ts';
 import { ServiceError } from '../errors.ts';
 import type { Bucket } from '../jetstream/bucket/bucket.ts';
 import { isConflict } from '../jetstream/publish/publish-error.ts';
@@ -38,7 +39,10 @@ export interface KeyEditor {
    * `overlapMs`, if it does not end before. With 0 it is revoked.
    */
   rotate(id: string, overlapMs: number, by: string): Promise<MadeKey & { replaced: StoredKey }>;
-  /** A key that was revoked before stays as it is. */
+  /**
+   * A key that was revoked before stays as it is. One that only the configuration has gets an entry that
+   * refuses it: what the log says of a key wins at every gate.
+   */
   revoke(id: string, by: string): Promise<StoredKey>;
 }
 
@@ -47,6 +51,8 @@ export interface KeyEditorOptions {
   readonly contents: KeyContents;
   /** Reads and applies everything written so far. */
   readonly refresh: () => Promise<void>;
+  /** A key of the configuration of this gate. Default: it has none. */
+  readonly fileKeyOf?: (id: string) => WriteKey | undefined;
   /** For tests. */
   readonly keysMax?: number;
 }
@@ -59,33 +65,14 @@ const endedKeptMs = 30 * 86_400_000;
 export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
   const { contents, refresh } = options;
 
-  const make = async (wanted: WantedKey & Partial<StoredKey>, by: string): Promise<MadeKey> => {
-    const text = newWriteKey();
-    const hash = hashWriteKey(text);
-    const createdAtMs = Date.now();
-    const { lifetimeMs } = wanted;
-    const key: StoredKey = {
-      replaces: undefined,
-      limits: undefined,
-      ...wanted,
-      id: keyIdOf(hash),
-      hash,
-      createdAtMs,
-      createdBy: by,
-      expiresAtMs: lifetimeMs === undefined ? undefined : createdAtMs + lifetimeMs,
-      revokedAtMs: undefined,
-      revokedBy: undefined,
-    };
-    await makeRoom(options);
-    // 48 bits of the hash: if a key has this id already, this fails, and the operator tries again.
-    await options.bucket.put(keyEntry(key.id), encodeStoredKey(key), contents.revisionOf(key.id));
-    return { key, text };
-  };
-
   /** Writes a changed key, and reads it again if another process was faster. */
-  const change = async (id: string, changed: (key: StoredKey) => StoredKey): Promise<StoredKey> => {
+  const change = async (
+    id: string,
+    changed: (key: StoredKey) => StoredKey,
+    findKey = find,
+  ): Promise<StoredKey> => {
     for (let tries = 1; ; tries += 1) {
-      const before = await find(id);
+      const before = await findKey(id);
       const after = changed(before);
       if (after === before) return before;
       try {
@@ -104,15 +91,20 @@ export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
     if (key !== undefined) return key;
     throw new ServiceError('key_not_found', `The log has no write key ${id}.`);
   };
+  const findAnywhere = async (id: string): Promise<StoredKey> => {
+    await refresh();
+    const ofFile = contents.keyOf(id) === undefined ? options.fileKeyOf?.(id) : undefined;
+    return ofFile === undefined ? find(id) : storedFileKey(id, ofFile);
+  };
 
   return {
-    create: (wanted, by) => refreshedAround(refresh, () => make(wanted, by)),
+    create: (wanted, by) => refreshedAround(refresh, () => make(options, wanted, by)),
     rotate: async (id, overlapMs, by) => {
       const old = await find(id);
       refuseEnded(old);
       const { source, events, relaySources, lifetimeMs, limits } = old;
       const same = { source, events, relaySources, lifetimeMs, limits };
-      const made = await make({ ...same, replaces: id }, by);
+      const made = await make(options, { ...same, replaces: id }, by);
       const endsAtMs = Date.now() + overlapMs;
       const replaced = await change(id, (key) => {
         if (overlapMs === 0) return revokedNow(key, by);
@@ -122,11 +114,42 @@ export function createKeyEditor(options: KeyEditorOptions): KeyEditor {
       return { ...made, replaced };
     },
     revoke: async (id, by) => {
-      const revoked = await change(id, (key) => revokedNow(key, by));
+      const revoked = await change(id, (key) => revokedNow(key, by), findAnywhere);
       await refresh();
       return revoked;
     },
   };
+}
+
+async function make(
+  options: KeyEditorOptions,
+  wanted: WantedKey & Partial<StoredKey>,
+  by: string,
+): Promise<MadeKey> {
+  const text = newWriteKey();
+  const hash = hashWriteKey(text);
+  const createdAtMs = Date.now();
+  const { lifetimeMs } = wanted;
+  const key: StoredKey = {
+    replaces: undefined,
+    limits: undefined,
+    ...wanted,
+    id: keyIdOf(hash),
+    hash,
+    createdAtMs,
+    createdBy: by,
+    expiresAtMs: lifetimeMs === undefined ? undefined : createdAtMs + lifetimeMs,
+    revokedAtMs: undefined,
+    revokedBy: undefined,
+  };
+  await makeRoom(options);
+  // 48 bits of the hash: if a key has this id already, this fails, and the operator tries again.
+  await options.bucket.put(
+    keyEntry(key.id),
+    encodeStoredKey(key),
+    options.contents.revisionOf(key.id),
+  );
+  return { key, text };
 }
 
 async function refreshedAround<Result>(
@@ -137,6 +160,21 @@ async function refreshedAround<Result>(
   const result = await work();
   await refresh();
   return result;
+}
+
+function storedFileKey(id: string, key: WriteKey): StoredKey {
+  return {
+    ...key,
+    id,
+    isOfFile: true,
+    createdAtMs: 0,
+    createdBy: '',
+    lifetimeMs: undefined,
+    replaces: undefined,
+    revokedAtMs: undefined,
+    revokedBy: undefined,
+    limits: key.limits,
+  };
 }
 
 function revokedNow(key: StoredKey, by: string): StoredKey {
@@ -170,7 +208,8 @@ async function makeRoom(options: KeyEditorOptions): Promise<void> {
   while (contents.size() >= max) {
     const [oldest] = contents
       .keys()
-      .filter((key) => endOf(key) < Date.now() - endedKeptMs)
+      // Without its entry, a key that still stands in a file would be accepted again.
+      .filter((key) => key.isOfFile !== true && endOf(key) < Date.now() - endedKeptMs)
       .sort((one, other) => endOf(one) - endOf(other));
     if (oldest === undefined) {
       throw new ServiceError(

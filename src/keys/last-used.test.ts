@@ -76,3 +76,11 @@ test('what could not be written is written later, and at the stop', async () => 
   await lastUsed.stop();
   expect(written).toHaveLength(2);
 });
+
+test('a use is known at once, before it is written', () => {
+  const { lastUsed, use } = rig();
+  expect(lastUsed.lastUsedAtMs(idOf(1))).toBeUndefined();
+  use(idOf(1));
+  lastUsed.collect();
+  expect(lastUsed.lastUsedAtMs(idOf(1))).toBe(Date.parse('2027-06-30T12:00:00Z'));
+});

@@ -7,6 +7,10 @@ import { usedEntry } from './stored-key.ts';
 /** Writes when keys were last used, to the minute. */
 export interface LastUsed {
   start(): void;
+  /** Takes what was used by now, for `lastUsedAtMs`. */
+  collect(): void;
+  /** When a key was last used, also if it is not written yet. A Unix time in ms; undefined: never. */
+  lastUsedAtMs(id: string): number | undefined;
   /** Writes what is known, once more. */
   stop(): Promise<void>;
 }
@@ -56,6 +60,8 @@ export function createLastUsed(options: LastUsedOptions): LastUsed {
     return (writing ??= writeSome().finally(() => (writing = undefined)));
   };
   return {
+    collect,
+    lastUsedAtMs: (id) => waiting.get(id) ?? contents.lastUsedAtMs(id),
     start: () => {
       timer = setInterval(() => void run(), intervalMs);
       timer.unref();

@@ -25,6 +25,8 @@ export interface StoredKey extends WriteKey {
   readonly revokedBy: string | undefined;
   /** Of its source, as this key states them. */
   readonly limits: SourceLimits | undefined;
+  /** It stands in a configuration, and its entry only refuses it there. */
+  readonly isOfFile?: boolean;
 }
 
 /** How many keys the log keeps, ended ones included. */
@@ -62,6 +64,7 @@ export function encodeStoredKey(key: StoredKey): string {
     replaces,
     revoked_at: timeText(key.revokedAtMs),
     revoked_by: revokedBy,
+    of_file: key.isOfFile,
     limits: limits && {
       events_per_second: limits.eventsPerSecond,
       burst: limits.burst,
@@ -109,6 +112,7 @@ export function decodeStoredKey(id: string, text: string): StoredKey | undefined
     lifetimeMs: typeof lifetimeMs === 'number' ? lifetimeMs : undefined,
     replaces: textOf('replaces'),
     revokedBy: textOf('revoked_by'),
+    ...(value['of_file'] === true && { isOfFile: true }),
     limits: statedLimits,
   };
 }

@@ -13,6 +13,7 @@ import type { PortAccess } from './access/port-access.ts';
 import { createAuthorize } from './access/authorize.ts';
 import { checkRoles } from './access/check-roles.ts';
 import { createStrangers } from './access/strangers.ts';
+import type { RecordSession } from './audit/session-acts.ts';
 import { createConsole } from './console/console.ts';
 import { sessionPath } from './console/session-endpoint.ts';
 import type { MetricsPage } from './metrics-page.ts';
@@ -32,6 +33,8 @@ export interface AdminPortOptions {
   readonly notice: () => string;
   /** Records what operators do (audit/audit-calls.ts): not what their role refuses them. */
   readonly audit: Interceptor;
+  /** Records who signs in to the console, and out. */
+  readonly recordSession: RecordSession;
   /** The operators' RPCs: routes.ts. */
   readonly routes: (router: ConnectRouter, access: PortAccess) => void;
   /** Where the built console is. Undefined: in dist/. */
@@ -66,6 +69,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     authorize,
     strangers,
     signals,
+    record: options.recordSession,
     onTrouble: (error) => signals.trouble('serving the console', error),
     ipOf,
     isSecure: config.admin.tls !== undefined,

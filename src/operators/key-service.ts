@@ -204,7 +204,8 @@ function describe(key: ListedKey) {
     inFile: key.isInFile,
     expiringInUse: key.isExpiringInUse,
     ...(key.limits && { limits: describeLimits(key.limits) }),
-    ...timeAs('createdAt', key.createdAtMs),
+    // The configuration does not say when.
+    ...timeAs('createdAt', key.createdAtMs || undefined),
     ...timeAs('expiresAt', key.expiresAtMs),
     ...timeAs('revokedAt', key.revokedAtMs),
     ...timeAs('lastUsedAt', key.lastUsedAtMs),

@@ -56,6 +56,8 @@ export interface OperatorsParts {
   readonly destinations: Omit<DestinationServiceOptions, 'log'>;
   readonly auditRecords: AuditRecords;
   readonly redeliveries: Omit<RedeliveryServiceOptions, 'log'>;
+  /** Adds the counts by hour of this process. Never rejects. */
+  readonly addCounts: () => Promise<void>;
   /** Runs the checks of doctor. */
   readonly examine: (port: ExaminedPort) => Promise<readonly Finding[]>;
 }
@@ -102,6 +104,6 @@ export function operatorsRoutes(
       .service(CatalogService, createCatalogService(catalog))
       .service(DoctorService, createDoctorService({ examine }))
       .service(OperatorService, createOperatorService(access))
-      .service(SignalService, createSignalService(log));
+      .service(SignalService, createSignalService({ log, addNow: parts.addCounts }));
   };
 }

@@ -1,11 +1,12 @@
 import { nameProblem } from '../event/name/event-name.ts';
+import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { EventError } from '../event/verdict.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects, unplannedName } from '../jetstream/topology.ts';
 import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
 import type { Discard, ReplayOutcome } from './outcome-note.ts';
-import type { IsOfPerson } from './rejected-person.ts';
+import { createIsOfPerson, type DecodeRejected, type IsOfPerson } from './rejected-person.ts';
 import type { ReplayMarks } from './replay-marks.ts';
 import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
 
@@ -40,13 +41,15 @@ export interface RejectedEvents {
   /** Resolves to undefined if no rejected event has this position. */
   get(sequence: number): Promise<Found | undefined>;
   readonly isOfPerson: IsOfPerson;
+  readonly decode: (message: StoredMessage) => IncomingEvent;
 }
 
 export function createRejectedEvents(
   log: Log,
   marks: ReplayMarks,
-  isOfPerson: IsOfPerson,
+  decode: DecodeRejected,
 ): RejectedEvents {
+  const isOfPerson = createIsOfPerson(decode);
   const readFound = async (message: StoredMessage): Promise<Found> => {
     const mark = await marks.find(message.sequence);
     const entry = readEntry(message);
@@ -57,6 +60,7 @@ export function createRejectedEvents(
   };
   return {
     isOfPerson,
+    decode: (message) => decode(readEntry(message)),
     page: async (filter, size, pageToken) => {
       await marks.refresh();
       const { sinceMs, untilMs } = filter;

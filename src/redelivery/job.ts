@@ -35,6 +35,8 @@ export interface RedeliveryJob {
   readonly startedAtMs: number;
   /** 0 while it has not ended. */
   readonly endedAtMs: number;
+  /** It has ended, and was for one person, whose id is no longer kept. */
+  readonly wasOfPerson?: boolean;
 }
 
 /** A job and the revision of its entry. */
@@ -66,5 +68,13 @@ export function endedJob(
   note = '',
 ): Partial<RedeliveryJob> {
   const selection = { ...job.selection, user: '' };
-  return { state, note, selection, holder: '', endedAtMs: Date.now() };
+  const wasOfPerson = job.selection.user !== '';
+  return {
+    state,
+    note,
+    selection,
+    holder: '',
+    endedAtMs: Date.now(),
+    ...(wasOfPerson && { wasOfPerson }),
+  };
 }

@@ -184,7 +184,14 @@ function subjectOf({ eventName, source }: Selection): string {
   return subjects.eventsOf(sourceToken, name ?? anyName);
 }
 
-function compileSelection({ destination, selection }: SelectOptions) {
+/** Whether an event is selected, and let through by the filter of the destination. */
+export function compileSelection({
+  destination,
+  selection,
+}: {
+  readonly destination: Pick<AuditedDestination, 'filter'>;
+  readonly selection: Selection;
+}) {
   const { eventName, source, user, sinceMs, untilMs } = selection;
   const isWanted = compileEventFilter(destination.filter);
   const isSelected = compileEventFilter({

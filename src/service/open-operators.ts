@@ -11,6 +11,7 @@ import { observingText, suspendedText, type Signals } from '../observability/sig
 import { openAdmin, type AdminListener } from '../operators/admin.ts';
 import { auditCalls } from '../operators/audit/audit-calls.ts';
 import { createEventLookups } from '../operators/audit/event-ids.ts';
+import { createSessionRecorder } from '../operators/audit/session-acts.ts';
 import type { KeyServiceOptions } from '../operators/key-service.ts';
 import type { RegistryServiceOptions } from '../operators/contracts/registry-service.ts';
 import type { RejectedServiceOptions } from '../operators/rejected/rejected-service.ts';
@@ -18,6 +19,7 @@ import { loadOperatorTokens } from '../operators/token-files.ts';
 import { operatorsRoutes, type OperatorsParts } from '../operators/routes.ts';
 import { createTail } from '../tail/tail.ts';
 import { renderMetrics } from '../observability/metric-text.ts';
+import type { ServiceCounts } from './counts/start-counts.ts';
 import { examineService } from './doctor/examine-service.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { ServiceLog } from './open-log.ts';
@@ -36,6 +38,7 @@ export interface OperatorsPortParts {
   readonly keys: KeyServiceOptions;
   /** Undefined if this process delivers to no destination. */
   readonly delivery: RunningDelivery | undefined;
+  readonly counts: Pick<ServiceCounts, 'addNow'>;
   readonly consoleFolder?: string | undefined;
   /** How many processes accept events now. */
   readonly gatesRunning: () => number;
@@ -61,6 +64,7 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
       { config, log, metrics, probe, registry: parts.registry.registry, keys: parts.keys.list },
       port,
     );
+  const audit = createAuditLog(log);
   const admin = await openAdmin({
     config,
     tokens: loadOperatorTokens(config),
@@ -74,8 +78,9 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
       contentType: metrics.registry.contentType,
       render: () => renderMetrics(metrics.registry),
     },
+    recordSession: createSessionRecorder(audit, signals),
     audit: auditCalls({
-      audit: createAuditLog(log),
+      audit,
       lookups: createEventLookups(parts.deadLetters, parts.rejected.rejected),
       signals,
     }),
@@ -114,6 +119,7 @@ function servicePartsOf(parts: OperatorsPortParts) {
     rejected,
     deadLetters,
     keys,
+    addCounts: parts.counts.addNow,
     auditRecords: createAuditRecords(log),
     events: { destinations, delivery, rejected: rejected.rejected },
     redeliveries: {
@@ -129,6 +135,7 @@ function servicePartsOf(parts: OperatorsPortParts) {
       destinations,
       stateOf: (name: string) => delivery?.stateOf(name),
       deliveredOf: (name: string) => metrics.deliveries.series(name, 'delivered').value,
+      canBeAsked: (name: string) => delivery?.storedOf(name) !== undefined,
     },
   };
 }

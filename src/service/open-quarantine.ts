@@ -8,7 +8,6 @@ import { createCleanup } from '../quarantine/cleanup.ts';
 import { createDiscard } from '../quarantine/discard.ts';
 import { createInTurn } from '../quarantine/in-turn.ts';
 import { decodeOriginal } from '../gate/decode/decode-original.ts';
-import { createIsOfPerson } from '../quarantine/rejected-person.ts';
 import { createRejectedEvents } from '../quarantine/rejected-events.ts';
 import { createReplay } from '../quarantine/replay.ts';
 import { createReplayMarks } from '../quarantine/replay-marks.ts';
@@ -40,7 +39,7 @@ export async function openQuarantine(parts: QuarantineParts): Promise<RejectedSe
   });
   lifecycle.onRelease('replay endpoint', endpoint.close);
   const marks = createReplayMarks(log);
-  const rejected = createRejectedEvents(log, marks, createIsOfPerson(decodeOriginal));
+  const rejected = createRejectedEvents(log, marks, decodeOriginal);
   const inTurn = createInTurn();
   const replay = createReplay({
     inTurn,

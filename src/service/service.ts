@@ -105,8 +105,7 @@ async function startService(
 
   // The log.
   const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
-  const { log } = opened;
-  const started = { config, log, metrics, signals, lifecycle };
+  const started = { config, log: opened.log, metrics, signals, lifecycle };
 
   // Counts by hour; first, so that they end last.
   const counts = startCounts(started);
@@ -137,7 +136,7 @@ async function startService(
 
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
-  const deadLetters = await openDeadLetters(log, fixer);
+  const deadLetters = await openDeadLetters(opened.log, fixer);
   const delivery = config.roles.has('deliver')
     ? await startDelivery({ ...started, deadLetters, counts, contracts: contractsOf(validation) })
     : undefined;
@@ -153,6 +152,7 @@ async function startService(
     rejected,
     deadLetters,
     delivery,
+    counts,
     consoleFolder,
     keys: keys.forOperators,
     gatesRunning: () => gate?.running() ?? 0,
@@ -162,7 +162,7 @@ async function startService(
   // The endpoints for events, last.
   if (config.roles.has('gate')) {
     const runTimeKeys = keys.ofLog.keys;
-    await labelStoredNames(log, validation, observed);
+    await labelStoredNames(opened.log, validation, observed);
     gate = await openEndpoints({ config, validation, observed, opened, lifecycle, runTimeKeys });
     // The contracts and the keys may have changed while the gate opened.
     gate.follow(validation.registry());
@@ -177,7 +177,7 @@ async function startService(
     adminAddress: admin.address,
     makeSignInCode: admin.makeSignInCode,
     ...ofContracts(validation, metrics),
-    log,
+    log: started.log,
     embedded: opened.embedded,
     stop: lifecycle.release,
   };

@@ -48,6 +48,13 @@ export async function startRegistry(parts: RegistryParts): Promise<RegistryServi
     source: config.schemasSource,
     registry,
     changeable,
+    readTaxonomy: async () => {
+      if (changeable !== undefined) return undefined;
+      if (registry() === observedRegistry) return '';
+      // It may have been taken away since the start.
+      const file = path.join(config.schemasDir, taxonomyFile);
+      return readFile(file, 'utf8').catch(() => undefined);
+    },
     countEvents: () => countEventNames(log),
     lastEventAtMs: (name) => lastStoredAtMs(log, 'EVENTS', subjects.eventsOf('*', name)),
   };

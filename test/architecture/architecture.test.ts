@@ -47,6 +47,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'jetstream',
     'destinations',
     'delivery',
+    'dead-letters',
     'quarantine',
     'reconciliation',
   ],

@@ -139,6 +139,10 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       call: () => connect(real, EventService).locate({ id: keys[0]! }),
       entry: { kind: 'view', events: [{ searched: keys[0]! }], counts: { shown: 1 } },
     },
+    {
+      call: () => connect(real, EventService).locate({ property: 'email=ada@example.com' }),
+      entry: { kind: 'view', target: { by_property: 'true' }, events: [], counts: { shown: 0 } },
+    },
   ],
   'headgate.v1.DeadLetterService/ListDeadLetters': [
     {

@@ -30,6 +30,8 @@ export interface ConsoleBrowser extends AsyncDisposable {
 export interface WindowOptions {
   readonly colorScheme?: 'light' | 'dark';
   readonly viewport?: { readonly width: number; readonly height: number };
+  /** Default: UTC. */
+  readonly timezoneId?: string;
 }
 
 export interface ConsoleWindow extends AsyncDisposable {

@@ -45,9 +45,33 @@ describe.skipIf(whyNoBrowser() !== undefined)('many events', () => {
     await page.waitForURL('**/live?verdict=rejected');
   });
 
+  test('of a stream beyond its room give way, and every one of them is counted', async () => {
+    const { page } = window;
+    await window.goTo('/live');
+    await page.getByText('Waiting for events').waitFor();
+    const numberIn = (text: string, pattern: RegExp): number =>
+      Number((pattern.exec(text)?.[1] ?? '0').replaceAll(',', ''));
+    const counted = async (): Promise<number> => {
+      const text = (await page.locator('.live-state').textContent()) ?? '';
+      return numberIn(text, /Live: ([\d,]+) event/) + numberIn(text, /([\d,]+) left out/);
+    };
+    for (let sent = batch; sent <= 6_000; sent += batch) {
+      await sendMany((number) => order(number), batch);
+      // What is left out because the page cannot follow is counted, too.
+      await expect.poll(counted, soon).toBe(sent);
+    }
+    await page.getByText('the newest 5,000 are listed').waitFor();
+    const table = page.getByRole('table', { name: 'Live events' });
+    expect(await table.getAttribute('aria-rowcount')).toBe('5001');
+    expect(await table.locator('tbody tr[data-index]').count()).toBeLessThan(120);
+    // It answers while it draws.
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByText('Paused: 0 events since the pause').waitFor();
+  });
+
   test('10,000 rows scroll, and only those in sight are in the document', async () => {
     const { page } = window;
-    await sendMany((number) => order(number), rows - 3_000);
+    await sendMany((number) => order(number), rows - 9_000);
     await window.goTo('/live?since=24h');
     const table = page.getByRole('table', { name: 'Events', exact: true });
     await expect.poll(() => table.getAttribute('aria-rowcount'), soon).toBe(String(rows + 1));

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { WriteKey_State as State } from '../../gen/headgate/v1/key_service_pb.ts';
 import { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
-import { hashWriteKey, keyIdOf } from '../../src/config/write-key.ts';
+import { hashWriteKey, keyIdOf, newWriteKey } from '../../src/config/write-key.ts';
 import { order } from '../endpoints/sample-events.ts';
 import { startRealService } from '../real-service.ts';
 import { keysOf, startGates, track, type Keys } from './key-gates.ts';
@@ -255,4 +255,32 @@ test('keys outlive a restart, and no file of the store holds one', async () => {
   const usedAtMs = timestampDate(keys[0]!.lastUsedAt!).getTime();
   expect(usedAtMs % 60_000).toBe(0);
   expect(Date.now() - usedAtMs).toBeLessThan(120_000);
+}, 60_000);
+
+test('a key of the configuration is refused once it is revoked, also after a restart', async () => {
+  const text = newWriteKey();
+  const id = keyIdOf(hashWriteKey(text));
+  const settings = {
+    yaml: `auth: keys\nkeys:\n  - { source: shop, hash: "${hashWriteKey(text)}" }\ndestinations: {}\n`,
+  };
+  await using first = await startRealService(settings);
+  const keys = keysOf(first.adminUrl);
+  expect((await track(first.url, text)).status).toBe(202);
+  // Known without a wait.
+  const [before] = (await keys.listKeys({})).keys;
+  expect(before).toMatchObject({ id, inFile: true, state: State.IN_FORCE });
+  expect(before!.lastUsedAt).toBeDefined();
+  const { key } = await keys.revokeKey({ id });
+  expect(key).toMatchObject({ id, inFile: true, state: State.REVOKED, revokedBy: 'admin' });
+  expect(key!.createdAt).toBeUndefined();
+  expect((await track(first.url, text)).text).toMatch(/was revoked at/);
+  await first.stop();
+  await using second = await startRealService({
+    ...settings,
+    env: { HEADGATE_DATA_DIR: first.dataDir },
+  });
+  expect((await track(second.url, text)).text).toMatch(/was revoked at/);
+  await expect(keysOf(second.adminUrl).revokeKey({ id: '0123456789ab' })).rejects.toThrow(
+    'The log has no write key 0123456789ab',
+  );
 }, 60_000);

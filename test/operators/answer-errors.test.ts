@@ -95,6 +95,7 @@ beforeAll(async () => {
       changeable: broken(),
       countEvents: fails,
       lastEventAtMs: fails,
+      readTaxonomy: fails,
     },
     rejected: { rejected: broken(), replay: broken(), discard: broken(), textOf: fails },
     events: { destinations: [], delivery: undefined, rejected: broken() },
@@ -113,7 +114,9 @@ beforeAll(async () => {
       destinations: [{ name: 'crm', type: 'webhook' }],
       stateOf: fails,
       deliveredOf: fails,
+      canBeAsked: fails,
     },
+    addCounts: fails,
     examine: fails,
     redeliveries: {
       signals,
@@ -131,6 +134,7 @@ beforeAll(async () => {
     probe: async () => {},
     metricsPage: { contentType: 'text/plain', render: async function* () {} },
     audit: (next) => next,
+    recordSession: async () => {},
     routes: (router) => operatorsRoutes(parts)(router, brokenAccess),
   });
 });

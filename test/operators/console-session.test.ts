@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hashOperatorToken, newOperatorToken } from '../../src/config/operators/operator-token.ts';
 import { createLogger } from '../../src/observability/logger.ts';
+import { readEntries, readStreamText } from '../audit/audit-rig.ts';
 import { adminToken } from '../admin-token.ts';
 import { askAdmin } from '../ask-admin.ts';
 import { startRealService, type RealService } from '../real-service.ts';
@@ -37,7 +38,7 @@ async function signIn(
   });
 }
 
-/** `headgate_session=...` of an answer. */
+/** `headgate_session_PORT=...` of an answer. */
 function cookieOf(response: Response): string {
   return response.headers.getSetCookie()[0]!.split(';')[0]!;
 }
@@ -82,7 +83,7 @@ describe('signing in', () => {
     expect(Date.parse(body.expires_at)).toBeGreaterThan(Date.now());
     expect(response.headers.getSetCookie()).toEqual([
       expect.stringMatching(
-        /^headgate_session=[A-Za-z0-9_-]{43}; Path=\/; HttpOnly; SameSite=Strict$/,
+        /^headgate_session_\d+=[A-Za-z0-9_-]{43}; Path=\/; HttpOnly; SameSite=Strict$/,
       ),
     ]);
     expect(response.headers.get('cache-control')).toBe('no-store');
@@ -102,7 +103,7 @@ describe('signing in', () => {
   });
 
   test('a new one ends the session that the browser had, and never takes over its secret', async () => {
-    const planted = `headgate_session=${'A'.repeat(43)}`;
+    const planted = `headgate_session_${new URL(real.adminUrl).port}=${'A'.repeat(43)}`;
     const response = await signIn(real, { token: tokens.viewer }, { ...own, cookie: planted });
     const first = cookieOf(response);
     expect(first).not.toBe(planted);
@@ -314,4 +315,30 @@ test('neither a token nor a code nor a secret is in the log', async () => {
   for (const hidden of [code, secret, 'hunter2', adminToken, ...Object.values(tokens)]) {
     expect(text).not.toContain(hidden);
   }
+});
+
+test('who signs in and out is in the audit log, without the token and the cookie', async () => {
+  await using other = await startRealService({ yaml: `operators:\n${entryOf('viewer')}` });
+  const { log } = other.service;
+  const cookie = await session(other, tokens.viewer);
+  await signIn(other, { token: 'wrong' });
+  const signOut = (): Promise<Response> =>
+    fetch(`${other.adminUrl}/console/session`, { method: 'DELETE', headers: { ...own, cookie } });
+  await signOut();
+  // Nobody is signed in any more.
+  await signOut();
+  const entries = await readEntries(log);
+  const known = { operator: 'viewer-1', role: 'viewer', address: '127.0.0.1', outcome: 'ok' };
+  expect(entries.map(({ action }) => action)).toEqual(['SignIn', 'SignOut']);
+  for (const entry of entries) expect(entry).toMatchObject(known);
+  const text = await readStreamText(log);
+  expect(text).not.toContain(tokens.viewer);
+  expect(text).not.toContain(cookie.split('=')[1]);
+});
+
+test('two gates on one host do not sign each other out', async () => {
+  await using other = await startRealService({ yaml: `operators:\n${entryOf('viewer')}` });
+  const both = [await session(real, tokens.viewer), await session(other, tokens.viewer)].join('; ');
+  expect(await rpc(real, both)).toBe(200);
+  expect(await rpc(other, both)).toBe(200);
 });

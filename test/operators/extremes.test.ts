@@ -30,7 +30,7 @@ const bases: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
   FixDeadLetter: [{ id: 'crm:1', eventJson: '{}' }],
   DiscardDeadLetter: [{ id: 'crm:1', why: 'a test' }],
   ReadEvents: [{ eventName: 'order_completed' }],
-  Locate: [{ id: 'e-1' }],
+  Locate: [{ id: 'e-1' }, { property: 'A-1' }],
   CreateKey: [{ source: 'shop' }],
   RotateKey: [{ id: '0123456789ab' }],
   RevokeKey: [{ id: '0123456789ab' }],

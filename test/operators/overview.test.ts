@@ -99,6 +99,18 @@ describe('the catalogue of events', () => {
   });
 });
 
+test('counts of the running process are added when someone asks for them', async () => {
+  await using fresh = await startRealService({});
+  const answer = await fetch(`${fresh.url}/v1/track`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(order()),
+  });
+  expect(answer.status).toBe(202);
+  // The timer adds them after a minute.
+  expect(sum(await countsOf(fresh), 'accepted')).toBe(1);
+});
+
 describe('a schema', () => {
   interface Tried {
     readonly stored?: string;

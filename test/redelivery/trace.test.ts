@@ -53,3 +53,40 @@ test('headgate trace shows an event that waits in the lane of a redelivery', asy
     waitMs,
   );
 }, 100_000);
+
+test('headgate trace shows that a redelivery has sent an event again, if its selection says so', async () => {
+  await using rig = await startRig({ crm: 'concurrency: 1' });
+  const { real, log } = rig;
+  const ids = await storeEvents(log, many(2));
+  await rig.settled();
+  const service = connect(real, RedeliveryService);
+  const redeliver = async (selection: object): Promise<string> => {
+    const started = await service.startRedelivery({
+      selection: { destination: 'crm', ...selection },
+    });
+    const { id } = started.redelivery!;
+    await until(
+      async () => (await service.listRedeliveries({})).redeliveries.find((one) => one.id === id)!,
+      ({ endedAt }) => endedAt !== undefined,
+      waitMs,
+    );
+    return id;
+  };
+  const fateOf = async (): Promise<DestinationFate> => {
+    const { events } = await connect(real, EventService).locate({ id: ids[0]! });
+    const { place } = events[0]!;
+    if (place.case !== 'stored') throw new Error('the event is not stored');
+    return place.value.destinations.find((one) => one.destination === 'crm')!;
+  };
+  expect((await fateOf()).redelivered).toBeUndefined();
+  const id = await redeliver({ eventName: 'order_*' });
+  const { redelivered } = await fateOf();
+  expect(redelivered).toMatchObject({ id, endedAt: expect.anything() });
+  const { stdout } = await runCli(['trace', '--admin', real.adminUrl, ids[0]!]);
+  expect(stdout).toMatch(new RegExp(`^ {2}crm .*sent again by redelivery ${id}, `, 'm'));
+  await redeliver({ eventName: 'invoice_*' });
+  expect((await fateOf()).redelivered).toBeUndefined();
+  // Whose events were sent is not kept.
+  await redeliver({ user: 'someone-else' });
+  expect((await fateOf()).redelivered).toBeUndefined();
+}, 100_000);

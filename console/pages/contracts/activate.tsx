@@ -1,4 +1,5 @@
 import type { CatalogEvent } from '../../../gen/headgate/v1/catalog_service_pb.ts';
+import { download } from '../../parts/copy.tsx';
 import { Act } from '../../parts/dialogs/act.tsx';
 import { useService } from '../../service/service.ts';
 import { triedFacts } from './tried-result.tsx';
@@ -7,11 +8,14 @@ export interface ActivateProps {
   readonly of: CatalogEvent;
   readonly version: number;
   readonly isRegistry: boolean;
+  /** For contracts in files: taxonomy.yaml with the version as the active one. */
+  readonly activatedTaxonomy: string;
   readonly onDone: () => void;
 }
 
 /** Makes a version the active one, after showing what it would have refused. */
-export function Activate({ of, version, isRegistry, onDone }: ActivateProps) {
+export function Activate(props: ActivateProps) {
+  const { of, version, isRegistry, activatedTaxonomy, onDone } = props;
   const { schemas } = useService();
   const { name, activeVersion } = of;
   return (
@@ -24,9 +28,9 @@ export function Activate({ of, version, isRegistry, onDone }: ActivateProps) {
         const tried = await schemas.trySchema({ eventName: name, version }, { signal });
         return {
           facts: [['Active now', `version ${activeVersion}`], ...triedFacts(tried)],
-          note: isRegistry
-            ? undefined
-            : `The contracts are files: set active: ${version} at ${name} in taxonomy.yaml and deploy it.`,
+          note: isRegistry ? undefined : (
+            <ChangedTaxonomy text={activatedTaxonomy} change={`active: ${version} at ${name}`} />
+          ),
           confirm: isRegistry ? `Activate version ${version}` : undefined,
         };
       }}
@@ -47,5 +51,25 @@ export function Activate({ of, version, isRegistry, onDone }: ActivateProps) {
       }}
       onDone={onDone}
     />
+  );
+}
+
+/** What to do with contracts in files, whose deployment is not ours. */
+export function ChangedTaxonomy({
+  text,
+  change,
+}: {
+  readonly text: string;
+  readonly change: string;
+}) {
+  return (
+    <>
+      The contracts are files: set {change} in taxonomy.yaml and deploy it.{' '}
+      {text !== '' && (
+        <button type="button" onClick={() => download('taxonomy.yaml', text)}>
+          Download the changed taxonomy.yaml
+        </button>
+      )}
+    </>
   );
 }

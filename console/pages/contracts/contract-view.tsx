@@ -140,7 +140,13 @@ function Versions({ of, isRegistry, onChange }: VersionsProps) {
           ))}
         </nav>
         {version !== activeVersion && (
-          <Activate of={of} version={version} isRegistry={isRegistry} onDone={onChange} />
+          <Activate
+            of={of}
+            version={version}
+            isRegistry={isRegistry}
+            activatedTaxonomy={schema.value?.activatedTaxonomy ?? ''}
+            onDone={onChange}
+          />
         )}
         {schema.value !== undefined && (
           <button

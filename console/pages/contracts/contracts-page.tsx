@@ -1,4 +1,4 @@
-import { useAddress } from '../../navigation/address.ts';
+import { nameBelow, useAddress } from '../../navigation/address.ts';
 import type {
   CatalogEvent,
   ListEventsResponse,
@@ -17,7 +17,7 @@ export function ContractsPage() {
   const { path } = useAddress();
   const { catalog } = useService();
   const listed = useLoad('events', (signal) => catalog.listEvents({}, { signal }));
-  const name = decodeURIComponent(path.slice('/contracts/'.length));
+  const name = nameBelow(path, '/contracts');
   if (name === '') {
     return (
       <>

@@ -57,7 +57,7 @@ interface InferredProps {
 
 function Inferred({ of, isRegistry, onChange }: InferredProps) {
   const { schemas } = useService();
-  const { eventName, schemaJson, entry, version, doubts, file } = of;
+  const { eventName, schemaJson, entry, version, doubts, file, taxonomy } = of;
   return (
     <div class="halves">
       <div>
@@ -91,9 +91,15 @@ function Inferred({ of, isRegistry, onChange }: InferredProps) {
           <button type="button" onClick={() => download(`${version}.json`, schemaJson)}>
             Download the schema
           </button>
-          <button type="button" onClick={() => download(`${eventName}.yaml`, entry)}>
-            Download the entry
-          </button>
+          {taxonomy === '' ? (
+            <button type="button" onClick={() => download(`${eventName}.yaml`, entry)}>
+              Download the entry
+            </button>
+          ) : (
+            <button type="button" onClick={() => download('taxonomy.yaml', taxonomy)}>
+              Download the changed taxonomy.yaml
+            </button>
+          )}
           {isRegistry && (
             <Act
               button="Register…"

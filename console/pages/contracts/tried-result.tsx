@@ -1,3 +1,5 @@
+import { useEffect, useRef } from 'preact/hooks';
+
 import type {
   TriedExample,
   TrySchemaResponse,
@@ -25,8 +27,10 @@ function Refused({ of }: { readonly of: bigint }) {
 
 /** The verdicts that a schema would have given, and the rules that events break. */
 export function TriedResult({ of }: { readonly of: TrySchemaResponse }) {
+  const shown = useRef<HTMLDivElement>(null);
+  useEffect(() => shown.current?.scrollIntoView({ block: 'nearest' }), [of]);
   return (
-    <div role="status">
+    <div role="status" ref={shown} class="in-sight">
       <Facts of={triedFacts(of)} />
       {of.incomplete && <p class="note">There are more events in this time than were read.</p>}
       {of.rules.length > 0 && (

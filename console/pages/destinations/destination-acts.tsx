@@ -18,7 +18,7 @@ export function DestinationActs({ of, onDone }: DestinationActsProps) {
   if (state === State.REMOVED) return <Remove of={of} onDone={onDone} />;
   return (
     <div class="acts">
-      <Redeliver destination={name} onDone={onDone} />
+      <Redeliver destination={name} canBeAsked={of.canBeAsked} onDone={onDone} />
       {state === State.PAUSED ? (
         <Act
           button="Resume…"

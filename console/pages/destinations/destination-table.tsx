@@ -68,6 +68,7 @@ export function DestinationTable({ destinations }: { destinations: readonly Dest
 
 function DestinationRow({ of }: { readonly of: DestinationStatus }) {
   const { name, type, state, waiting, oldestWaiting, delivered, dead, reason } = of;
+  const isPaused = state === State.PAUSED;
   return (
     <tr>
       <td>
@@ -75,7 +76,7 @@ function DestinationRow({ of }: { readonly of: DestinationStatus }) {
         <span class="quiet wide">{type}</span>
       </td>
       <td>
-        <StateTag of={state} />
+        <StateTag of={state} /> {isPaused && <Time at={of.since} as="ago" />}
       </td>
       <td class="number">{formatCount(waiting)}</td>
       <td class="wide">
@@ -91,7 +92,10 @@ function DestinationRow({ of }: { readonly of: DestinationStatus }) {
           </a>
         )}
       </td>
-      <td class="wide reason">{reason}</td>
+      <td class="wide reason">
+        {reason}
+        {isPaused && ` (${of.pausedBy})`}
+      </td>
     </tr>
   );
 }

@@ -1,4 +1,4 @@
-import { useAddress } from '../../navigation/address.ts';
+import { nameBelow, useAddress } from '../../navigation/address.ts';
 import { Shown } from '../../parts/states.tsx';
 import { useLoad } from '../../service/load.ts';
 import { useService } from '../../service/service.ts';
@@ -11,7 +11,7 @@ const everyMs = 4_000;
 /** All destinations, or the one that the path names. */
 export function DestinationsPage() {
   const { path } = useAddress();
-  const name = decodeURIComponent(path.slice('/destinations/'.length));
+  const name = nameBelow(path, '/destinations');
   return name === '' ? <AllDestinations /> : <DestinationView key={name} name={name} />;
 }
 

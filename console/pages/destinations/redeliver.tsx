@@ -1,17 +1,24 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { useEffect, useState } from 'preact/hooks';
+import { useContext, useEffect, useState } from 'preact/hooks';
 
 import type { CountRedeliveryResponse } from '../../../gen/headgate/v1/redelivery_service_pb.ts';
 import { Act, type Plan } from '../../parts/dialogs/act.tsx';
 import { countOf, formatCount } from '../../parts/figures.ts';
-import { formatTime, msOf } from '../../parts/time.tsx';
+import {
+  dayBegin,
+  fieldOfTime,
+  msOf,
+  timeOfField,
+  useTimeText,
+  ZoneContext,
+} from '../../parts/time.tsx';
 import { useService } from '../../service/service.ts';
 import { walkPages } from '../../service/walk.ts';
 
-/** What is typed. Times are those of `datetime-local`, in the zone of the viewer. */
+/** What is typed. Times are Unix times in ms, shown in the zone that the viewer has chosen. */
 interface Typed {
-  readonly since: string;
-  readonly until: string;
+  readonly since: number | undefined;
+  readonly until: number | undefined;
   readonly eventName: string;
   readonly source: string;
   readonly user: string;
@@ -24,15 +31,18 @@ const rate = 1_000;
 
 export interface RedeliverProps {
   readonly destination: string;
+  /** Whether it can be asked what it holds. */
+  readonly canBeAsked: boolean;
   readonly onDone: () => void;
 }
 
 /** Sends events of the log to a destination again, after counting them. */
-export function Redeliver({ destination, onDone }: RedeliverProps) {
+export function Redeliver({ destination, canBeAsked, onDone }: RedeliverProps) {
   const { redeliveries } = useService();
+  const timeText = useTimeText();
   const [typed, setTyped] = useState<Typed>(() => ({
-    since: localText(Date.now() - dayMs),
-    until: '',
+    since: minuteOf(Date.now() - dayMs),
+    until: undefined,
     eventName: '',
     source: '',
     user: '',
@@ -46,7 +56,7 @@ export function Redeliver({ destination, onDone }: RedeliverProps) {
       title={`Send events to ${destination} again`}
       needs="operator"
       text="Events keep their ids, so a destination that refuses second copies keeps one of each."
-      form={<RedeliverForm typed={typed} onChange={setTyped} />}
+      form={<RedeliverForm typed={typed} canBeAsked={canBeAsked} onChange={setTyped} />}
       formKey={JSON.stringify(settled)}
       plan={async (signal) => {
         const pages: CountRedeliveryResponse[] = [];
@@ -57,7 +67,7 @@ export function Redeliver({ destination, onDone }: RedeliverProps) {
             onPage: (page) => void pages.push(page),
           },
         );
-        return planOf(pages);
+        return planOf(pages, timeText);
       }}
       run={async () => {
         const { redelivery } = await redeliveries.startRedelivery({ selection, rate });
@@ -73,46 +83,81 @@ export function Redeliver({ destination, onDone }: RedeliverProps) {
   );
 }
 
-function RedeliverForm({ typed, onChange }: { typed: Typed; onChange: (typed: Typed) => void }) {
-  const attributes = (name: Exclude<keyof Typed, 'missing'>) => ({
-    value: typed[name],
-    onInput: (event: { currentTarget: { value: string } }) =>
-      onChange({ ...typed, [name]: event.currentTarget.value }),
-  });
+interface RedeliverFormProps {
+  readonly typed: Typed;
+  readonly canBeAsked: boolean;
+  readonly onChange: (typed: Typed) => void;
+}
+
+function RedeliverForm({ typed, canBeAsked, onChange }: RedeliverFormProps) {
+  const zone = useContext(ZoneContext);
   const text = (name: 'eventName' | 'source' | 'user', label: string, hint: string) => (
     <label class="field">
       <span>{label}</span>
-      <input placeholder={hint} {...attributes(name)} />
+      <input
+        placeholder={hint}
+        value={typed[name]}
+        onInput={(event) => onChange({ ...typed, [name]: event.currentTarget.value })}
+      />
     </label>
   );
   const time = (name: 'since' | 'until', label: string) => (
     <label class="field">
       <span>{label}</span>
-      <input type="datetime-local" {...attributes(name)} />
+      <input
+        type="datetime-local"
+        value={typed[name] === undefined ? '' : fieldOfTime(typed[name], zone)}
+        onInput={(event) =>
+          onChange({ ...typed, [name]: timeOfField(event.currentTarget.value, zone) })
+        }
+      />
     </label>
   );
+  const nowMs = Date.now();
+  const today = dayBegin(nowMs, 0, zone);
+  const spans = [
+    ['Last hour', minuteOf(nowMs - dayMs / 24), undefined],
+    ['Today', today, undefined],
+    ['Yesterday', dayBegin(nowMs, 1, zone), today],
+    ['Last 24 hours', minuteOf(nowMs - dayMs), undefined],
+  ] as const;
   return (
     <>
+      <div class="acts" role="group" aria-label="Time range">
+        {spans.map(([words, since, until]) => (
+          <button
+            key={words}
+            type="button"
+            class="small"
+            aria-pressed={typed.since === since && typed.until === until}
+            onClick={() => onChange({ ...typed, since, until })}
+          >
+            {words}
+          </button>
+        ))}
+      </div>
       <div class="columns">
-        {time('since', 'Stored since')}
+        {time('since', `Stored since (${zone === 'utc' ? 'UTC' : 'local time'})`)}
         {time('until', 'Until (empty: now)')}
         {text('eventName', 'Event', 'all, or order_*')}
         {text('source', 'Source', 'all, or shop-*')}
         {text('user', 'Person', 'user or anonymous id')}
       </div>
-      <label class="field check">
-        <input
-          type="checkbox"
-          checked={typed.missing}
-          onChange={(event) => onChange({ ...typed, missing: event.currentTarget.checked })}
-        />
-        <span>Only what the destination does not have (it is asked)</span>
-      </label>
+      {canBeAsked && (
+        <label class="field check">
+          <input
+            type="checkbox"
+            checked={typed.missing}
+            onChange={(event) => onChange({ ...typed, missing: event.currentTarget.checked })}
+          />
+          <span>Only what the destination does not have (it is asked)</span>
+        </label>
+      )}
     </>
   );
 }
 
-function planOf(pages: readonly CountRedeliveryResponse[]): Plan {
+function planOf(pages: readonly CountRedeliveryResponse[], timeText: (ms: number) => string): Plan {
   const names = new Map<string, number>();
   for (const { eventName, count } of pages.flatMap(({ counts }) => counts)) {
     names.set(eventName, (names.get(eventName) ?? 0) + Number(count));
@@ -133,7 +178,7 @@ function planOf(pages: readonly CountRedeliveryResponse[]): Plan {
     ],
     note:
       pages.some(({ reachesBeyondLog }) => reachesBeyondLog) && oldest !== undefined
-        ? `The log begins at ${formatTime(oldest, 'local')}: what is older is deleted and cannot be sent.`
+        ? `The log begins at ${timeText(oldest)}: what is older is deleted and cannot be sent.`
         : undefined,
     confirm: all === 0 ? undefined : `Send ${countOf(all, 'event')} again`,
   };
@@ -144,17 +189,16 @@ function leftOut(count: number): string | undefined {
 }
 
 function selectionOf({ since, until, ...rest }: Typed) {
-  const sinceMs = Date.parse(since);
-  const untilMs = Date.parse(until);
   return {
     ...rest,
-    ...(!Number.isNaN(sinceMs) && { since: timestampFromMs(sinceMs) }),
-    ...(!Number.isNaN(untilMs) && { until: timestampFromMs(untilMs) }),
+    ...(since !== undefined && { since: timestampFromMs(since) }),
+    ...(until !== undefined && { until: timestampFromMs(until) }),
   };
 }
 
-function localText(ms: number): string {
-  return formatTime(ms, 'local').slice(0, 16).replace(' ', 'T');
+/** Fields of times have no seconds. */
+function minuteOf(ms: number): number {
+  return ms - (ms % 60_000);
 }
 
 /** The value a moment after its last change: each one is counted by the service. */

@@ -3,7 +3,7 @@ import {
   type Redelivery,
 } from '../../../gen/headgate/v1/redelivery_service_pb.ts';
 import { Act } from '../../parts/dialogs/act.tsx';
-import { formatCount } from '../../parts/figures.ts';
+import { formatCount, shareOf } from '../../parts/figures.ts';
 import { Tag, type Tone } from '../../parts/tag.tsx';
 import { Time } from '../../parts/time.tsx';
 import { useService } from '../../service/service.ts';
@@ -81,11 +81,6 @@ function RedeliveryRow({ of, onChange }: { of: Redelivery; onChange: () => void 
       </td>
     </tr>
   );
-}
-
-function shareOf({ from, upTo, reached }: NonNullable<Redelivery['walk']>): number {
-  const all = Number(upTo - from);
-  return all <= 0 ? 100 : Math.min(100, Math.floor((Number(reached - from) / all) * 100));
 }
 
 function RedeliveryActs({ of, onChange }: { of: Redelivery; onChange: () => void }) {

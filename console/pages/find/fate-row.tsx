@@ -25,7 +25,7 @@ const states: Readonly<Record<State, readonly [words: string, tone: Tone]>> = {
 
 /** What became of an event at one destination: where it waits and why, or how it ended. */
 export function FateRow({ of }: { readonly of: DestinationFate }) {
-  const { destination, state, ahead, reason, attempts, redelivery } = of;
+  const { destination, state, ahead, reason, attempts, redelivery, redelivered } = of;
   const [words, tone] = states[state] ?? ['unknown', 'quiet'];
   return (
     <li class={tone}>
@@ -33,6 +33,17 @@ export function FateRow({ of }: { readonly of: DestinationFate }) {
       <Tag tone={tone}>{words}</Tag> <When of={of} />
       {ahead > 0n && <span class="quiet"> {formatCount(ahead)} other events come first</span>}
       {reason !== '' && <p>{reason}</p>}
+      {redelivered !== undefined && (
+        <p>
+          Sent again by redelivery {redelivered.id}, <Time at={redelivered.startedAt} as="exact" />
+          {redelivered.endedAt !== undefined && (
+            <>
+              {' '}
+              to <Time at={redelivered.endedAt} as="exact" />
+            </>
+          )}
+        </p>
+      )}
       {redelivery !== undefined && (
         <p>
           Sent again <Time at={redelivery.copiedAt} as="ago" />

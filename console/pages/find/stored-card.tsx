@@ -10,12 +10,10 @@ import { FateRow } from './fate-row.tsx';
 
 export interface StoredCardProps {
   readonly of: StoredLocation;
-  /** Whether destinations were looked up: not when a person was searched for. */
-  readonly isLookedUp: boolean;
 }
 
 /** An accepted event that was found: its way from the producer to each destination. */
-export function StoredCard({ of, isLookedUp }: StoredCardProps) {
+export function StoredCard({ of }: StoredCardProps) {
   const { eventName, source, eventId, receivedAt, door, warningCodes } = of;
   const at = receivedAt === undefined ? 0 : Math.floor(timestampMs(receivedAt));
   return (
@@ -53,7 +51,8 @@ export function StoredCard({ of, isLookedUp }: StoredCardProps) {
           <FateRow key={fate.destination} of={fate} />
         ))}
       </ol>
-      {!isLookedUp && (
+      {/* Not looked up if many were found. */}
+      {of.destinations.length === 0 && (
         <p>
           <a href={linkTo('/find', { q: eventId, by: 'id' })}>Where it went</a>
         </p>

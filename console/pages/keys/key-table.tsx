@@ -53,7 +53,7 @@ function KeyRow({ of, onDone }: { readonly of: WriteKey; readonly onDone: () => 
     <tr>
       <td>
         {of.source} <code class="quiet">{of.id}</code>
-        {of.inFile && <span class="quiet"> in the configuration</span>}
+        {of.inFile && <span class="quiet"> in headgate.yaml</span>}
       </td>
       <td>
         <Tag tone={tone}>{words}</Tag>
@@ -83,7 +83,7 @@ function KeyRow({ of, onDone }: { readonly of: WriteKey; readonly onDone: () => 
         )}
         {of.revokedBy !== '' && <span class="quiet"> by {of.revokedBy}</span>}
       </td>
-      <td>{of.state === State.IN_FORCE && !of.inFile && <KeyActs of={of} onDone={onDone} />}</td>
+      <td>{of.state === State.IN_FORCE && <KeyActs of={of} onDone={onDone} />}</td>
     </tr>
   );
 }

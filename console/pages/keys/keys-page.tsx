@@ -9,23 +9,30 @@ import { CreateKey } from './create-key.tsx';
 import { KeyTable } from './key-table.tsx';
 import { OperatorTable } from './operator-table.tsx';
 
+/** Last uses change. */
+const everyMs = 10_000;
+
 /** Who may send events, and who may use this console. */
 export function KeysPage() {
   const filters = useFilters();
   const { keys, operators } = useService();
-  const found = useLoad(filters.text, async (signal) => {
-    const all: WriteKey[] = [];
-    const request = {
-      source: filters.get('source'),
-      includeEnded: filters.get('ended') === 'yes',
-      pageSize: 500,
-    };
-    await walkPages((pageToken) => keys.listKeys({ ...request, pageToken }, { signal }), {
-      signal,
-      onPage: (page) => void all.push(...page.keys),
-    });
-    return all;
-  });
+  const found = useLoad(
+    filters.text,
+    async (signal) => {
+      const all: WriteKey[] = [];
+      const request = {
+        source: filters.get('source'),
+        includeEnded: filters.get('ended') === 'yes',
+        pageSize: 500,
+      };
+      await walkPages((pageToken) => keys.listKeys({ ...request, pageToken }, { signal }), {
+        signal,
+        onPage: (page) => void all.push(...page.keys),
+      });
+      return all;
+    },
+    everyMs,
+  );
   const listed = useLoad('operators', async (signal) => {
     return (await operators.listOperators({}, { signal })).operators;
   });

@@ -7,12 +7,13 @@ import { columns } from './event-columns.tsx';
 import type { LiveEvent } from './live-event.ts';
 import { LivePanel } from './live-panel.tsx';
 
-export function EventFilters() {
+/** `isWholeName`: the service reads the log by name, without patterns. */
+export function EventFilters({ isWholeName = false }: { readonly isWholeName?: boolean }) {
   return (
     <FilterBar label="Events">
       <ChoiceFilter name="verdict" label="Verdict" choices={verdicts} />
-      <TextFilter name="event" label="Event" hint="order_*" />
-      <TextFilter name="source" label="Source" hint="shop-*" />
+      <TextFilter name="event" label="Event" hint={isWholeName ? 'order_completed' : 'order_*'} />
+      <TextFilter name="source" label="Source" hint={isWholeName ? 'shop' : 'shop-*'} />
       <TextFilter name="user" label="Person" hint="user or anonymous id" />
       <ChoiceFilter name="since" label="When" choices={times} />
     </FilterBar>

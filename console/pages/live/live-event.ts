@@ -7,6 +7,7 @@ import {
   type EventError,
   type EventWarning,
 } from '../../../gen/headgate/v1/event_result_pb.ts';
+import type { RejectedEvent } from '../../../gen/headgate/v1/rejected_event_pb.ts';
 import type { TailedEvent } from '../../../gen/headgate/v1/tail_service_pb.ts';
 
 /** An event as the page shows it, from the stream or from the log. */
@@ -45,6 +46,25 @@ export function liveEvent(of: TailedEvent): LiveEvent {
     warnings: of.warnings,
     error: of.error,
     eventJson: of.eventJson,
+  };
+}
+
+/** A refused event, with its text. */
+export function refusedEvent(of: RejectedEvent): LiveEvent {
+  return {
+    id: `r${of.sequence}`,
+    isAccepted: false,
+    sequence: of.sequence,
+    receivedAt: of.receivedAt,
+    source: of.source,
+    eventName: of.eventName,
+    eventId: '',
+    idempotencyKey: of.idempotencyKey,
+    correlationId: of.correlationId,
+    schemaVersion: 0,
+    warnings: [],
+    error: of.error,
+    eventJson: of.eventJson || new TextDecoder().decode(of.original),
   };
 }
 

@@ -12,7 +12,7 @@ import { useLoad } from '../../service/load.ts';
 import { useService, type Service } from '../../service/service.ts';
 import { walkPages } from '../../service/walk.ts';
 import { VerdictTag } from './event-columns.tsx';
-import { loggedEvent, type LiveEvent } from './live-event.ts';
+import { loggedEvent, refusedEvent, type LiveEvent } from './live-event.ts';
 
 export interface LivePanelProps {
   /** LiveEvent.id. */
@@ -74,18 +74,7 @@ async function readRefused(
 ): Promise<LiveEvent | undefined> {
   if (!/^r\d+$/.test(id)) return undefined;
   const answer = await rejected.getRejected({ sequence: BigInt(id.slice(1)) }, { signal });
-  const of = answer.rejected!;
-  return {
-    ...of,
-    id,
-    isAccepted: false,
-    receivedAt: of.receivedAt,
-    error: of.error,
-    eventId: '',
-    schemaVersion: 0,
-    warnings: [],
-    eventJson: of.eventJson || new TextDecoder().decode(of.original),
-  };
+  return refusedEvent(answer.rejected!);
 }
 
 function EventView({ event }: { readonly event: LiveEvent }) {

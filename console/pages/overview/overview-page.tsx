@@ -28,7 +28,7 @@ export function OverviewPage() {
       const since = { seconds: BigInt(Math.floor(Date.now() / 1000) - 86_400), nanos: 0 };
       return signals.getHourlyCounts({ since, withEvents: true }, { signal });
     },
-    4 * everyMs,
+    everyMs,
   );
   const listed = useLoad(
     'destinations',
@@ -85,11 +85,12 @@ function Signals({ answer }: { readonly answer: GetHourlyCountsResponse }) {
       </div>
       <p class="under quiet">
         {msOf(updatedAt) === undefined ? (
-          'Nothing is counted yet: counts are added about once a minute.'
+          'Nothing is counted yet.'
         ) : (
           <>
-            By hour, of all gates; last changed <Time at={updatedAt} as="ago" />. The dashed line is
-            the same day last week.
+            By hour; last changed <Time at={updatedAt} as="ago" />. Other processes than the one
+            that serves this page add theirs about once a minute. The dashed line is the same day
+            last week.
           </>
         )}
       </p>

@@ -62,23 +62,39 @@ export function ActDialog(props: ActProps & { readonly onClose: () => void }) {
   const [step, setStep] = useState<Step>({ at: 'plan' });
   const [why, setWhy] = useState('');
   const isGone = useRef(false);
+  const isStarted = useRef(false);
   useEffect(() => () => void (isGone.current = true), []);
   const close = (): void => {
     props.onClose();
     if (step.at === 'end') props.onDone?.();
   };
   const start = (): void => {
+    // A second press may come before the button is gone.
+    if (isStarted.current) return;
+    isStarted.current = true;
     setStep({ at: 'work', words: 'Working' });
     const progress = (words: string): void => setStep({ at: 'work', words });
     props
       .run(why.trim(), progress)
       .then((result) => (isGone.current ? props.onDone?.() : setStep({ at: 'end', result })))
-      .catch((error: unknown) => setStep({ at: 'plan', failure: failureOf(error) }));
+      .catch((error: unknown) => {
+        isStarted.current = false;
+        setStep({ at: 'plan', failure: failureOf(error) });
+      });
   };
   return (
     <Dialog title={props.title} onClose={close}>
-      {step.at === 'plan' && (
-        <PlanStep {...props} step={step} why={why} onWhy={setWhy} onStart={start} />
+      {step.at !== 'end' && (
+        // It stays while the act runs: what was typed and counted is still there if the act fails.
+        <div hidden={step.at === 'work'}>
+          <PlanStep
+            {...props}
+            failure={step.at === 'plan' ? step.failure : undefined}
+            why={why}
+            onWhy={setWhy}
+            onStart={start}
+          />
+        </div>
       )}
       {step.at === 'work' && (
         <p class="loading" role="status">
@@ -100,7 +116,8 @@ export function ActDialog(props: ActProps & { readonly onClose: () => void }) {
 }
 
 interface PlanStepProps extends ActProps {
-  readonly step: { readonly failure?: Failure | undefined };
+  /** Of the act, which was begun and failed. */
+  readonly failure: Failure | undefined;
   readonly why: string;
   readonly onWhy: (why: string) => void;
   readonly onStart: () => void;
@@ -108,7 +125,7 @@ interface PlanStepProps extends ActProps {
 }
 
 function PlanStep(props: PlanStepProps) {
-  const { text, form, formKey = '', plan, asksWhy, why, onWhy, step } = props;
+  const { text, form, formKey = '', plan, asksWhy, why, onWhy, failure } = props;
   const planned = useLoad(formKey, plan);
   const submit = (event: Event): void => {
     event.preventDefault();
@@ -134,7 +151,7 @@ function PlanStep(props: PlanStepProps) {
                 />
               </label>
             )}
-            {step.failure !== undefined && <Failed failure={step.failure} />}
+            {failure !== undefined && <Failed failure={failure} />}
             <footer>
               <button type="button" onClick={props.onClose}>
                 Cancel

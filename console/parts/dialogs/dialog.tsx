@@ -23,6 +23,21 @@ function keepFocus(event: KeyboardEvent): void {
   to?.focus();
 }
 
+const field = 'input:enabled, select:enabled, textarea:enabled';
+
+/**
+ * Focuses the first field, or else the first button below: the one that changes nothing. What a dialog shows
+ * is loaded after it opens, and replaced by the result. Who has begun to move within it is left alone.
+ */
+function settleFocus(dialog: HTMLDialogElement, hasMoved: boolean): void {
+  const focused = document.activeElement;
+  const isIdle = focused === dialog || focused?.matches('header .close') === true;
+  if (dialog.contains(focused) && (hasMoved || !isIdle)) return;
+  const first =
+    dialog.querySelector<HTMLElement>(field) ?? dialog.querySelector<HTMLElement>('footer button');
+  (first ?? dialog).focus();
+}
+
 /** A modal dialog. It keeps the focus, and gives it back when it closes. */
 export function Dialog({ title, onClose, children, isWide }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -30,8 +45,17 @@ export function Dialog({ title, onClose, children, isWide }: DialogProps) {
   useEffect(() => {
     const shown = dialog.current!;
     const before = document.activeElement;
+    let hasMoved = false;
+    const settle = (): void => settleFocus(shown, hasMoved);
+    const move = (): void => void (hasMoved = true);
     shown.showModal();
+    shown.focus();
+    settle();
+    const changes = new MutationObserver(settle);
+    changes.observe(shown, { childList: true, subtree: true });
+    for (const kind of ['keydown', 'pointerdown']) shown.addEventListener(kind, move);
     return () => {
+      changes.disconnect();
       shown.close();
       if (before instanceof HTMLElement) before.focus();
     };
@@ -41,6 +65,7 @@ export function Dialog({ title, onClose, children, isWide }: DialogProps) {
       ref={dialog}
       class={isWide === true ? 'dialog broad' : 'dialog'}
       aria-labelledby={id}
+      tabIndex={-1}
       onKeyDown={keepFocus}
       onCancel={(event) => {
         event.preventDefault();

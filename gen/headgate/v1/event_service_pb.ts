@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { DeliveryAttempt } from "./dead_letter_pb.ts";
+import type { DeadLetter, DeliveryAttempt } from "./dead_letter_pb.ts";
 import { file_headgate_v1_dead_letter } from "./dead_letter_pb.ts";
 import type { RejectedEvent } from "./rejected_event_pb.ts";
 import { file_headgate_v1_rejected_event } from "./rejected_event_pb.ts";
@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/event_service.proto.
  */
 export const file_headgate_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9oZWFkZ2F0ZS92MS9ldmVudF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSK3AQoNTG9jYXRlUmVxdWVzdBIKCgJpZBgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNvdXJjZRgEIAEoCRISCgpldmVudF9uYW1lGAUgASgJEhIKCnBhZ2VfdG9rZW4YBiABKAkSDAoEdXNlchgHIAEoCSKuAQoOTG9jYXRlUmVzcG9uc2USKQoGZXZlbnRzGAEgAygLMhkuaGVhZGdhdGUudjEuTG9jYXRlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsaxIxCg1zZWFyY2hlZF9mcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ2CgxMb2NhdGVkRXZlbnQSLQoGc3RvcmVkGAEgASgLMhsuaGVhZGdhdGUudjEuU3RvcmVkTG9jYXRpb25IABIuCghyZWplY3RlZBgCIAEoCzIaLmhlYWRnYXRlLnYxLlJlamVjdGVkRXZlbnRIAEIHCgVwbGFjZSL1AwoOU3RvcmVkTG9jYXRpb24SEAoIc2VxdWVuY2UYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAMgASgJEhYKDmNvcnJlbGF0aW9uX2lkGAQgASgJEhIKCmV2ZW50X25hbWUYBSABKAkSDgoGc291cmNlGAYgASgJEgwKBGRvb3IYByABKAkSFgoOc2NoZW1hX3ZlcnNpb24YCCABKA0SFQoNd2FybmluZ19jb2RlcxgJIAMoCRIvCgtvY2N1cnJlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHc2VudF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVjZWl2ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXN0b3JlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoMZGVzdGluYXRpb25zGA4gAygLMhwuaGVhZGdhdGUudjEuRGVzdGluYXRpb25GYXRlEg0KBXJlbGF5GA8gASgJEiwKCHRha2VuX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJrCg5SZWRlbGl2ZXJ5Q29weRIKCgJpZBgBIAEoCRItCgljb3BpZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3dvcmsYAyABKAgSDQoFYWhlYWQYBCABKAQi3gUKD0Rlc3RpbmF0aW9uRmF0ZRITCgtkZXN0aW5hdGlvbhgBIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLmhlYWRnYXRlLnYxLkRlc3RpbmF0aW9uRmF0ZS5TdGF0ZRINCgVhaGVhZBgDIAEoBBIuCghhdHRlbXB0cxgEIAMoCzIcLmhlYWRnYXRlLnYxLkRlbGl2ZXJ5QXR0ZW1wdBIwCgxuZXh0X2F0dGVtcHQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2RlbGl2ZXJlZF9hZnRlchgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZGVsaXZlcmVkX2J5GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhc2tlZBgIIAEoCBIOCgZyZWFzb24YCSABKAkSFgoOZGVhZF9sZXR0ZXJfaWQYCiABKAkSLAoIZW5kZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlcGxheWVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpuZXh0X3Byb2JlGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgpyZWRlbGl2ZXJ5GA4gASgLMhsuaGVhZGdhdGUudjEuUmVkZWxpdmVyeUNvcHkiswEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASCwoHV0FJVElORxABEgsKB0lOX1dPUksQAhIMCghSRVRSWUlORxADEg0KCURFTElWRVJFRBAEEgwKCEZJTFRFUkVEEAUSCAoEREVBRBAGEg0KCURJU0NBUkRFRBAHEgsKB01JU1NJTkcQCBILCgdVTktOT1dOEAkSEAoMQkVGT1JFX1NUQVJUEAoSCQoFQVNJREUQCzJRCgxFdmVudFNlcnZpY2USQQoGTG9jYXRlEhouaGVhZGdhdGUudjEuTG9jYXRlUmVxdWVzdBobLmhlYWRnYXRlLnYxLkxvY2F0ZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
+  fileDesc("Ch9oZWFkZ2F0ZS92MS9ldmVudF9zZXJ2aWNlLnByb3RvEgtoZWFkZ2F0ZS52MSLJAQoNTG9jYXRlUmVxdWVzdBIKCgJpZBgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNvdXJjZRgEIAEoCRISCgpldmVudF9uYW1lGAUgASgJEhIKCnBhZ2VfdG9rZW4YBiABKAkSDAoEdXNlchgHIAEoCRIQCghwcm9wZXJ0eRgIIAEoCSLAAQoOTG9jYXRlUmVzcG9uc2USKQoGZXZlbnRzGAEgAygLMhkuaGVhZGdhdGUudjEuTG9jYXRlZEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIlCgR3YWxrGAMgASgLMhcuaGVhZGdhdGUudjEuU3RyZWFtV2FsaxIxCg1zZWFyY2hlZF9mcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghjb21wYXJlZBgFIAEoBCKmAQoMTG9jYXRlZEV2ZW50Ei0KBnN0b3JlZBgBIAEoCzIbLmhlYWRnYXRlLnYxLlN0b3JlZExvY2F0aW9uSAASLgoIcmVqZWN0ZWQYAiABKAsyGi5oZWFkZ2F0ZS52MS5SZWplY3RlZEV2ZW50SAASLgoLZGVhZF9sZXR0ZXIYAyABKAsyFy5oZWFkZ2F0ZS52MS5EZWFkTGV0dGVySABCBwoFcGxhY2Ui9QMKDlN0b3JlZExvY2F0aW9uEhAKCHNlcXVlbmNlGAEgASgEEhAKCGV2ZW50X2lkGAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCRIWCg5jb3JyZWxhdGlvbl9pZBgEIAEoCRISCgpldmVudF9uYW1lGAUgASgJEg4KBnNvdXJjZRgGIAEoCRIMCgRkb29yGAcgASgJEhYKDnNjaGVtYV92ZXJzaW9uGAggASgNEhUKDXdhcm5pbmdfY29kZXMYCSADKAkSLwoLb2NjdXJyZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3NlbnRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlY2VpdmVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglzdG9yZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDGRlc3RpbmF0aW9ucxgOIAMoCzIcLmhlYWRnYXRlLnYxLkRlc3RpbmF0aW9uRmF0ZRINCgVyZWxheRgPIAEoCRIsCgh0YWtlbl9hdBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiawoOUmVkZWxpdmVyeUNvcHkSCgoCaWQYASABKAkSLQoJY29waWVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdpbl93b3JrGAMgASgIEg0KBWFoZWFkGAQgASgEIpAGCg9EZXN0aW5hdGlvbkZhdGUSEwoLZGVzdGluYXRpb24YASABKAkSMQoFc3RhdGUYAiABKA4yIi5oZWFkZ2F0ZS52MS5EZXN0aW5hdGlvbkZhdGUuU3RhdGUSDQoFYWhlYWQYAyABKAQSLgoIYXR0ZW1wdHMYBCADKAsyHC5oZWFkZ2F0ZS52MS5EZWxpdmVyeUF0dGVtcHQSMAoMbmV4dF9hdHRlbXB0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9kZWxpdmVyZWRfYWZ0ZXIYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRlbGl2ZXJlZF9ieRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYXNrZWQYCCABKAgSDgoGcmVhc29uGAkgASgJEhYKDmRlYWRfbGV0dGVyX2lkGAogASgJEiwKCGVuZGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXBsYXllZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbmV4dF9wcm9iZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoKcmVkZWxpdmVyeRgOIAEoCzIbLmhlYWRnYXRlLnYxLlJlZGVsaXZlcnlDb3B5EjAKC3JlZGVsaXZlcmVkGA8gASgLMhsuaGVhZGdhdGUudjEuUGFzdFJlZGVsaXZlcnkiswEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASCwoHV0FJVElORxABEgsKB0lOX1dPUksQAhIMCghSRVRSWUlORxADEg0KCURFTElWRVJFRBAEEgwKCEZJTFRFUkVEEAUSCAoEREVBRBAGEg0KCURJU0NBUkRFRBAHEgsKB01JU1NJTkcQCBILCgdVTktOT1dOEAkSEAoMQkVGT1JFX1NUQVJUEAoSCQoFQVNJREUQCyJ6Cg5QYXN0UmVkZWxpdmVyeRIKCgJpZBgBIAEoCRIuCgpzdGFydGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyUQoMRXZlbnRTZXJ2aWNlEkEKBkxvY2F0ZRIaLmhlYWRnYXRlLnYxLkxvY2F0ZVJlcXVlc3QaGy5oZWFkZ2F0ZS52MS5Mb2NhdGVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_headgate_v1_dead_letter, file_headgate_v1_rejected_event, file_headgate_v1_stream_walk]);
 
 /**
  * @generated from message headgate.v1.LocateRequest
@@ -73,6 +73,17 @@ export type LocateRequest = Message<"headgate.v1.LocateRequest"> & {
    * @generated from field: string user = 7;
    */
   user: string;
+
+  /**
+   * The value of a property, or name=value: a text, a number as it was written, true or false, in
+   * properties or context, at any depth. The name may be a path such as shipping.city. At most 256
+   * characters. With an id or a user too: the events that match any of them. Reads the events one by one, so
+   * that one call reads at most 20,000 of a stream and takes about 2 seconds, and an operator has one such
+   * search at a time.
+   *
+   * @generated from field: string property = 8;
+   */
+  property: string;
 };
 
 /**
@@ -107,6 +118,13 @@ export type LocateResponse = Message<"headgate.v1.LocateResponse"> & {
    * @generated from field: google.protobuf.Timestamp searched_from = 4;
    */
   searchedFrom?: Timestamp | undefined;
+
+  /**
+   * How many stored and rejected events and dead letters this page compared.
+   *
+   * @generated from field: uint64 compared = 5;
+   */
+  compared: bigint;
 };
 
 /**
@@ -117,7 +135,7 @@ export const LocateResponseSchema: GenMessage<LocateResponse> = /*@__PURE__*/
   messageDesc(file_headgate_v1_event_service, 1);
 
 /**
- * One event with the requested id.
+ * One event that was found.
  *
  * @generated from message headgate.v1.LocatedEvent
  */
@@ -139,6 +157,14 @@ export type LocatedEvent = Message<"headgate.v1.LocatedEvent"> & {
      */
     value: RejectedEvent;
     case: "rejected";
+  } | {
+    /**
+     * A dead letter whose event has left EVENTS.
+     *
+     * @generated from field: headgate.v1.DeadLetter dead_letter = 3;
+     */
+    value: DeadLetter;
+    case: "deadLetter";
   } | { case: undefined; value?: undefined };
 };
 
@@ -387,6 +413,15 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
    * @generated from field: headgate.v1.RedeliveryCopy redelivery = 14;
    */
   redelivery?: RedeliveryCopy | undefined;
+
+  /**
+   * The newest redelivery of the destination, if it selected this event by its name, source and time and has
+   * come to it. Absent for one of only missing events, and for one of a person that has ended: whether it
+   * sent this event is then not known.
+   *
+   * @generated from field: headgate.v1.PastRedelivery redelivered = 15;
+   */
+  redelivered?: PastRedelivery | undefined;
 };
 
 /**
@@ -498,6 +533,37 @@ export type DestinationFate_State = (typeof DestinationFate_State)[keyof typeof 
  */
 export const DestinationFate_StateSchema: GenEnum<DestinationFate_State> = /*@__PURE__*/
   enumDesc(file_headgate_v1_event_service, 5, 0);
+
+/**
+ * A redelivery that has sent an event again.
+ *
+ * @generated from message headgate.v1.PastRedelivery
+ */
+export type PastRedelivery = Message<"headgate.v1.PastRedelivery"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp started_at = 2;
+   */
+  startedAt?: Timestamp | undefined;
+
+  /**
+   * Absent while it runs.
+   *
+   * @generated from field: google.protobuf.Timestamp ended_at = 3;
+   */
+  endedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message headgate.v1.PastRedelivery.
+ * Use `create(PastRedeliverySchema)` to create a new message.
+ */
+export const PastRedeliverySchema: GenMessage<PastRedelivery> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_event_service, 6);
 
 /**
  * Finds one event and reports what happened to it at every destination. Served on the admin port.

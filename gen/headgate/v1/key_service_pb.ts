@@ -92,7 +92,7 @@ export type WriteKey = Message<"headgate.v1.WriteKey"> & {
   replacedBy: string;
 
   /**
-   * To the minute, up to a minute late. Absent: it was never used.
+   * To the minute. The use of another process appears within some 20 seconds. Absent: it was never used.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 12;
    */
@@ -487,7 +487,8 @@ export const KeyService: GenService<{
     output: typeof RotateKeyResponseSchema;
   },
   /**
-   * Ends a write key, on open connections too. It cannot be undone.
+   * Ends a write key, on open connections too. It cannot be undone. A key of the configuration ends too: the
+   * log then refuses it at every gate, whatever their files say.
    *
    * @generated from rpc headgate.v1.KeyService.RevokeKey
    */

@@ -1,5 +1,6 @@
 import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
 
+import type { DeadLetter } from '../../../gen/headgate/v1/dead_letter_pb.ts';
 import {
   DestinationFate_State as State,
   type DestinationFate,
@@ -15,6 +16,7 @@ type Row = readonly [what: string, when: string, since: string, text: string];
 /** The text about one event for a person: one line per step, with the times between them. */
 export function traceText({ place }: LocatedEvent, nowMs: number): string {
   if (place.case === 'stored') return storedText(place.value, nowMs);
+  if (place.case === 'deadLetter') return deadText(place.value);
   return place.case === 'rejected' ? rejectedText(place.value) : '';
 }
 
@@ -77,6 +79,25 @@ function rejectedText(event: RejectedEvent): string {
   return [...head, ...lined(rows)].join('\n');
 }
 
+/** The event itself has left the log. */
+function deadText({ id, destination, event, reason, deadAt }: DeadLetter): string {
+  const received = event?.timestamp;
+  const rows: Row[] = [
+    ['accepted', time(received), '', ''],
+    [
+      destination,
+      time(deadAt),
+      since(msOf(deadAt), msOf(received)),
+      `dead: ${reason}; headgate dead show ${id}`,
+    ],
+  ];
+  const head = [
+    `${oneLine(event?.eventName ?? '')} ${event?.eventId ?? ''}`,
+    `  from ${event?.source ?? ''}, idempotency key ${oneLine(event?.idempotencyKey ?? '')}; the log has deleted the event`,
+  ];
+  return [...head, ...lined(rows)].join('\n');
+}
+
 /** The number that responses call `sequence`. */
 function logPosition(sequence: bigint): string {
   return `in the log (EVENTS), at position ${sequence}`;
@@ -114,6 +135,12 @@ function fateRows(fate: DestinationFate, received: number, nowMs: number): Row[]
     ]);
   }
   rows.push(stateRow(fate, received, nowMs));
+  if (fate.redelivered !== undefined) {
+    const { id, startedAt, endedAt } = fate.redelivered;
+    const until = endedAt === undefined ? '' : ` until ${time(endedAt)}`;
+    const what = `sent again by redelivery ${id}, which ran from then${until}`;
+    rows.push([destination, time(startedAt), since(msOf(startedAt), received), what]);
+  }
   if (fate.redelivery !== undefined) {
     const { id, copiedAt, inWork, ahead } = fate.redelivery;
     const where = inWork ? 'a worker has it' : `at most ${ahead.toLocaleString('en')} ahead of it`;

@@ -7,12 +7,12 @@ import {
   LocatedEventSchema,
   type LocatedEvent,
 } from '../../../gen/headgate/v1/event_service_pb.ts';
-import { timeOfUuid } from '../../locate/search.ts';
+import { timeOfUuid } from '../../locate/search-start.ts';
 import { connectAdmin, type AdminClient } from '../admin-client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { print } from '../terminal/print.ts';
 import { readMoment, readUser } from '../terminal/option-values.ts';
-import { tracePerson } from './person.ts';
+import { traceListed } from './listed.ts';
 import { traceText } from './report.ts';
 import { createWalkProgressBar, type WalkProgressBar } from '../terminal/walk-progress.ts';
 import { adminOption, configOption } from '../shared-options.ts';
@@ -23,6 +23,7 @@ interface TraceOptions {
   readonly source?: string;
   readonly event?: string;
   readonly user?: string;
+  readonly property?: string;
   readonly all?: true;
   readonly admin?: string;
   readonly json?: true;
@@ -39,6 +40,7 @@ export function traceCommand({ env }: CommandContext): Command {
       "an event_id, an idempotency_key, a correlation_id, or the message id of a vendor's SDK",
     )
     .option('--user <id>', 'list the events of a person: a user_id or an anonymous_id', readUser)
+    .option('--property <value>', 'list the events with a property: A-1003, or order_id=A-1003')
     .option('--since <time>', 'arrived since: 24h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'it came before this time', readMoment)
     .option('--source <name>', 'only of this source')
@@ -49,12 +51,13 @@ export function traceCommand({ env }: CommandContext): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', help)
     .action((id: string | undefined, options: TraceOptions, command: Command) => {
-      const { user } = options;
-      if ((id === undefined) === (user === undefined)) {
-        command.error('error: give an id, or a person with --user');
+      const { user, property } = options;
+      if ([id, user, property].filter((one) => one !== undefined).length !== 1) {
+        command.error('error: give an id, a person with --user, or a property with --property');
       }
-      if (user === undefined) return trace(id!, options, env);
-      return tracePerson(connectAdmin(EventService, options, env), user, options);
+      if (id !== undefined) return trace(id, options, env);
+      const listed = user === undefined ? { property: property! } : { user };
+      return traceListed(connectAdmin(EventService, options, env), listed, options);
     });
 }
 
@@ -66,12 +69,16 @@ too. Only reads: deliveries are not affected.
 With --user, every event of the person is listed, accepted or rejected, without what became of it:
 trace one of the ids for that. A day is searched, or from --since on.
 
+With --property, the events are found by a value in their properties or context, whatever the property is
+called, or with name=value. Up to five are shown with what became of them.
+
 Exit code: 0 when it was found, 1 when it was not.
 
 Examples:
   $ headgate trace 0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11
   $ headgate trace 1d28405d-9185-5e83-b767-44d17a84e516 --since 7d --event order_completed
-  $ headgate trace --user u-4711 --since 7d`;
+  $ headgate trace --user u-4711 --since 7d
+  $ headgate trace --property order_id=A-1003`;
 
 async function trace(id: string, options: TraceOptions, env: CommandContext['env']): Promise<void> {
   const client = connectAdmin(EventService, options, env);

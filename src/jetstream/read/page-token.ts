@@ -19,7 +19,7 @@ export type PageStart = WalkPosition | 'beginning' | 'done';
 const done = 'done';
 const positionPattern = /^(\d{1,15})-(\d{1,15})-(\d{1,15})$/;
 const tokenPattern =
-  /^([a-z]{1,16}):([\d-]{1,60}|done)(?:\/([\d-]{1,60}|done))?(?:\/([\d-]{1,60}|done))?$/;
+  /^([a-z]{1,16}):([\d-]{1,60}|done)(?:\/([\d-]{1,60}|done))?(?:\/([\d-]{1,60}|done))?(?:\/([\d-]{1,60}|done))?$/;
 
 /**
  * The `next_page_token` of a page: the list, and one position for each of its streams, in order. A
@@ -37,10 +37,10 @@ export function writePageToken(
 }
 
 /**
- * Reads a `page_token` of a list of one to three streams. An empty token means the first page. Throws
+ * Reads a `page_token` of a list of one to four streams. An empty token means the first page. Throws
  * a ServiceError `malformed_request` for a token that `writePageToken` did not write for this list.
  */
-export function readPageToken(list: PagedList, streams: 1 | 2 | 3, token: string): PageStart[] {
+export function readPageToken(list: PagedList, streams: 1 | 2 | 3 | 4, token: string): PageStart[] {
   if (token === '') return Array.from({ length: streams }, () => 'beginning');
   const [, tokenList, ...parts] = tokenPattern.exec(token) ?? refuse('is not a next_page_token');
   if (tokenList !== list) refuse('is the next_page_token of another list');

@@ -28,6 +28,8 @@ export interface PageLimits {
   readonly messagesMax?: number;
   /** Payload bytes that one call reads. Default: 8 MiB. */
   readonly bytesMax?: number;
+  /** How long one call reads: a page has at least one message. Default: no limit. */
+  readonly durationMsMax?: number;
 }
 
 /** Makes an item from a message; undefined if the message is not in the list. */
@@ -96,6 +98,8 @@ export async function walkPart<Item>(
   if (start === 'done') return undefined;
   const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
   const { from, upTo, next } = start === 'beginning' ? await beginning(log, walk) : start;
+  const endsMs = performance.now() + (limits.durationMsMax ?? Infinity);
+  const isOver = (): boolean => messages > 0 && performance.now() >= endsMs;
   const items: Item[] = [];
   let reached = next - 1;
   let messages = 0;
@@ -107,7 +111,7 @@ export async function walkPart<Item>(
   });
   for await (const message of readMerged(log, walk, next)) {
     if (message.sequence > upTo || message.storedAtMs >= walk.untilMs) break;
-    if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax) {
+    if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax || isOver()) {
       return part({ next: reached + 1, from, upTo });
     }
     const item = await toItem(message);

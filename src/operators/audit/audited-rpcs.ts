@@ -107,8 +107,15 @@ const views: readonly AuditedRpc[] = [
     answer: ({ stored, rejected }) => ({ counts: { read: Number(stored + rejected) } }),
   }),
   recorded('view', EventService.method.locate, {
-    request: ({ id, user, source, eventName, ...range }) => ({
-      target: { event_name: eventName, source, ...timeRange(range), ...ofPerson(user) },
+    request: ({ id, user, property, source, eventName, ...range }) => ({
+      target: {
+        event_name: eventName,
+        source,
+        ...timeRange(range),
+        ...ofPerson(user),
+        // The value may be an address or a name.
+        ...(property !== '' && { by_property: 'true' }),
+      },
       events: id === '' ? [] : [{ searched: id }],
     }),
     answer: ({ events }) => ({ counts: { shown: events.length } }),

@@ -5,6 +5,7 @@ import { isSameOrigin } from '../../http/same-site.ts';
 import type { Signals } from '../../observability/signals.ts';
 import type { Authorize, TokenOwner } from '../access/authorize.ts';
 import type { Strangers } from '../access/strangers.ts';
+import type { RecordSession } from '../audit/session-acts.ts';
 import { consoleFolder } from './console-files.ts';
 import { createConsolePages, type ConsolePages } from './console-pages.ts';
 import { sessionSecretOf } from './session-cookie.ts';
@@ -34,6 +35,7 @@ export interface ConsoleOptions {
   readonly authorize: Authorize;
   readonly strangers: Strangers;
   readonly signals: Pick<Signals, 'note' | 'operatorRefused'>;
+  readonly record: RecordSession;
   /** The files of the console cannot be read. */
   readonly onTrouble: (error: unknown) => void;
   readonly ipOf: CallerIp;
@@ -61,6 +63,7 @@ export function createConsole(options: ConsoleOptions): Console {
       codes,
       strangers,
       signals,
+      record: options.record,
       addressOf: ipOf,
       isSecure,
     }),

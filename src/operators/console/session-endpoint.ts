@@ -6,6 +6,7 @@ import type { Strangers } from '../access/strangers.ts';
 import { consoleHeaders } from './console-headers.ts';
 import { sessionCookie, sessionSecretOf } from './session-cookie.ts';
 import type { ConsoleSession, Sessions } from './sessions.ts';
+import type { RecordSession } from '../audit/session-acts.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 import { readSmallBody, smallBodyBytesMax, type SmallBody } from './small-body.ts';
 
@@ -16,6 +17,8 @@ export interface SessionEndpointOptions {
   readonly strangers: Pick<Strangers, 'refuseWrong'>;
   readonly signals: Pick<Signals, 'note' | 'operatorRefused'>;
   readonly addressOf: (call: Exchange['call']) => string;
+  /** Records who signed in or out. Never rejects. */
+  readonly record: RecordSession;
   /** The port is reached by TLS. */
   readonly isSecure: boolean;
 }
@@ -73,7 +76,7 @@ const refusals: Readonly<Record<Exclude<SmallBody['kind'], 'whole' | 'gone'>, Re
 export function createSessionEndpoint(
   options: SessionEndpointOptions,
 ): (exchange: Exchange) => void {
-  const { sessions, isSecure } = options;
+  const { sessions } = options;
   return (exchange) => {
     const { method, headers } = exchange.call;
     const secret = sessionSecretOf(headers);
@@ -85,8 +88,7 @@ export function createSessionEndpoint(
       refuse(exchange, { status: 405, code: 'unimplemented', message: 'Use POST, GET or DELETE.' });
     } else if (!isSameOrigin(headers)) refuse(exchange, notSameOrigin);
     else if (method === 'DELETE') {
-      if (secret !== undefined) sessions.end(secret);
-      answer(exchange, 200, {}, sessionCookie('', isSecure));
+      signOut(exchange, secret, options);
     } else if (mediaTypeOf(exchange) !== 'application/json') refuse(exchange, notSignIn);
     else {
       readSmallBody(exchange.call, (body) => {
@@ -95,6 +97,25 @@ export function createSessionEndpoint(
       });
     }
   };
+}
+
+function signOut(
+  exchange: Exchange,
+  secret: string | undefined,
+  { sessions, record, addressOf, isSecure }: SessionEndpointOptions,
+): void {
+  const { call, correlationId } = exchange;
+  const session = secret === undefined ? undefined : sessions.find(secret);
+  const confirm = (): void => answer(exchange, 200, {}, sessionCookie(call.headers, '', isSecure));
+  if (secret === undefined || session === undefined) {
+    confirm();
+    return;
+  }
+  sessions.end(secret);
+  const { name, role } = session.owner;
+  void record('SignOut', { operator: name, role, address: addressOf(call) }, correlationId).then(
+    confirm,
+  );
 }
 
 function signIn(exchange: Exchange, text: string, options: SessionEndpointOptions): void {
@@ -121,8 +142,12 @@ function signIn(exchange: Exchange, text: string, options: SessionEndpointOption
   const before = sessionSecretOf(call.headers);
   if (before !== undefined) sessions.end(before);
   const { secret, session } = sessions.open(owner);
-  signals.note({ operator: owner.name, role: owner.role, address }, 'signed in to the console');
-  sendSession(exchange, session, sessionCookie(secret, isSecure));
+  const caller = { operator: owner.name, role: owner.role, address };
+  signals.note(caller, 'signed in to the console');
+  const cookie = sessionCookie(call.headers, secret, isSecure);
+  void options
+    .record('SignIn', caller, exchange.correlationId)
+    .then(() => sendSession(exchange, session, cookie));
 }
 
 type SignIn = { readonly token: string } | { readonly code: string };

@@ -3,7 +3,8 @@ import { stringify } from 'yaml';
 import { firstEntryOf, schemaFileOf } from '../../inference/first-entry.ts';
 import { inferSchema } from '../../inference/infer-schema.ts';
 import type { Doubt } from '../../inference/schema-of-sketch.ts';
-import { entryText, fieldsOf } from '../../inference/taxonomy-text.ts';
+import { addToTaxonomy } from '../../inference/edit-taxonomy.ts';
+import { entryText, fieldsOf, taxonomyText, type NewEntry } from '../../inference/taxonomy-text.ts';
 import { createTraffic, type EventTraffic } from '../../inference/traffic.ts';
 import { updateEvent } from '../../inference/widen/update-event.ts';
 import type { SchemaRegistry } from '../../validation/schema-registry.ts';
@@ -16,6 +17,7 @@ export async function inferContract(
   registry: SchemaRegistry,
   range: TrafficRange,
   samplesMin: number,
+  taxonomy: string | undefined,
 ) {
   const { eventName } = range;
   // Aliases are stored under the name of the contract.
@@ -32,7 +34,7 @@ export async function inferContract(
   });
   const [event] = traffic.events();
   if (event === undefined) return { eventName, incomplete };
-  const contract = contractFor(event, registry, samplesMin);
+  const contract = contractFor(event, registry, samplesMin, taxonomy);
   return {
     eventName,
     ...contract,
@@ -50,6 +52,7 @@ interface InferredContract {
   readonly version: number;
   readonly entry: string;
   readonly taxonomyEntry: string;
+  readonly taxonomy: string;
   readonly doubts: Doubt[];
 }
 
@@ -57,6 +60,7 @@ function contractFor(
   event: EventTraffic,
   registry: SchemaRegistry,
   samplesMin: number,
+  taxonomy: string | undefined,
 ): InferredContract {
   const choices = { samplesMin, personal: undefined };
   const before = registry.events.find(({ name }) => name === event.name);
@@ -68,6 +72,7 @@ function contractFor(
       version,
       entry: '',
       taxonomyEntry: '',
+      taxonomy: '',
       doubts: [...changes, ...doubts],
     };
   }
@@ -78,6 +83,13 @@ function contractFor(
     version: 1,
     entry: stringify(fieldsOf(entry)),
     taxonomyEntry: before === undefined ? entryText(entry) : '',
+    taxonomy: before === undefined && taxonomy !== undefined ? withEntry(taxonomy, entry) : '',
     doubts: [...doubts],
   };
+}
+
+/** In observe mode there is no file yet. */
+function withEntry(taxonomy: string, entry: NewEntry): string {
+  if (taxonomy === '') return taxonomyText([entry], 'Made from events that came.');
+  return addToTaxonomy(taxonomy, { entries: [entry], activated: new Map() });
 }

@@ -5,6 +5,7 @@ import type { SchemaRegistryService } from '../../../gen/headgate/v1/schema_regi
 import type { Config } from '../../config/config.ts';
 import { ServiceError } from '../../errors.ts';
 import { canonicalName, nameProblem } from '../../event/name/event-name.ts';
+import { addToTaxonomy } from '../../inference/edit-taxonomy.ts';
 import { modeText } from '../../validation/modes.ts';
 import { schemaHash } from '../../validation/schema/schema-identity.ts';
 import { isObserving } from '../../validation/taxonomy/taxonomy.ts';
@@ -31,6 +32,11 @@ export interface RegistryServiceOptions {
   readonly registry: () => SchemaRegistry;
   /** Undefined if the contracts are files. */
   readonly changeable: ChangeableRegistry | undefined;
+  /**
+   * The text of taxonomy.yaml now; empty if there are no contracts yet, undefined if they are not files. Never
+   * rejects.
+   */
+  readonly readTaxonomy: () => Promise<string | undefined>;
   readonly lastEventAtMs: (eventName: string) => Promise<number | undefined>;
   /** How many events of each name the log holds. */
   readonly countEvents: () => Promise<ReadonlyMap<string, number>>;
@@ -77,19 +83,7 @@ export function createRegistryService(
       ...(withLastEvents ? await describeUnplanned(options) : {}),
       observing: isObserving(registry(), registry().events),
     }),
-    getSchema: async ({ eventName, version }) => {
-      const event = find(registry(), eventName);
-      if (event.versions.length === 0) {
-        throw new ServiceError('schema_not_found', `${eventName} has no schema: its mode is off.`);
-      }
-      const wanted = versionOf(event, version === 0 ? event.active : version);
-      const described = describe(event);
-      return {
-        event: described,
-        version: described.versions[wanted.version - 1]!,
-        schemaJson: JSON.stringify(wanted.schema),
-      };
-    },
+    getSchema: ({ eventName, version }) => describeVersion(options, eventName, version),
     activateSchema: async ({ eventName, version }) => {
       const findings = await changeable().activate(eventName, version);
       return { event: describe(find(registry(), eventName)), findings: findingMessages(findings) };
@@ -102,7 +96,8 @@ export function createRegistryService(
     inferSchema: async ({ samplesMin, ...request }) => {
       const range = readRange(request, 7 * dayMs);
       const least = samplesMin === 0 ? samplesMinDefault : samplesMin;
-      return inTurn(() => inferContract(traffic, registry(), range, least));
+      const taxonomy = await options.readTaxonomy();
+      return inTurn(() => inferContract(traffic, registry(), range, least, taxonomy));
     },
     deprecateSchema: async ({ eventName, version }) => {
       await changeable().deprecate(eventName, version);
@@ -145,6 +140,28 @@ function find(registry: SchemaRegistry, name: string): PlannedEvent {
   const event = registry.events.find((each) => each.name === name);
   if (event !== undefined) return event;
   throw new ServiceError('schema_not_found', `There is no event ${name}.`);
+}
+
+/** `number` 0: the active version. */
+async function describeVersion(
+  { registry, readTaxonomy }: RegistryServiceOptions,
+  name: string,
+  number: number,
+) {
+  const event = find(registry(), name);
+  if (event.versions.length === 0) {
+    throw new ServiceError('schema_not_found', `${name} has no schema: its mode is off.`);
+  }
+  const { version, schema } = versionOf(event, number === 0 ? event.active : number);
+  const described = describe(event);
+  const text = version === event.active ? undefined : await readTaxonomy();
+  const activated = new Map([[event.name, version]]);
+  return {
+    event: described,
+    version: described.versions[version - 1]!,
+    schemaJson: JSON.stringify(schema),
+    activatedTaxonomy: !text ? '' : addToTaxonomy(text, { entries: [], activated }),
+  };
 }
 
 async function describeAll(options: RegistryServiceOptions, withLastEvents: boolean) {

@@ -34,6 +34,8 @@ export interface DestinationServiceOptions {
   readonly stateOf: (name: string) => WorkerState | undefined;
   /** How many events were delivered since this process started. */
   readonly deliveredOf: (name: string) => number;
+  /** Whether this process can ask the destination what it holds. */
+  readonly canBeAsked: (name: string) => boolean;
 }
 
 /** `headgate.v1.DestinationService`, for the admin port. */
@@ -140,7 +142,7 @@ async function describe(
   name: string,
   type: string,
   pause: Pause | undefined,
-  { log, stateOf, deliveredOf }: DestinationServiceOptions,
+  { log, stateOf, deliveredOf, canBeAsked }: DestinationServiceOptions,
 ): Promise<DestinationStatus> {
   const [backlog, start, dead] = await Promise.all([
     readBacklog(log, name),
@@ -169,6 +171,7 @@ async function describe(
         ? timestampFromMs(start.recordedAtMs)
         : undefined,
     pausedBy: type === '' ? '' : (pause?.by ?? ''),
+    canBeAsked: type !== '' && canBeAsked(name),
   });
 }
 

@@ -5,6 +5,7 @@ import { DeliveryAttemptSchema } from '../../../gen/headgate/v1/dead_letter_pb.t
 import {
   DestinationFate_State as State,
   DestinationFateSchema,
+  type PastRedeliverySchema,
   StoredLocationSchema,
   type DestinationFate,
   type StoredLocation,
@@ -58,7 +59,11 @@ const states: Readonly<Record<FateKind, State>> = {
 };
 
 /** The state of one event at one destination. */
-export function fateMessage(destination: string, fate: DeliveryFate): DestinationFate {
+export function fateMessage(
+  destination: string,
+  fate: DeliveryFate,
+  redelivered?: MessageInitShape<typeof PastRedeliverySchema>,
+): DestinationFate {
   const { kind, worker, deliveredMs, related } = fate;
   const message: MessageInitShape<typeof DestinationFateSchema> = {
     destination,
@@ -71,6 +76,7 @@ export function fateMessage(destination: string, fate: DeliveryFate): Destinatio
     ),
     asked: fate.asked,
     reason: fate.reason,
+    ...(redelivered && { redelivered }),
   };
   if (fate.nextAttemptMs !== undefined) message.nextAttempt = timestampFromMs(fate.nextAttemptMs);
   if (deliveredMs !== undefined) {

@@ -12,11 +12,21 @@ import { readBounds } from '../request-fields.ts';
 /** Pairs of a name and a source in one answer. */
 const pairsShownMax = 1_000;
 
+export interface SignalServiceOptions {
+  readonly log: Log;
+  /** Adds what this process has counted, so that its events are in the answer. Never rejects. */
+  readonly addNow: () => Promise<void>;
+}
+
 /** `headgate.v1.SignalService`, for the admin port. */
-export function createSignalService(log: Log): ServiceImpl<typeof SignalService> {
+export function createSignalService({
+  log,
+  addNow,
+}: SignalServiceOptions): ServiceImpl<typeof SignalService> {
   return {
     getHourlyCounts: async ({ since, until, eventName, source, withEvents }) => {
       const bounds = readBounds({ since, until });
+      await addNow();
       const range = { ...bounds, eventName: canonicalName(eventName), source };
       const { hours, pairs, updatedAtMs } = await sumCounts(
         readCountEntries(log),

@@ -18,7 +18,11 @@ export interface CountsParts {
 export interface ServiceCounts {
   /** An event has become a dead letter. */
   deadLettered(event: Pick<GivenUpEvent, 'stream' | 'message'>): void;
+  /** Adds what this process has counted, at most once in five seconds. Never rejects. */
+  addNow(): Promise<void>;
 }
+
+const addEveryMs = 5_000;
 
 /**
  * Counts by hour what this process accepts, rejects and gives up. Call it before the stages that are
@@ -45,9 +49,16 @@ export function startCounts({ log, metrics, signals, lifecycle }: CountsParts): 
     totals,
     onTrouble: (error) => signals.trouble('writing the counts of the hour', error),
   });
+  let addedMs = -Infinity;
   counting.start();
   lifecycle.onRelease('counts by hour', counting.stop);
   return {
+    addNow: async () => {
+      if (performance.now() - addedMs < addEveryMs) return;
+      addedMs = performance.now();
+      // The timer tries again, and reports what fails.
+      await counting.flush().catch(() => {});
+    },
     deadLettered: ({ stream, message: { subject } }) => {
       const labels = labelsOf(
         metrics,

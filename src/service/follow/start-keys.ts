@@ -1,4 +1,5 @@
 import type { Config, WriteKey } from '../../config/config.ts';
+import { keyIdOf } from '../../config/write-key.ts';
 import { openKeyBucket } from '../../jetstream/bucket/bucket.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { createKeyContents, type KeyChange, type KeyContents } from '../../keys/contents.ts';
@@ -83,9 +84,17 @@ export async function startKeys(parts: KeyParts): Promise<ServiceKeys> {
       notRevoked = undefined;
     },
     forOperators: {
-      editor: createKeyEditor({ bucket, contents, refresh: follower.refresh }),
+      editor: createKeyEditor({
+        bucket,
+        contents,
+        refresh: follower.refresh,
+        fileKeyOf: (id) => ofFile.find(({ hash }) => keyIdOf(hash) === id),
+      }),
       refresh: follower.refresh,
-      list: () => listKeys(contents, ofFile),
+      list: () => {
+        lastUsed.collect();
+        return listKeys({ keys: contents.keys, lastUsedAtMs: lastUsed.lastUsedAtMs }, ofFile);
+      },
       auth: config.auth,
       webhooks: () => webhooks,
       requestBytesMax: config.limits.requestBytesMax,

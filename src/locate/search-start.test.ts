@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { searchFrom, timeOfUuid } from './search.ts';
+import { searchFrom, timeOfUuid } from './search-start.ts';
 
 const dayMs = 86_400_000;
 
