@@ -1,8 +1,12 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
-import type { StoredEvent } from '../../event/stored-event.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
-import { createRowMaker, type RowDelivery, type RowMaker } from '../tables/event-row.ts';
+import {
+  createRowMaker,
+  type RowDelivery,
+  type RowMaker,
+  type PayloadEvent,
+} from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { findRegistered, makeTable } from './table-register.ts';
@@ -14,7 +18,7 @@ export interface TypedTables {
   /** Right after BEGIN IMMEDIATE. */
   begin(): void;
   /** Does nothing if the event has a row. Throws a TableFault if its table cannot take it. */
-  insert(event: StoredEvent, delivery: RowDelivery): void;
+  insert(event: PayloadEvent, delivery: RowDelivery): void;
   /** After ROLLBACK: tables that were made are gone again. */
   forget(): void;
 }
@@ -97,6 +101,7 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
 const tablesOpenMax = 2000;
 
 function asBound(value: ColumnValue): SQLInputValue {
+  if (typeof value === 'string' || value === null) return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
   // A double would be shown as 100.0 in a column of numbers.
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
