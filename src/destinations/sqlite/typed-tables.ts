@@ -9,7 +9,7 @@ import {
 } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
-import { createIdIndex, restoreIdTables, typedIdTables } from './id-index.ts';
+import { createIdIndex, restoreIdTables, typedIdTables, type IdIndexLimits } from './id-index.ts';
 import { createTypedRows, rowsOfTables, type TypedRows } from './typed-rows.ts';
 import { findRegistered, makeTable } from './table-register.ts';
 import { quoted, sqliteDialect } from './typed-statements.ts';
@@ -35,11 +35,15 @@ interface OpenTable {
 }
 
 /** @param prefix of the names of tables. */
-export function createTypedTables(database: DatabaseSync, prefix: string): TypedTables {
+export function createTypedTables(
+  database: DatabaseSync,
+  prefix: string,
+  limits?: IdIndexLimits,
+): TypedTables {
   const contracts = createContractTables({ dialect: sqliteDialect, prefix });
   restoreIdTables(database, typedIdTables);
   const indexed = rowsOfTables(database);
-  const index = createIdIndex(database, typedIdTables, indexed);
+  const index = createIdIndex(database, typedIdTables, indexed, limits);
   let open = new Map<string, OpenTable>();
   let schemaVersion: unknown;
 
