@@ -5,9 +5,16 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { cpuSecondsOf } from '../script/cpu.ts';
+import { valueAfter } from '../script/options.ts';
 import type { FilledLog } from './stored-events.ts';
 
 const pollMs = 20;
+/** `--profile FOLDER`: a CPU profile of each worker's event loop; its threads are not in it. */
+const profileFolder = valueAfter('--profile');
+const profile =
+  profileFolder === undefined
+    ? []
+    : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(profileFolder)}`];
 const minutesMax = 10;
 
 export interface Drain {
@@ -40,7 +47,7 @@ export async function drain(log: FilledLog, options: DrainOptions): Promise<Drai
   const tree = { destinations: { [options.destination]: destination } };
   writeFileSync(config, JSON.stringify(tree), { mode: 0o600 });
   const child = fork(path.join(options.bench, 'gate.ts'), {
-    execArgv: ['--max-semi-space-size=32', '--v8-pool-size=1'],
+    execArgv: ['--max-semi-space-size=32', '--v8-pool-size=1', ...profile],
     env: {
       ...process.env,
       HEADGATE_ROLES: 'deliver',

@@ -18,12 +18,13 @@ export interface Warehouse {
   readonly endsWithWorker: boolean;
   /** For headgate.yaml. `part` names a table or folder of its own. */
   settings(part: string): object;
-  rows(part: string): Promise<number>;
+  /** `table`: the one of the event, with typed columns; otherwise that of all events. */
+  rows(part: string, table?: string): Promise<number>;
   /** Loads the rows of a part into another, by the engine's own means. Returns the seconds. */
   bulkLoad(part: string): Promise<number>;
   /** What the engine does for the load, for the reader of the figure. */
   readonly bulkLoadName: string;
-  remove(part: string): Promise<void>;
+  remove(part: string, table?: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,9 +49,9 @@ function startSqlite(): Warehouse {
     farProcessId: undefined,
     endsWithWorker: false,
     settings: (part) => ({ type: 'sqlite', path: fileOf(part) }),
-    rows: (part) => {
+    rows: (part, table = 'events') => {
       const database = new DatabaseSync(fileOf(part));
-      const row = database.prepare('SELECT count(*) AS n FROM events').get();
+      const row = database.prepare(`SELECT count(*) AS n FROM ${table}`).get();
       database.close();
       return Promise.resolve(Number(row?.['n']));
     },
@@ -95,15 +96,15 @@ async function startParquet(): Promise<Warehouse> {
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   await connection.run('SET threads = 2');
-  const filesOf = (part: string): string =>
-    `read_parquet('${path.join(folder, part)}/**/*.parquet', hive_partitioning = false)`;
+  const filesOf = (part: string, table = 'date=*'): string =>
+    `read_parquet('${path.join(folder, part, table)}/**/*.parquet', hive_partitioning = false)`;
   return {
     name: 'parquet',
     farProcessId: undefined,
     endsWithWorker: true,
     settings: (part) => ({ type: 'parquet', path: path.join(folder, part) }),
-    rows: async (part) => {
-      const reader = await connection.runAndReadAll(`SELECT count(*) FROM ${filesOf(part)}`);
+    rows: async (part, table) => {
+      const reader = await connection.runAndReadAll(`SELECT count(*) FROM ${filesOf(part, table)}`);
       return Number(reader.getRows()[0]![0]);
     },
     bulkLoadName: 'COPY of DuckDB, from its memory, ZSTD',
@@ -139,10 +140,10 @@ async function startPostgresWarehouse(): Promise<Warehouse> {
     farProcessId,
     endsWithWorker: false,
     settings: (part) => ({ type: 'postgres', url, password, tls: false, table: part }),
-    rows: async (part) => {
+    rows: async (part, table = part) => {
       const [row] = await askPostgres<{ n: number }>(
         server,
-        `SELECT count(*)::int AS n FROM ${part}`,
+        `SELECT count(*)::int AS n FROM ${table}`,
       );
       return row!.n;
     },
@@ -156,8 +157,8 @@ async function startPostgresWarehouse(): Promise<Warehouse> {
       await askPostgres(server, 'DROP TABLE bulk');
       return seconds;
     },
-    remove: async (part) => {
-      await askPostgres(server, `DROP TABLE ${part}`);
+    remove: async (part, table = part) => {
+      await askPostgres(server, `DROP TABLE ${table}`);
       await askPostgres(server, 'CHECKPOINT');
     },
     stop: () => server.close(),
@@ -184,8 +185,8 @@ async function startClickhouse(): Promise<Warehouse> {
       url: `http://127.0.0.1:${engine.port}`,
       table: part,
     }),
-    rows: async (part) => {
-      const [row] = await engine.ask<{ n: string }>(`SELECT count() AS n FROM ${part} FINAL`);
+    rows: async (part, table = part) => {
+      const [row] = await engine.ask<{ n: string }>(`SELECT count() AS n FROM ${table} FINAL`);
       return Number(row!.n);
     },
     bulkLoadName: 'INSERT FROM INFILE, JSONEachRow',
@@ -199,7 +200,7 @@ async function startClickhouse(): Promise<Warehouse> {
       await run('DROP TABLE bulk');
       return seconds;
     },
-    remove: (part) => run(`DROP TABLE ${part}`),
+    remove: (part, table = part) => run(`DROP TABLE ${table}`),
     stop: async () => {
       await engine.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -126,7 +126,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
 
   let pulls: Pull | undefined;
   const lane = createLanePull(shared);
-  const rooms = createRooms(options.heldBytesMax, () => {
+  const rooms = createRooms(options, () => {
     pulls?.more();
     lane.more();
   });
@@ -193,10 +193,13 @@ function reportDisabled({ signals, destination, destinationConfig }: DeliveryWor
   signals.destinationDisabled(destinationConfig.name, destination.disabled?.() !== undefined);
 }
 
-function createRooms(heldBytesMax: number, onFree: () => void) {
+function createRooms({ heldBytesMax, destination }: DeliveryWorkerOptions, onFree: () => void) {
   const bytes = heldBytesOf(heldBytesMax);
   return {
-    EVENTS: createHeldRoom({ messages: ackPendingMax, bytes: bytes.EVENTS }, onFree),
+    EVENTS: createHeldRoom(
+      { messages: destination.heldEventsMax ?? ackPendingMax, bytes: bytes.EVENTS },
+      onFree,
+    ),
     REPLAY: createHeldRoom({ messages: replayAckPendingMax, bytes: bytes.REPLAY }, onFree),
     lane: createHeldRoom({ messages: laneAckPendingMax, bytes: bytes.lane }, onFree),
     RETRY: createHeldRoom({ messages: retriedMax, bytes: bytes.RETRY }, onFree),

@@ -64,6 +64,8 @@ export interface EventAtDestination {
 export interface Destination {
   /** The most events that one call of `deliver` takes. */
   readonly batchEventsMax: number;
+  /** How many events a worker holds for it at most. Leave it out unless calls have to be large. */
+  readonly heldEventsMax?: number;
   /** How many calls of `deliver` may run at once. */
   readonly concurrency: number;
   deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]>;

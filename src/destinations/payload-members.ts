@@ -89,7 +89,8 @@ const bracketEnd = 0x5d;
 const brace = 0x7b;
 const braceEnd = 0x7d;
 
-function noMembers(): PayloadMembers {
+/** To be filled. */
+export function noMembers(): PayloadMembers {
   return {
     eventId: '',
     eventName: '',

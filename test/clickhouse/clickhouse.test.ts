@@ -187,6 +187,26 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     ]);
   });
 
+  test('texts of any characters come back as they were, in inserts of several pieces', async () => {
+    const destination = openNew();
+    const texts = ['a\tb', 'a\nb', 'a\r\nb', '\\N', '\\', '\\t', '\0', '"\'`', 'é\u2028😀', ' '];
+    const events = Array.from({ length: 1_203 }, (_, at) => {
+      const text = texts[at % texts.length]!;
+      return storedEvent({ userId: text, properties: { text, at }, context: { [text]: text } });
+    });
+    const deliveries = events.map((event) => deliveryOf(JSON.stringify(event)));
+    await destination.deliver(deliveries, never);
+    type Row = { event_id: string; user_id: string; properties: string; context: string };
+    const rows = await engine.ask<Row>(`SELECT * FROM ${table}`);
+    const found = new Map(rows.map((row) => [row.event_id, row]));
+    expect(
+      events.map(({ eventId }) => {
+        const row = found.get(eventId);
+        return row && [row.user_id, JSON.parse(row.properties), JSON.parse(row.context)];
+      }),
+    ).toEqual(events.map(({ userId, properties, context }) => [userId, properties, context]));
+  });
+
   test('the same batch again is dropped by its token, in any order', async () => {
     const destination = openNew();
     const batch = make(100);

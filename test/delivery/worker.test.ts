@@ -53,6 +53,31 @@ describe('a delivery worker', () => {
     );
   });
 
+  test.each([undefined, 4_200])(
+    'holds at most as many events as its destination says, %s, or 4,096',
+    async (heldEventsMax) => {
+      const heldMax = heldEventsMax ?? 4_096;
+      await using real = await startRealLog();
+      await publishEvents(real.log, heldMax + 1);
+      const gate = Promise.withResolvers<void>();
+      const held = recording(() => gate.promise.then(() => delivered), { batchEventsMax: 50 });
+      const worker = await startWorker(real.log, {
+        ...held,
+        ...(heldEventsMax !== undefined && { heldEventsMax }),
+      });
+      const { consumers } = clientsForTests(real.log).manager;
+      const read = async () => {
+        const { config, num_ack_pending, num_pending } = await consumers.info('EVENTS_0', 'crm');
+        return { most: config.max_ack_pending, num_ack_pending, num_pending };
+      };
+      await expect.poll(read).toEqual({ most: heldMax, num_ack_pending: heldMax, num_pending: 1 });
+      gate.resolve();
+      await settled(real.log);
+      await worker.stop();
+      expect(held.seen).toHaveLength(heldMax + 1);
+    },
+  );
+
   test('acks events that its globs do not match, and delivers the others', async () => {
     await using real = await startRealLog();
     const { metrics, signals } = createTestSignals();

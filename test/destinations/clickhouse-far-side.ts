@@ -34,6 +34,18 @@ export function clickhouseError(code: number, type: string, text: string): Stand
   };
 }
 
+/** The values of a line of TabSeparated. */
+export function cellsOf(line: string): (string | undefined)[] {
+  return line
+    .replace(/\n$/, '')
+    .split('\t')
+    .map((cell) =>
+      cell === '\\N' ? undefined : cell.replace(/\\(.)/g, (_, one: string) => plain[one]!),
+    );
+}
+
+const plain: Readonly<Record<string, string>> = { '\\': '\\', t: '\t', n: '\n', r: '\r', 0: '\0' };
+
 const bodyBytesMax = 64 * 1024;
 
 /**
@@ -53,9 +65,9 @@ export function startClickhouseFarSide(): Promise<HttpFarSide> {
     const inserted = body
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as unknown[])
+      .map(cellsOf)
       .map((values) => {
-        const cells = columns.map((name, at) => [name, values[at] ?? undefined]);
+        const cells = columns.map((name, at) => [name, values[at]]);
         return Object.fromEntries(cells) as StoredRow;
       });
     // All or nothing, as an insert of one block is.

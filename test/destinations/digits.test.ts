@@ -20,6 +20,7 @@ import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts
 import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { schemasWith } from '../endpoints/schemas-folder.ts';
+import { cellsOf } from './clickhouse-far-side.ts';
 import { deliverAll, deliveryOf } from './deliveries.ts';
 import { objectTexts, timeTexts, valueOf } from './exact-values.ts';
 import { startHttpServer } from './http-server.ts';
@@ -353,7 +354,7 @@ describe('numbers, texts and times, as they were sent', () => {
     const rows = deliveries.map((delivery) => {
       const row = rowOf(delivery);
       if (typeof row === 'string') throw new Error(row);
-      const values = JSON.parse(rowText(row, true)) as string[];
+      const values = cellsOf(rowText(row, true));
       return Object.fromEntries(rowColumns.map((name, at) => [name, values[at]]));
     });
     expect(

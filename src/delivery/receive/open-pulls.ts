@@ -1,5 +1,6 @@
 import type { DestinationConfig } from '../../config/config.ts';
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
+import type { Destination } from '../../destinations/destination.ts';
 import { ensureDestinationConsumer } from '../../jetstream/consume/destination-consumer.ts';
 import { recordFilter } from '../../jetstream/consume/filter-history.ts';
 import { fixStart } from '../../jetstream/consume/start-position.ts';
@@ -25,6 +26,7 @@ import {
 
 export interface OpenPullsOptions {
   readonly destinationConfig: DestinationConfig;
+  readonly destination: Pick<Destination, 'heldEventsMax'>;
   readonly log: Log;
   readonly signals: Signals;
   /** The memory for the events of each stream. */
@@ -44,18 +46,21 @@ export interface PullReceiver {
 }
 
 /** How many messages of each stream the log delivers at once. */
-const pending: Readonly<Record<ConsumedStream, number>> = {
-  EVENTS: ackPendingMax,
-  REPLAY: replayAckPendingMax,
-  RETRY: delayedEventsMax,
-  ASIDE: asideAckPendingMax,
-};
+function pendingOf({ destination }: OpenPullsOptions): Readonly<Record<ConsumedStream, number>> {
+  return {
+    EVENTS: destination.heldEventsMax ?? ackPendingMax,
+    REPLAY: replayAckPendingMax,
+    RETRY: delayedEventsMax,
+    ASIDE: asideAckPendingMax,
+  };
+}
 
 async function ensure(
-  { destinationConfig: config, log }: OpenPullsOptions,
+  options: OpenPullsOptions,
   stream: ConsumedStream,
   part: StreamPart,
 ): Promise<void> {
+  const { destinationConfig: config, log } = options;
   const start =
     stream === 'EVENTS' && config.start !== undefined
       ? (await fixStart(log, config.name, config.start)).start
@@ -68,7 +73,7 @@ async function ensure(
       // -1: the log never gives up a copy, because no advisory would report it.
       attempts: stream === 'RETRY' || stream === 'ASIDE' ? -1 : deliveriesMax(config.retry),
       ackWaitMs: config.ackWaitMs,
-      ackPendingMax: pending[stream],
+      ackPendingMax: pendingOf(options)[stream],
       whenFull: config.whenFull,
       start,
     },
@@ -90,7 +95,8 @@ export async function openPulls(options: OpenPullsOptions, receiver: PullReceive
       stream,
       part,
       consumer: config.name,
-      messagesMax: stream === 'RETRY' ? retriedMax : pullMessagesMax(pending[stream], besideIntake),
+      messagesMax:
+        stream === 'RETRY' ? retriedMax : pullMessagesMax(pendingOf(options)[stream], besideIntake),
       room: rooms[stream].room,
       onMessage: (message) => {
         if (stream === 'RETRY') receiver.onDelayedCopy(new DelayedMessage(message));

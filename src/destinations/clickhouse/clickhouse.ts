@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { StartError } from '../../errors.ts';
 import { createClickhouseConnection } from './connection.ts';
@@ -18,8 +19,12 @@ import type {
 } from '../destination.ts';
 import { tablesOf } from '../tables/table-mode.ts';
 
-/** ClickHouse wants few large inserts. A worker holds about two thousand events. */
-const batchEventsMax = 2_000;
+/**
+ * ClickHouse wants few large inserts: with 10,000 rows in each it needs two thirds of the CPU that it needs with
+ * 2,000. While two inserts run, as many events wait for the next one.
+ */
+const batchEventsMax = 10_000;
+const heldEventsMax = 2 * batchEventsMax;
 
 /**
  * One row per event in a table of ClickHouse, in the table of its own, or in both.
@@ -48,6 +53,7 @@ export function createClickhouseDestination(
     const outcomes: Outcome[] = [];
     const rows: (ClickhouseRow & { readonly index: number })[] = [];
     for (const [index, delivery] of batch.entries()) {
+      if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
       const row = rowOf(delivery);
       if (typeof row === 'string') outcomes[index] = { kind: 'dead', reason: row };
       else rows.push({ ...row, index });
@@ -73,6 +79,7 @@ export function createClickhouseDestination(
 
   return {
     batchEventsMax,
+    heldEventsMax,
     concurrency: Number(settings['concurrency']),
     ...closeWhenIdle(deliver, connection.close),
     async *stored(window) {
@@ -81,6 +88,9 @@ export function createClickhouseDestination(
     },
   };
 }
+
+/** So many rows take about 5 ms. Then the event loop takes the requests of others. */
+const rowsPerTurn = 1_000;
 
 function bySequence(one: InsertedRow, other: InsertedRow): number {
   return one.sequence - other.sequence;

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { delivered, type Outcome } from '../destination.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import type { ClickhouseConnection } from './connection.ts';
@@ -26,7 +27,7 @@ export interface InsertTarget<Row extends InsertedRow> {
   forget(): void;
   /** Called after `prepare`. */
   columns(): readonly string[];
-  /** The row as JSONCompactEachRow has it, in the order of the columns. */
+  /** The row as TabSeparated has it, in the order of the columns, with its line feed. */
   lineOf(row: Row): string;
 }
 
@@ -59,9 +60,9 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
       await target.prepare({ abort_signal: whole, query_id: queryId });
       await client.insert({
         table: target.table,
-        values: rows.map((row) => target.lineOf(row)),
+        values: Readable.from(linesOf(target, rows), { objectMode: false }),
         columns: [...target.columns()] as [string, ...string[]],
-        format: 'JSONCompactEachRow',
+        format: 'TabSeparated',
         query_id: queryId,
         abort_signal: whole,
         clickhouse_settings: { ...insertSettings, insert_deduplication_token: tokenOf(rows) },
@@ -80,6 +81,21 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
   };
 
   return { write };
+}
+
+/** Rows that become text in one turn of the event loop: about 2 ms, and a write of half a megabyte. */
+const rowsPerPiece = 500;
+
+/** The stream takes a piece when the connection has room for it. */
+function* linesOf<Row extends InsertedRow>(
+  target: InsertTarget<Row>,
+  rows: readonly Row[],
+): Generator<Buffer> {
+  for (let at = 0; at < rows.length; at += rowsPerPiece) {
+    let text = '';
+    for (const row of rows.slice(at, at + rowsPerPiece)) text += target.lineOf(row);
+    yield Buffer.from(text);
+  }
 }
 
 function faultOfInsert(

@@ -5,14 +5,14 @@ import { readEventTime, type StoredEvent } from '../../event/stored-event.ts';
 import type { Delivery } from '../destination.ts';
 import { cutPayload, type PayloadMembers } from '../payload-members.ts';
 import { readEvent } from '../readable-event.ts';
+import { tsvNull, tsvText } from './tab-separated.ts';
 
-/** A row as JSONCompactEachRow has it: the values of `rowColumns`. */
+/** A row as TabSeparated has it: the values of `rowColumns`. */
 export interface ClickhouseRow {
   readonly eventId: string;
   readonly sequence: number;
-  /** Without the last bracket and `event_time`. */
+  /** Without `event_time`. */
   readonly values: string;
-  /** JSON. */
   readonly eventTime: string;
 }
 
@@ -38,7 +38,7 @@ export const rowColumns = [
 
 /** The line of a row for an insert. */
 export function rowText({ values, eventTime }: ClickhouseRow, hasEventTime: boolean): string {
-  return hasEventTime ? `${values},${eventTime}]` : `${values}]`;
+  return hasEventTime ? `${values}\t${eventTime}\n` : `${values}\n`;
 }
 
 /** The range of DateTime64. ClickHouse would store another time in place of one outside it. */
@@ -71,21 +71,17 @@ function rowOfMembers(members: PayloadMembers, sequence: number): ClickhouseRow 
   return {
     eventId,
     sequence,
-    // An id has no character that JSON escapes: cutPayload.
+    // An id has no character that is escaped: cutPayload.
     values:
-      `["${eventId}","${eventName}","${source}","${members.timestamp}",` +
-      `${orNull(members.userId)},${orNull(members.anonymousId)},"${idempotencyKey}",` +
-      `${members.schemaVersion || 'null'},${JSON.stringify(members.properties || '{}')},` +
-      `${members.context === '' ? 'null' : JSON.stringify(members.context)},` +
-      `${orNull(members.occurredAt)},${orNull(members.sentAt)},${orNull(members.correlationId)},` +
-      `${orNull(members.traceparent)},${sequence},` +
-      `${members.warnings === '' ? 'null' : JSON.stringify(members.warnings)}`,
-    eventTime: time === undefined ? 'null' : `"${time}"`,
+      `${eventId}\t${eventName}\t${source}\t${members.timestamp}\t` +
+      `${members.userId || tsvNull}\t${members.anonymousId || tsvNull}\t${idempotencyKey}\t` +
+      `${members.schemaVersion || tsvNull}\t${tsvText(members.properties || '{}')}\t` +
+      `${members.context === '' ? tsvNull : tsvText(members.context)}\t` +
+      `${members.occurredAt || tsvNull}\t${members.sentAt || tsvNull}\t` +
+      `${members.correlationId || tsvNull}\t${members.traceparent || tsvNull}\t${sequence}\t` +
+      `${members.warnings === '' ? tsvNull : tsvText(members.warnings)}`,
+    eventTime: time ?? tsvNull,
   };
-}
-
-function orNull(text: string): string {
-  return text === '' ? 'null' : `"${text}"`;
 }
 
 function rowOfParsed(delivery: Delivery): ClickhouseRow | string {
@@ -118,9 +114,10 @@ function rowOfParsed(delivery: Delivery): ClickhouseRow | string {
   return {
     eventId: event.eventId,
     sequence: delivery.sequence,
-    // undefined becomes null in an array.
-    values: JSON.stringify(values).slice(0, -1),
-    eventTime: JSON.stringify(columnTime(readEventTime(event)) ?? null),
+    values: values
+      .map((value) => (value === undefined || value === null ? tsvNull : tsvText(String(value))))
+      .join('\t'),
+    eventTime: columnTime(readEventTime(event)) ?? tsvNull,
   };
 }
 

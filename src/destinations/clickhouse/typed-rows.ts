@@ -4,6 +4,7 @@ import type { EventRow } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
 import type { PlannedColumn, TablePlan } from '../tables/plan-table.ts';
+import { tsvNull, tsvText } from './tab-separated.ts';
 import { decimalOf, insertedColumns } from './typed-statements.ts';
 
 /** What a column cannot hold is stored as another value, or refused with its whole insert. */
@@ -15,7 +16,7 @@ const latestDate = '2299-12-31';
 const int256Max = 2n ** 255n - 1n;
 
 /**
- * A row as a line of JSONCompactEachRow, in the order of `typedColumns`. A value that no column of ClickHouse
+ * A row as a line of TabSeparated, in the order of `typedColumns`. A value that no column of ClickHouse
  * can hold is left out and its column named in `misfits`, as with every other value that does not fit.
  */
 export function typedLine({ columns }: TablePlan, { event, properties }: EventRow): string {
@@ -24,16 +25,18 @@ export function typedLine({ columns }: TablePlan, { event, properties }: EventRo
     const { name, type } = columns[at]!;
     const literal = literalOf(value, type);
     if (literal === undefined) misfits.push(name);
-    return literal ?? 'null';
+    return literal ?? tsvNull;
   });
-  const common = insertedColumns.map((column) => {
-    const value = event[eventColumns.indexOf(column)]!;
+  const common = insertedColumns.map((column, at) => {
+    const value = event[placesOfInserted[at]!]!;
     const isMisfits = column.name === 'misfits' && misfits.length > 0;
     if (isMisfits) return withMisfits(value, misfits, columns);
-    return literalOf(value, column.type) ?? 'null';
+    return literalOf(value, column.type) ?? tsvNull;
   });
-  return `[${[...common, ...values].join(',')}]`;
+  return `${[...common, ...values].join('\t')}\n`;
 }
+
+const placesOfInserted = insertedColumns.map((column) => eventColumns.indexOf(column));
 
 function withMisfits(
   known: ColumnValue,
@@ -42,34 +45,34 @@ function withMisfits(
 ): string {
   const all = new Set([...(JSON.parse(String(known ?? '[]')) as string[]), ...more]);
   const inOrder = columns.map(({ name }) => name).filter((name) => all.has(name));
-  return JSON.stringify(JSON.stringify(inOrder));
+  return tsvText(JSON.stringify(inOrder));
 }
 
 /** Undefined if the column cannot hold the value. */
 function literalOf(value: ColumnValue, type: LogicalType): string | undefined {
-  if (value === null) return 'null';
+  if (value === null) return tsvNull;
   const decimal = decimalOf(type);
-  if (decimal !== undefined) return decimalLiteral(String(value), decimal);
+  if (decimal !== undefined) {
+    const source = String(value);
+    // Most numbers. Their digits after the point fit, or they would be misfits already.
+    const isShort = typeof value === 'number' && !source.includes('e');
+    if (isShort && Math.abs(value) < 10 ** (decimal.precision - decimal.scale)) return source;
+    return decimalLiteral(source, decimal);
+  }
   switch (type.kind) {
     case 'timestamp':
     case 'date': {
       const day = String(value).slice(0, earliest.length);
       const latest = type.kind === 'date' ? latestDate : latestTime;
       const isIn = day >= earliest && (type.kind === 'date' ? day <= latest : day < latest);
-      return isIn ? JSON.stringify(value) : undefined;
+      return isIn ? String(value) : undefined;
     }
-    case 'integer':
-      // In quotes: a reader of JSON may make a double of it.
-      return `"${value}"`;
     case 'big_integer': {
       const integer = BigInt(value);
-      return integer <= int256Max && integer >= -int256Max ? `"${integer}"` : undefined;
+      return integer <= int256Max && integer >= -int256Max ? String(integer) : undefined;
     }
-    case 'boolean':
-    case 'double':
-      return String(value);
     default:
-      return JSON.stringify(value);
+      return typeof value === 'string' ? tsvText(value) : String(value);
   }
 }
 
@@ -81,10 +84,10 @@ function decimalLiteral(
   const parts = decimalParts(text);
   if (parts === undefined) return undefined;
   const { sign, digits, exponent } = parts;
-  if (digits === '') return `"${sign}0"`;
+  if (digits === '') return `${sign}0`;
   const point = digits.length + exponent;
   if (point > precision - scale || -exponent > scale) return undefined;
   const before = digits.slice(0, Math.max(0, point)).padEnd(point, '0');
   const after = `${'0'.repeat(Math.max(0, -point))}${digits.slice(Math.max(0, point))}`;
-  return `"${sign}${before || '0'}${exponent < 0 ? `.${after}` : ''}"`;
+  return `${sign}${before || '0'}${exponent < 0 ? `.${after}` : ''}`;
 }

@@ -1,8 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
-import type { StoredEvent } from '../../event/stored-event.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
-import { createRowMaker } from '../tables/event-row.ts';
+import { createRowMaker, type PayloadEvent } from '../tables/event-row.ts';
 import { changesOf, type TablePlan } from '../tables/plan-table.ts';
 import { notOurs, wrongColumns } from '../tables/table-fault.ts';
 import type { InsertedRow, InsertTarget, QueryOptions } from './inserts.ts';
@@ -20,7 +19,7 @@ import {
 
 /** An event with what its row needs. */
 export interface ClickhouseEvent extends InsertedRow {
-  readonly event: StoredEvent;
+  readonly event: PayloadEvent;
   /** In its batch. */
   readonly index: number;
 }

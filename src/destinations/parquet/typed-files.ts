@@ -4,9 +4,15 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { parseExactly } from '../../event/exact-numbers.ts';
 import { parseJsonText } from '../../event/json/parse-json.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
+import { noMembers, type PayloadMembers } from '../payload-members.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { eventColumns } from '../tables/event-columns.ts';
-import { createRowMaker } from '../tables/event-row.ts';
+import {
+  createRowMaker,
+  eventOfMembers,
+  eventOfStored,
+  type PayloadEvent,
+} from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { FileColumn } from './file.ts';
 import { elementOf, parquetDialect, parquetValue, type ParquetValue } from './typed-columns.ts';
@@ -96,13 +102,27 @@ function columnsOf(
 }
 
 /** The event of a row of the spool, with every digit of its numbers. */
-function eventOf(row: Readonly<Record<string, unknown>>): StoredEvent {
-  const fields: Record<string, unknown> = {};
-  for (const { name, type, field } of eventColumns) {
+function eventOf(row: Readonly<Record<string, unknown>>): PayloadEvent {
+  const members = noMembers();
+  for (const [name, field] of cells) {
     const value = row[name];
-    if (field === '' || value === null || value === undefined) continue;
-    const isJson = type.kind === 'json';
-    fields[field] = isJson ? (parseExactly(String(value)) ?? parseJsonText(String(value))) : value;
+    if (value !== null && value !== undefined) members[field] = String(value);
+  }
+  return eventOfMembers(members) ?? eventOfStored(storedOf(members));
+}
+
+const cells = eventColumns
+  .filter(({ field }) => field !== '')
+  .map(({ name, field }) => [name, field as keyof PayloadMembers] as const);
+
+/** An event of an earlier version has no time of its own. */
+function storedOf(members: PayloadMembers): StoredEvent {
+  const fields: Record<string, unknown> = {};
+  for (const { type, field } of eventColumns) {
+    const value = field === '' ? '' : members[field as keyof PayloadMembers];
+    if (value === '') continue;
+    const isText = type.kind !== 'json' && type.kind !== 'integer';
+    fields[field] = isText ? value : (parseExactly(value) ?? parseJsonText(value));
   }
   return fields as unknown as StoredEvent;
 }

@@ -1,16 +1,20 @@
 import type { PoolClient } from 'pg';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
-import type { StoredEvent } from '../../event/stored-event.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { eventColumns } from '../tables/event-columns.ts';
-import { createRowMaker, type EventRow, type RowMaker } from '../tables/event-row.ts';
+import {
+  createRowMaker,
+  type EventRow,
+  type RowMaker,
+  type PayloadEvent,
+} from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { findRegistered, makeTable } from './table-register.ts';
 import { insertRows, postgresDialect, type SchemaPrefix } from './typed-statements.ts';
 
 /** An event that was read from its payload, with all digits. */
 export interface TypedEvent {
-  readonly event: StoredEvent;
+  readonly event: PayloadEvent;
   readonly sequence: number;
 }
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { olderEventTime } from '../older-event-time.ts';
 import { cutPayload, type PayloadMembers } from '../payload-members.ts';
-import { createIdIndex, keyOf, type IdIndex } from './id-index.ts';
+import { createIdIndex, eventIdTables, keyOf, rowsOfEvents, type IdIndex } from './id-index.ts';
 
 /** Writes rows of the table `events`, each event once. The caller has the transaction. */
 export interface EventRows {
@@ -58,7 +58,7 @@ export function createKeyedRows(database: DatabaseSync): EventRows {
 /** For a table whose primary key is `number`, with an index of ids beside it. */
 export function createNumberedRows(
   database: DatabaseSync,
-  index: IdIndex = createIdIndex(database),
+  index: IdIndex = createIdIndex(database, eventIdTables, rowsOfEvents(database)),
 ): EventRows {
   // One statement looks the key up and inserts, because nearly no key is there.
   const unlessMerged = 'WHERE NOT EXISTS (SELECT 1 FROM event_ids WHERE key = ?20)';

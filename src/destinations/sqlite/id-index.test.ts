@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeRequestPart, encodeStoredEvent } from '../../event/stored-event.ts';
 import { createNumberedRows } from './event-rows.ts';
-import { createIdIndex, keyOf } from './id-index.ts';
+import { createIdIndex, eventIdTables, keyOf, rowsOfEvents } from './id-index.ts';
 import { openWarehouse } from './warehouse.ts';
 
 let folder: string;
@@ -37,7 +37,10 @@ function open(): Writer {
   const database = new DatabaseSync(path, { timeout: 1000 });
   database.exec('PRAGMA synchronous = OFF');
   opened.push(database);
-  const rows = createNumberedRows(database, createIdIndex(database, limits));
+  const rows = createNumberedRows(
+    database,
+    createIdIndex(database, eventIdTables, rowsOfEvents(database), limits),
+  );
   return {
     database,
     write(ids, isKept = true) {

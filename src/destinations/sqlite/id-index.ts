@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { inTransaction } from './transaction.ts';
 import { createRecentKeys, type RecentKeys } from './recent-keys.ts';
 
 /**
@@ -27,6 +28,8 @@ export interface IdIndex {
   isWaiting(key: number, id: string): boolean;
   /** Whether a row has this id whose key is in `event_ids`. */
   isMerged(key: number, id: string): boolean;
+  /** The rows that may have an id with this key. */
+  numbersOf(key: number): readonly number[];
   /** The number of the row that is inserted next. */
   next(): number;
   /** That row is inserted. */
@@ -37,19 +40,52 @@ export interface IdIndex {
   forget(): void;
 }
 
-/** Of `createIdTables`. */
-export const idTables = ['event_ids', 'event_id_runs', 'event_id_merge'] as const;
+/** The names of the tables of an index. */
+export interface IdTables {
+  readonly ids: string;
+  readonly runs: string;
+  readonly merge: string;
+}
 
-export const createIdTables = `
-  CREATE TABLE event_ids (
+/** Of the rows of `events`. */
+export const eventIdTables: IdTables = {
+  ids: 'event_ids',
+  runs: 'event_id_runs',
+  merge: 'event_id_merge',
+};
+
+/** Of the rows of all tables of events together. */
+export const typedIdTables: IdTables = {
+  ids: 'headgate_ids',
+  runs: 'headgate_id_runs',
+  merge: 'headgate_id_merge',
+};
+
+export const createIdTables = ({ ids, runs, merge }: IdTables): string => `
+  CREATE TABLE ${ids} (
     key INTEGER NOT NULL,
     number INTEGER NOT NULL,
     PRIMARY KEY (key, number)
   ) WITHOUT ROWID;
-  CREATE TABLE event_id_runs (first INTEGER PRIMARY KEY, keys BLOB NOT NULL);
-  -- Rows up to merged are in event_ids; those up to merging as well, if their key is below merging_key.
-  CREATE TABLE event_id_merge (merged INTEGER NOT NULL, merging INTEGER, merging_key INTEGER);
-  INSERT INTO event_id_merge VALUES (0, NULL, NULL);`;
+  CREATE TABLE ${runs} (first INTEGER PRIMARY KEY, keys BLOB NOT NULL);
+  -- Rows up to merged are in ${ids}; those up to merging as well, if their key is below merging_key.
+  CREATE TABLE ${merge} (merged INTEGER NOT NULL, merging INTEGER, merging_key INTEGER);
+  INSERT INTO ${merge} VALUES (0, NULL, NULL);`;
+
+/** An index that lacks a table is made again, and learns all rows with the next batch. */
+export function restoreIdTables(database: DatabaseSync, tables: IdTables): void {
+  if (hasIdTables(database, tables)) return;
+  inTransaction(database, () => {
+    if (hasIdTables(database, tables)) return;
+    for (const table of Object.values(tables)) database.exec(`DROP TABLE IF EXISTS ${table}`);
+    database.exec(createIdTables(tables));
+  });
+}
+
+function hasIdTables(database: DatabaseSync, tables: IdTables): boolean {
+  const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  return Object.values(tables).every((name) => table.get(name) !== undefined);
+}
 
 /** 48 bits, the first 12 hex digits of a UUID. */
 const keyEnd = 2 ** 48;
@@ -86,20 +122,49 @@ const mergedMin = 64;
 /** Rows that are read at once of those that were inserted by another program. */
 const foundPage = 10_000;
 
-/** @param database has `createIdTables` and a table `events` with `number` as its key. */
-export function createIdIndex(database: DatabaseSync, limits = limitsOfUse): IdIndex {
-  const statements = prepareStatements(database);
+/** The rows whose ids an index has. */
+export interface IndexedRows {
+  has(number: number, id: string): boolean;
+  /** Those with higher numbers, in the order of the numbers, each number once. */
+  after(number: number, limit: number): readonly NumberedRow[];
+}
+
+export interface NumberedRow {
+  readonly number: number;
+  readonly id: string;
+}
+
+/** The rows of the table `events`, which has `number` as its key. */
+export function rowsOfEvents(database: DatabaseSync): IndexedRows {
+  const row = database.prepare('SELECT 1 FROM events WHERE number = ? AND event_id = ?');
+  const after = database.prepare(
+    'SELECT number, event_id AS id FROM events WHERE number > ? ORDER BY number LIMIT ?',
+  );
+  return {
+    has: (number, id) => row.get(number, id) !== undefined,
+    after: (number, limit) => after.all(number, limit) as unknown as NumberedRow[],
+  };
+}
+
+/** @param database has `createIdTables` of these tables. */
+export function createIdIndex(
+  database: DatabaseSync,
+  tables: IdTables,
+  indexed: IndexedRows,
+  limits = limitsOfUse,
+): IdIndex {
+  const statements = prepareStatements(database, tables);
   const keys = createKeys(statements, limits);
   let version: SQLOutputValue | undefined;
   let added: number[] = [];
 
-  const isRow = (number: number, id: string): boolean =>
-    statements.row.get(number, id) !== undefined;
+  const merged = (key: number): number[] =>
+    statements.merged.all(key).map((found) => Number(found['number']));
 
   /** Rows that another program inserted, or copied from another file. */
   const addFound = (): void => {
     for (;;) {
-      const rows = statements.unknown.all(keys.last(), foundPage) as unknown as FoundRow[];
+      const rows = indexed.after(keys.last(), foundPage);
       if (rows.length === 0) return;
       let run: number[] = [];
       for (const [at, { number, id }] of rows.entries()) {
@@ -122,12 +187,13 @@ export function createIdIndex(database: DatabaseSync, limits = limitsOfUse): IdI
       version = current;
     },
     isWaiting(key, id) {
-      for (const number of keys.find(key)) if (isRow(number, id)) return true;
+      for (const number of keys.find(key)) if (indexed.has(number, id)) return true;
       return false;
     },
     isMerged(key, id) {
-      return statements.merged.all(key).some((found) => isRow(Number(found['number']), id));
+      return merged(key).some((number) => indexed.has(number, id));
     },
+    numbersOf: (key) => [...keys.find(key), ...merged(key)],
     next: () => keys.last() + 1,
     add(key) {
       added.push(keys.add(key, keys.last() + 1));
@@ -140,11 +206,6 @@ export function createIdIndex(database: DatabaseSync, limits = limitsOfUse): IdI
       version = undefined;
     },
   };
-}
-
-interface FoundRow {
-  readonly number: number;
-  readonly id: string;
 }
 
 /** The keys that are not in `event_ids`, or not all of them yet. */
@@ -241,21 +302,17 @@ function sameMerge(left: Merge, right: Merge): boolean {
 
 type Statements = ReturnType<typeof prepareStatements>;
 
-function prepareStatements(database: DatabaseSync) {
+function prepareStatements(database: DatabaseSync, { ids, runs, merge }: IdTables) {
   const prepare = (sql: string) => database.prepare(sql);
   return {
     version: prepare('PRAGMA data_version'),
-    state: prepare('SELECT merged, merging, merging_key FROM event_id_merge'),
-    setMerge: prepare('UPDATE event_id_merge SET merged = ?, merging = ?, merging_key = ?'),
-    runs: prepare('SELECT first, keys FROM event_id_runs WHERE first > ? ORDER BY first'),
-    insertRun: prepare('INSERT INTO event_id_runs VALUES (?, ?)'),
-    deleteRuns: prepare('DELETE FROM event_id_runs WHERE first <= ?'),
-    merged: prepare('SELECT number FROM event_ids WHERE key = ?'),
-    insertKey: prepare('INSERT INTO event_ids VALUES (?, ?)'),
-    row: prepare('SELECT 1 FROM events WHERE number = ? AND event_id = ?'),
-    unknown: prepare(
-      'SELECT number, event_id AS id FROM events WHERE number > ? ORDER BY number LIMIT ?',
-    ),
+    state: prepare(`SELECT merged, merging, merging_key FROM ${merge}`),
+    setMerge: prepare(`UPDATE ${merge} SET merged = ?, merging = ?, merging_key = ?`),
+    runs: prepare(`SELECT first, keys FROM ${runs} WHERE first > ? ORDER BY first`),
+    insertRun: prepare(`INSERT INTO ${runs} VALUES (?, ?)`),
+    deleteRuns: prepare(`DELETE FROM ${runs} WHERE first <= ?`),
+    merged: prepare(`SELECT number FROM ${ids} WHERE key = ?`),
+    insertKey: prepare(`INSERT INTO ${ids} VALUES (?, ?)`),
   };
 }
 

@@ -14,6 +14,11 @@ const selectPage = (table: string): string => `
   SELECT event_id, event_name, timestamp FROM ${quoted(table)}
   WHERE rowid > ?1 AND rowid <= ?2 AND timestamp >= ?3 AND timestamp < ?4`;
 
+/** The last row of a page: the rows of a table of events have numbers far apart. */
+const selectPageEnd = (table: string): string => `
+  SELECT max(rowid) AS last FROM
+    (SELECT rowid FROM ${quoted(table)} WHERE rowid > ? ORDER BY rowid LIMIT ${pageRows})`;
+
 /**
  * Reads the rows of a time window over its own connection. Each page is its own transaction: one
  * transaction over all pages would keep the WAL from being copied into the file.
@@ -42,9 +47,13 @@ async function* readTable(
 ): AsyncGenerator<EventAtDestination> {
   const bounds = `SELECT min(rowid) AS low, max(rowid) AS high FROM ${quoted(table)}`;
   const page = database.prepare(selectPage(table));
+  const pageEnd = database.prepare(selectPageEnd(table));
   const { low, high } = database.prepare(bounds).get() ?? {};
-  for (let row = Number(low ?? 0) - 1; row < Number(high ?? -1); row += pageRows) {
-    for (const found of page.all(row, row + pageRows, from, to)) yield asEvent(found);
+  let row = Number(low ?? 0) - 1;
+  while (row < Number(high ?? -1)) {
+    const last = Number(pageEnd.get(row)?.['last'] ?? high);
+    for (const found of page.all(row, last, from, to)) yield asEvent(found);
+    row = last;
     await nextTurn();
   }
 }

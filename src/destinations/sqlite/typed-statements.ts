@@ -1,3 +1,4 @@
+import { typedIdTables } from './id-index.ts';
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
@@ -22,6 +23,12 @@ function typeOf({ kind }: LogicalType): string {
 
 export const sqliteDialect: TableDialect = { nameBytesMax, typeOf };
 
+/**
+ * The key of a table: it counts the rows of all tables of events, so that one index has the ids of all
+ * (id-index.ts).
+ */
+export const numberColumn = 'headgate_number';
+
 /** Which tables and views are Headgate's, and of which event. */
 export const createRegister = `CREATE TABLE IF NOT EXISTS headgate_tables (
   table_name TEXT PRIMARY KEY NOT NULL,
@@ -36,7 +43,11 @@ export function sqliteStatements(
 ): string[] {
   const table = quoted(plan.table);
   if (create !== undefined) {
-    const columns = [...eventColumns.map(declareEventColumn), ...plan.columns.map(declare)];
+    const columns = [
+      ...eventColumns.map(declareEventColumn),
+      ...plan.columns.map(declare),
+      `${quoted(numberColumn)} INTEGER PRIMARY KEY`,
+    ];
     return [`CREATE TABLE ${table} (\n  ${columns.join(',\n  ')}\n) STRICT`, ...indexes(plan)];
   }
   const common = eventColumns.filter(({ name }) => addCommon.includes(name));
@@ -47,21 +58,25 @@ export function sqliteStatements(
 }
 
 function declareEventColumn({ name, type, isRequired }: (typeof eventColumns)[number]): string {
-  const key = name === 'event_id' ? ' PRIMARY KEY' : '';
-  return `${quoted(name)} ${typeOf(type)}${key}${isRequired ? ' NOT NULL' : ''}`;
+  return `${quoted(name)} ${typeOf(type)}${isRequired ? ' NOT NULL' : ''}`;
 }
 
 function declare({ name, declared }: PlannedColumn): string {
   return `${quoted(name)} ${declared}`;
 }
 
+/**
+ * Ids of people are random, so that every row changes a page somewhere in their indexes, and the smaller these
+ * are, the more of their pages are in the cache. So they have the ids alone: rows of one person are few, and
+ * lie in the order in which they came.
+ */
 function indexes({ table, event }: TablePlan): string[] {
   const index = (name: string, columns: string, where = ''): string =>
     `CREATE INDEX ${quoted(`headgate_${table}_${name}`)} ON ${quoted(table)} (${columns})${where}`;
   return [
     index('time', event === undefined ? 'event_name, event_time' : 'event_time'),
-    index('user', 'user_id, event_time', ' WHERE user_id IS NOT NULL'),
-    index('anonymous', 'anonymous_id, event_time', ' WHERE anonymous_id IS NOT NULL'),
+    index('user', 'user_id', ' WHERE user_id IS NOT NULL'),
+    index('anonymous', 'anonymous_id', ' WHERE anonymous_id IS NOT NULL'),
   ];
 }
 
@@ -80,14 +95,19 @@ export function sqliteView({ table, view }: TablePlan): string | undefined {
 }
 
 /**
- * ON CONFLICT rather than OR IGNORE, which would also silently skip a row that breaks a constraint
- * somebody added.
+ * `keyed`: for a table whose primary key is `event_id`, as the first ones were made. ON CONFLICT rather than OR
+ * IGNORE, which would also silently skip a row that breaks a constraint somebody added. `new`: does nothing if
+ * `headgate_ids` has the key, which is the last value.
  */
-export function insertRow({ table, columns }: TablePlan): string {
-  const names = [...eventColumns, ...columns].map(({ name }) => quoted(name));
+export function insertRow({ table, columns }: TablePlan, how: 'keyed' | 'new' | 'any'): string {
+  const named = [...eventColumns, ...columns].map(({ name }) => quoted(name));
+  const names = how === 'keyed' ? named : [...named, quoted(numberColumn)];
   const values = names.map(() => '?').join(', ');
-  return `INSERT INTO ${quoted(table)} (${names.join(', ')}) VALUES (${values})
-    ON CONFLICT (event_id) DO NOTHING`;
+  const into = `INSERT INTO ${quoted(table)} (${names.join(', ')})`;
+  if (how === 'keyed') return `${into} VALUES (${values}) ON CONFLICT (event_id) DO NOTHING`;
+  if (how === 'any') return `${into} VALUES (${values})`;
+  const merged = `SELECT 1 FROM ${typedIdTables.ids} WHERE key = ?`;
+  return `${into} SELECT ${values} WHERE NOT EXISTS (${merged})`;
 }
 
 /** Names are lower snake case of ASCII. */

@@ -1,12 +1,18 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
-import type { StoredEvent } from '../../event/stored-event.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
-import { createRowMaker, type RowDelivery, type RowMaker } from '../tables/event-row.ts';
+import {
+  createRowMaker,
+  type RowDelivery,
+  type RowMaker,
+  type PayloadEvent,
+} from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
+import { createIdIndex, restoreIdTables, typedIdTables, type IdIndexLimits } from './id-index.ts';
+import { createTypedRows, rowsOfTables, type TypedRows } from './typed-rows.ts';
 import { findRegistered, makeTable } from './table-register.ts';
-import { insertRow, quoted, sqliteDialect } from './typed-statements.ts';
+import { quoted, sqliteDialect } from './typed-statements.ts';
 
 /** The tables of events. Everything is called within the transaction of a batch. */
 export interface TypedTables {
@@ -14,22 +20,30 @@ export interface TypedTables {
   /** Right after BEGIN IMMEDIATE. */
   begin(): void;
   /** Does nothing if the event has a row. Throws a TableFault if its table cannot take it. */
-  insert(event: StoredEvent, delivery: RowDelivery): void;
+  insert(event: PayloadEvent, delivery: RowDelivery): void;
+  /** Right before COMMIT. */
+  end(): void;
   /** After ROLLBACK: tables that were made are gone again. */
   forget(): void;
 }
 
 interface OpenTable {
-  readonly plan: TablePlan;
   readonly rows: RowMaker;
-  readonly insert: StatementSync;
-  /** Deletes the row that the event had before it had a contract; undefined if no event had one. */
-  readonly deleteUnplanned: StatementSync | undefined;
+  readonly writer: TypedRows;
+  /** Has the row that the event had before it had a contract; undefined if no event had one. */
+  readonly unplanned: TypedRows | undefined;
 }
 
 /** @param prefix of the names of tables. */
-export function createTypedTables(database: DatabaseSync, prefix: string): TypedTables {
+export function createTypedTables(
+  database: DatabaseSync,
+  prefix: string,
+  limits?: IdIndexLimits,
+): TypedTables {
   const contracts = createContractTables({ dialect: sqliteDialect, prefix });
+  restoreIdTables(database, typedIdTables);
+  const indexed = rowsOfTables(database);
+  const index = createIdIndex(database, typedIdTables, indexed, limits);
   let open = new Map<string, OpenTable>();
   let schemaVersion: unknown;
 
@@ -41,24 +55,24 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
     return findRegistered(database, without.table)?.event === event ? without : contracts.unplanned;
   };
 
+  const rowsOf = (plan: TablePlan): TypedRows => createTypedRows(database, plan, index, indexed);
+
   const openTable = (event: string): OpenTable => {
     const plan = planOf(event);
     makeTable(database, plan);
     const isUnplanned = plan === contracts.unplanned;
     return {
-      plan,
       rows: createRowMaker(plan),
-      insert: database.prepare(insertRow(plan)),
-      deleteUnplanned: isUnplanned ? undefined : unplannedRows(event),
+      writer: rowsOf(plan),
+      unplanned: isUnplanned ? undefined : unplannedRows(event),
     };
   };
 
-  const unplannedRows = (event: string): StatementSync | undefined => {
+  const unplannedRows = (event: string): TypedRows | undefined => {
     const { table } = contracts.unplanned;
     if (findRegistered(database, table) === undefined) return undefined;
     const any = database.prepare(`SELECT 1 FROM ${quoted(table)} WHERE event_name = ? LIMIT 1`);
-    if (any.get(event) === undefined) return undefined;
-    return database.prepare(`DELETE FROM ${quoted(table)} WHERE event_id = ?`);
+    return any.get(event) === undefined ? undefined : rowsOf(contracts.unplanned);
   };
 
   return {
@@ -71,6 +85,7 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
       const found = database.prepare('PRAGMA schema_version').get()?.['schema_version'];
       if (found !== schemaVersion) open = new Map();
       schemaVersion = found;
+      index.begin();
     },
     insert(event, delivery) {
       contracts.expectVersion(event);
@@ -81,14 +96,15 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
         if (open.size >= tablesOpenMax) open = new Map();
         open.set(event.eventName, table);
       }
-      const { rows, insert, deleteUnplanned } = table;
-      const row = rows.rowOf(event, delivery);
-      deleteUnplanned?.run(event.eventId);
-      insert.run(...[...row.event, ...row.properties].map(asBound));
+      const row = table.rows.rowOf(event, delivery);
+      table.unplanned?.remove(event.eventId);
+      table.writer.insert(event.eventId, [...row.event, ...row.properties].map(asBound));
     },
+    end: index.end,
     forget() {
       open = new Map();
       schemaVersion = undefined;
+      index.forget();
     },
   };
 }
@@ -97,6 +113,7 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
 const tablesOpenMax = 2000;
 
 function asBound(value: ColumnValue): SQLInputValue {
+  if (typeof value === 'string' || value === null) return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
   // A double would be shown as 100.0 in a column of numbers.
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;

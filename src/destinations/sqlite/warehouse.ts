@@ -5,7 +5,7 @@ import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { createKeyedRows, createNumberedRows, type EventRows } from './event-rows.ts';
-import { createIdTables, idTables } from './id-index.ts';
+import { createIdTables, eventIdTables, restoreIdTables } from './id-index.ts';
 import { readTypedPayload } from '../tables/event-row.ts';
 import { inTransaction } from './transaction.ts';
 import { createTypedTables, type TypedTables } from './typed-tables.ts';
@@ -63,7 +63,7 @@ function createTable(version: number): string {
     delivered_at TEXT NOT NULL,
     event_time TEXT${isKeyed ? '' : ',\n    number INTEGER PRIMARY KEY AUTOINCREMENT'}
   );
-  ${isKeyed ? '' : createIdTables}`;
+  ${isKeyed ? '' : createIdTables(eventIdTables)}`;
 }
 
 /** Of an old table it holds nothing but the new rows. */
@@ -154,23 +154,8 @@ function prepareDatabase(database: DatabaseSync, isIndexed: boolean): void {
   if (version !== schemaVersion && version !== keyedVersion) {
     createOrRefuse(database, isIndexed ? schemaVersion : keyedVersion);
   }
-  if (readSchemaVersion(database) === schemaVersion) restoreIdTables(database);
+  if (readSchemaVersion(database) === schemaVersion) restoreIdTables(database, eventIdTables);
   addColumns(database, isIndexed);
-}
-
-/** An index that lacks a table is made again, and learns all rows with the next batch. */
-function restoreIdTables(database: DatabaseSync): void {
-  if (hasIdTables(database)) return;
-  inTransaction(database, () => {
-    if (hasIdTables(database)) return;
-    for (const table of idTables) database.exec(`DROP TABLE IF EXISTS ${table}`);
-    database.exec(createIdTables);
-  });
-}
-
-function hasIdTables(database: DatabaseSync): boolean {
-  const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
-  return idTables.every((name) => table.get(name) !== undefined);
 }
 
 /**
@@ -266,6 +251,7 @@ function writeBatch(
       if (event !== undefined) typed?.insert(event, { sequence, deliveredAt });
     }
     rows?.end();
+    typed?.end();
     database.exec('COMMIT');
     return refused;
   } catch (error) {

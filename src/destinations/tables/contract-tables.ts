@@ -25,7 +25,7 @@ export interface ContractTables {
    * faster. Its columns would stay empty for ever, so it waits, but not longer than `contractWaitMs`. An
    * older event does not wait: its contract is gone, and will not come.
    */
-  expectVersion(event: StoredEvent): void;
+  expectVersion(event: Pick<StoredEvent, 'eventName' | 'timestamp' | 'schemaVersion'>): void;
 }
 
 /** @param nowMs a clock that never goes back. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseExactly } from '../../event/exact-numbers.ts';
 import type { JsonValue } from '../../event/json/json.ts';
+import { cutPayload } from '../payload-members.ts';
 import { createRowMaker, readPayload } from './event-row.ts';
 import { fitValue, type ColumnValue } from './fit-value.ts';
 import type { LogicalType } from './logical-type.ts';
@@ -86,6 +87,27 @@ describe('a row', () => {
     expect(rowOf(2, '{"n":"5"}')).toEqual([null, null, '5', '{"n":"5"}', null]);
     expect(rowOf(undefined, '{"n":"5"}')).toEqual([null, null, '5', '{"n":"5"}', null]);
     expect(rowOf(9, '{"n":"5"}')).toEqual([null, null, '5', '{"n":"5"}', null]);
+  });
+
+  test('is the same from a payload as the gate writes it, and from one with spaces', () => {
+    const common = { eventId: 'e', eventName: 'x_seen', source: 's' };
+    const times = {
+      timestamp: '2026-01-31T00:00:00.123Z',
+      eventTime: '2025-12-31T23:59:59.123456Z',
+    };
+    const keys = { userId: 'ü', idempotencyKey: 'k', schemaVersion: 1 };
+    const objects = { properties: { n: 5, a: { b: [1] } }, context: { page: '/' } };
+    const rest = { occurredAt: '2026-02-30T00:00:00.000Z', correlationId: 'c', sentAt: 'never' };
+    for (const event of [
+      { ...common, ...times, ...keys, ...objects, ...rest, warnings: [{ code: 'x' }] },
+      { ...common, ...times, idempotencyKey: 'k' },
+      { ...common, ...times, idempotencyKey: 'k', properties: null, context: null },
+      { ...common, ...times, idempotencyKey: 'k', properties: [1], context: 2 },
+    ]) {
+      const text = JSON.stringify(event);
+      expect(cutPayload(text)).toBeDefined();
+      expect(readPayload(text)).toEqual({ ...readPayload(`${text} `) });
+    }
   });
 
   test('names the columns whose values did not fit, and keeps them in properties', () => {

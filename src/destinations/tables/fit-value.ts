@@ -97,6 +97,8 @@ function wholeNumber(text: string): bigint | undefined {
 }
 
 function numberOf(value: JsonValue, type: LogicalType): ColumnValue | undefined {
+  // Most numbers: a double has all their digits, or they would be text here.
+  if (typeof value === 'number' && fits(value, type)) return value === 0 ? 0 : value;
   const source = sourceOf(value);
   if (source === undefined) return undefined;
   const double = Number(source);
@@ -108,6 +110,16 @@ function numberOf(value: JsonValue, type: LogicalType): ColumnValue | undefined 
   if (type.kind === 'big_integer') return integerOf(value, false);
   if (isExactly(text, double)) return double === 0 ? 0 : double;
   return text;
+}
+
+/** False also where it takes longer to find out. */
+function fits(value: number, type: LogicalType): boolean {
+  if (!Number.isFinite(value)) return false;
+  if (type.kind === 'number') return true;
+  if (type.kind !== 'decimal') return false;
+  if (Number.isInteger(value)) return true;
+  const text = String(value);
+  return !text.includes('e') && text.length - text.indexOf('.') - 1 <= type.scale;
 }
 
 function fractionDigits(text: string): number {

@@ -10,7 +10,7 @@ export const ownPrefix = 'headgate_';
 /** The table of events without a contract. */
 export const unplannedTable = 'unplanned_events';
 
-/** Names that mean something else: tables of Headgate. `event_id...` are its index of ids in SQLite. */
+/** Names that mean something else: tables of Headgate. Those with `id` are its indexes of ids in SQLite. */
 const ownTables: ReadonlySet<string> = new Set([
   'events',
   unplannedTable,
@@ -18,6 +18,9 @@ const ownTables: ReadonlySet<string> = new Set([
   'event_ids',
   'event_id_runs',
   'event_id_merge',
+  `${ownPrefix}ids`,
+  `${ownPrefix}id_runs`,
+  `${ownPrefix}id_merge`,
 ]);
 
 /** SQLite refuses such names; those of PostgreSQL's own tables are found before others. */

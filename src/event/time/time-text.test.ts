@@ -3,6 +3,23 @@ import { expect, test } from 'vitest';
 
 import { readTime, readTimeNumber, timeOfNanos } from './time-text.ts';
 
+test('the common form is read as every other form of the same time, valid or not', () => {
+  const days = Array.from({ length: 13 * 32 }, (_, at) => {
+    const [month, day] = [Math.floor(at / 32), at % 32].map((part) =>
+      String(part).padStart(2, '0'),
+    );
+    return `${month}-${day}`;
+  });
+  const dates = ['0000', '0001', '2023', '2024', '9999'].flatMap((year) =>
+    days.map((day) => `${year}-${day}`),
+  );
+  const times = ['00:00:00', '23:59:59', '24:00:00', '12:60:00', '12:00:60'];
+  const wrong = dates
+    .flatMap((date) => times.map((time) => [date, time] as const))
+    .filter(([date, time]) => readTime(`${date}T${time}.120Z`) !== readTime(`${date}t${time}.12z`));
+  expect(wrong).toEqual([]);
+});
+
 test('a time has one form, however many digits it is written with', () => {
   const digits = fc.array(fc.constantFrom(...'0123456789'), { minLength: 1, maxLength: 9 });
   fc.assert(

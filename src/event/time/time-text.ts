@@ -36,6 +36,7 @@ const timePattern =
  * 3, 6 or 9 digits of a second, as few as hold it. ProtoJSON writes a Timestamp in this way.
  */
 export function readTime(text: string): string | undefined {
+  if (isInForm.test(text)) return text;
   const match = timePattern.exec(text);
   if (match === null || !isDay(text.slice(0, 10))) return undefined;
   const fraction = match[1];
@@ -44,6 +45,10 @@ export function readTime(text: string): string | undefined {
   // V8 drops the digits below a millisecond.
   return timeOfNanos(Date.parse(text.toUpperCase()), nanosBelowMs);
 }
+
+/** What `timeText` writes, and so most times: milliseconds in UTC. Not the 29th of February, which is looked at. */
+const isInForm =
+  /^(?!0000)\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 
 /** V8 takes the 31st of February for the 3rd of March. */
 function isDay(date: string): boolean {
