@@ -38,6 +38,14 @@ export const clickhouseType: DestinationType = {
     },
     ...tableSettings,
   },
+  async previewTables(name, settings, contracts) {
+    const { previewClickhouseTables } = await loadWithClient(
+      'clickhouse',
+      '@clickhouse/client',
+      () => import('./preview-tables.ts'),
+    );
+    return previewClickhouseTables(name, settings, contracts);
+  },
   async create(name, settings, context) {
     const { createClickhouseDestination } = await loadWithClient(
       'clickhouse',

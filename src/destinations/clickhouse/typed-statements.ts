@@ -54,6 +54,17 @@ export function commentOf(event: string | undefined): string {
   return event === undefined ? 'Headgate: events without a contract' : `Headgate: ${event}`;
 }
 
+/** The comment of a view also says how new its columns are: ClickHouse keeps no comment in its query. */
+export function viewCommentOf(event: string | undefined, newest: number): string {
+  return `Headgate, up to version ${newest}: ${event}`;
+}
+
+/** The version in the comment of a view. */
+export function versionIn(comment: string): number | undefined {
+  const made = /^Headgate, up to version (\d+): /.exec(comment)?.[1];
+  return made === undefined ? undefined : Number(made);
+}
+
 function eventColumnType({ name, type, isRequired }: EventColumn): string {
   const base = baseTypeOf(type);
   const isName = name === 'event_name' || name === 'source';
@@ -131,8 +142,30 @@ export function clickhouseView({ event, table, view }: TablePlan): string | unde
   ];
   return (
     `CREATE OR REPLACE VIEW ${quoted(view.name)} AS ` +
-    `SELECT ${columns.join(', ')} FROM ${quoted(table)} FINAL COMMENT ${text(commentOf(event))}`
+    `SELECT ${columns.join(', ')} FROM ${quoted(table)} FINAL ` +
+    `COMMENT ${text(viewCommentOf(event, view.newest))}`
   );
+}
+
+/**
+ * Deletes what events left in the table of events without a contract, before they had one. A lightweight
+ * DELETE: the rows are hidden at once, and removed by a merge.
+ */
+export function deleteUnplanned(table: string, event: string, ids: readonly string[]): string {
+  return `DELETE FROM ${table} WHERE ${ofEvents(event, ids)}`;
+}
+
+export function anyUnplanned(table: string, event: string): string {
+  return `SELECT toString(event_id) AS id FROM ${table} WHERE event_name = ${text(event)} LIMIT 1`;
+}
+
+export function findUnplanned(table: string, event: string, ids: readonly string[]): string {
+  return `SELECT DISTINCT toString(event_id) AS id FROM ${table} WHERE ${ofEvents(event, ids)}`;
+}
+
+/** In the order of the table. */
+function ofEvents(event: string, ids: readonly string[]): string {
+  return `event_name = ${text(event)} AND event_id IN (${ids.map(text).join(', ')})`;
 }
 
 /** The columns of an insert. */

@@ -1,6 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { changesOf, isNewerView, type TablePlan } from '../tables/plan-table.ts';
-import { notOurs, wrongColumns } from '../tables/table-fault.ts';
+import {
+  eventTablesAmong,
+  hasEventColumns,
+  telltaleColumns,
+} from '../tables/found/found-tables.ts';
+import { changesOf, isMarked, isNewerView, type TablePlan } from '../tables/plan-table.ts';
+import { notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
 import {
   createRegister,
   quoted,
@@ -23,16 +28,22 @@ export function findRegistered(
   return { event: typeof event === 'string' ? event : undefined };
 }
 
-/** The tables of events that exist, that of events without a contract included. */
-export function findEventTables(database: DatabaseSync): string[] {
-  if (!hasRegister(database)) return [];
-  const tables = `
-    SELECT table_name FROM headgate_tables JOIN sqlite_schema ON name = table_name
-    WHERE kind = 'table' AND type = 'table'`;
-  return database
-    .prepare(tables)
-    .all()
-    .map((row) => String(row['table_name']));
+/** The tables of events that have rows, that of events without a contract included. */
+export function findEventTables(database: DatabaseSync, prefix: string): Promise<string[]> {
+  const marks = telltaleColumns.map(() => '?').join(', ');
+  const tables = database.prepare(`
+    SELECT tables.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns
+    WHERE tables.type = 'table' AND columns.name IN (${marks})
+    GROUP BY tables.name HAVING count(*) = ${telltaleColumns.length} ORDER BY tables.name`);
+  const names = tables.all(...telltaleColumns).map((row) => String(row['name']));
+  const naming = { prefix, nameBytesMax: sqliteDialect.nameBytesMax };
+  return eventTablesAmong(names, naming, (table) => firstEvent(database, table));
+}
+
+function firstEvent(database: DatabaseSync, table: string): string | undefined {
+  const name = `"${table.replaceAll('"', '""')}"`;
+  const row = database.prepare(`SELECT event_name FROM ${name} LIMIT 1`).get();
+  return row === undefined ? undefined : String(row['event_name']);
 }
 
 function hasRegister(database: DatabaseSync): boolean {
@@ -40,9 +51,23 @@ function hasRegister(database: DatabaseSync): boolean {
   return database.prepare(exists).get() !== undefined;
 }
 
-function isOurs(database: DatabaseSync, name: string, { event }: TablePlan): boolean {
-  const found = findRegistered(database, name);
-  return found !== undefined && found.event === event;
+/**
+ * Whether a table is the one of an event. If `headgate_tables` does not have it, because somebody dropped
+ * that, its columns and its first row say so.
+ */
+export function isTableOf(
+  database: DatabaseSync,
+  table: string,
+  event: string | undefined,
+): boolean {
+  const columns = readColumns(database, table);
+  // Somebody may have dropped Headgate's table, and made one of his own.
+  if (columns?.has('event_id') !== true) return false;
+  const found = findRegistered(database, table);
+  if (found !== undefined) return found.event === event;
+  if (!hasEventColumns(columns.keys())) return false;
+  const first = event === undefined ? undefined : firstEvent(database, table);
+  return first === undefined || first === event;
 }
 
 /**
@@ -52,7 +77,11 @@ function isOurs(database: DatabaseSync, name: string, { event }: TablePlan): boo
 export function missingStatements(database: DatabaseSync, plan: TablePlan): string[] {
   const existing = readColumns(database, plan.table);
   const where = `table ${quoted(plan.table)}`;
-  if (existing !== undefined && !isOurs(database, plan.table, plan)) throw notOurs(where);
+  if (existing !== undefined) {
+    const kind = findNamed(database, plan.table)?.kind ?? 'table';
+    if (kind !== 'table') throw otherKind(quoted(plan.table), kind, 'table');
+    if (!isTableOf(database, plan.table, plan.event)) throw notOurs(where);
+  }
   const changes = changesOf(plan, existing, sqliteDialect);
   if (changes.wrong.length > 0) throw wrongColumns(where, changes.wrong);
   return [...sqliteStatements(plan, changes), ...viewStatements(database, plan)];
@@ -62,20 +91,33 @@ function viewStatements(database: DatabaseSync, plan: TablePlan): string[] {
   const wanted = sqliteView(plan);
   if (wanted === undefined || plan.view === undefined) return [];
   const { name } = plan.view;
-  const found = database.prepare('SELECT type, sql FROM sqlite_schema WHERE name = ?').get(name);
+  const found = findNamed(database, name);
   if (found === undefined) return [wanted];
   // Somebody may have put a table in the place of the view.
-  if (found['type'] !== 'view') throw notOurs(`${String(found['type'])} ${quoted(name)}`);
-  if (found['sql'] === wanted) return [];
-  if (!isOurs(database, name, plan)) throw notOurs(`view ${quoted(name)}`);
-  if (isNewerView(String(found['sql']), plan.view)) return [];
+  if (found.kind !== 'view') throw otherKind(quoted(name), found.kind, 'view');
+  if (found.sql === wanted) return [];
+  const registered = findRegistered(database, name);
+  const isOurs = registered === undefined ? isMarked(found.sql) : registered.event === plan.event;
+  if (!isOurs) throw notOurs(`view ${quoted(name)}`);
+  if (isNewerView(found.sql, plan.view)) return [];
   return [`DROP VIEW ${quoted(name)}`, wanted];
+}
+
+/** SQLite compares names without regard to their case. */
+function findNamed(
+  database: DatabaseSync,
+  name: string,
+): { readonly kind: string; readonly sql: string } | undefined {
+  const row = database
+    .prepare('SELECT type, sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE')
+    .get(name);
+  return row && { kind: String(row['type']), sql: String(row['sql']) };
 }
 
 /** Makes the table what its plan says, and its view, in the transaction of the caller. */
 export function makeTable(database: DatabaseSync, plan: TablePlan): void {
   const statements = missingStatements(database, plan);
-  if (statements.length === 0) return;
+  if (statements.length === 0 && findRegistered(database, plan.table) !== undefined) return;
   for (const statement of statements) database.exec(statement);
   database.exec(createRegister);
   const enter = database.prepare('INSERT OR REPLACE INTO headgate_tables VALUES (?, ?, ?)');

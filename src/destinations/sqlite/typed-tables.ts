@@ -5,7 +5,7 @@ import { createContractTables } from '../tables/contract-tables.ts';
 import { createRowMaker, type RowDelivery, type RowMaker } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
-import { findRegistered, makeTable } from './table-register.ts';
+import { isTableOf, makeTable } from './table-register.ts';
 import { insertRow, quoted, sqliteDialect } from './typed-statements.ts';
 
 /** The tables of events. Everything is called within the transaction of a batch. */
@@ -38,7 +38,7 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
     if (plan !== undefined) return plan;
     // An event whose contract is gone keeps its table, so that a second copy of it finds the first.
     const without = contracts.planWithout(event);
-    return findRegistered(database, without.table)?.event === event ? without : contracts.unplanned;
+    return isTableOf(database, without.table, event) ? without : contracts.unplanned;
   };
 
   const openTable = (event: string): OpenTable => {
@@ -55,7 +55,7 @@ export function createTypedTables(database: DatabaseSync, prefix: string): Typed
 
   const unplannedRows = (event: string): StatementSync | undefined => {
     const { table } = contracts.unplanned;
-    if (findRegistered(database, table) === undefined) return undefined;
+    if (!isTableOf(database, table, undefined)) return undefined;
     const any = database.prepare(`SELECT 1 FROM ${quoted(table)} WHERE event_name = ? LIMIT 1`);
     if (any.get(event) === undefined) return undefined;
     return database.prepare(`DELETE FROM ${quoted(table)} WHERE event_id = ?`);
