@@ -125,6 +125,7 @@ export interface TableStatements {
   readonly table: string;
   /** Undefined for events without a contract. */
   readonly event: string | undefined;
+  /** SQL. Where the tables are files, comments of SQL. */
   readonly statements: readonly string[];
   /** Properties that get no column, because the table has as many as it can have. */
   readonly left: number;

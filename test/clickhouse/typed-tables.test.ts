@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
+import { previewClickhouseTables } from '../../src/destinations/clickhouse/preview-tables.ts';
 import { clickhouseDialect } from '../../src/destinations/clickhouse/typed-statements.ts';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { fitValue } from '../../src/destinations/tables/fit-value.ts';
@@ -206,6 +207,37 @@ test.skipIf(missing !== undefined)(
       expect(await deliver(destination, payload)).toEqual(['delivered']);
       expect(await engine.ask('SELECT n FROM page_shared_all')).toEqual([{ n: '1' }]);
     }
+  },
+);
+
+test.skipIf(missing !== undefined)(
+  'the plan shows what a worker makes, and then only what is missing',
+  async () => {
+    const versions = ['integer', 'string'].map((type) => ({
+      type: 'object',
+      properties: { n: { type } },
+    }));
+    const settings = clickhouseSettings(engine.port, { tables: 'per_event', table_prefix: 'p_' });
+    const planned = async (known: number): Promise<readonly string[]> => {
+      contracts = [contractOf('page_planned', versions.slice(0, known))];
+      const { tables, unread } = (await previewClickhouseTables('w', settings, contracts))!;
+      expect(unread).toBeUndefined();
+      expect(tables.map(({ fault }) => fault)).toEqual([undefined, undefined]);
+      return tables.find(({ event }) => event === 'page_planned')!.statements;
+    };
+    const payload = payloadOf('page_planned', { version: 1, properties: '{"n":1}' });
+    expect(await planned(1)).toEqual([
+      expect.stringContaining('CREATE TABLE IF NOT EXISTS `p_page_planned` ('),
+    ]);
+    expect(await deliver(open({ table_prefix: 'p_' }), payload)).toEqual(['delivered']);
+    expect(await planned(1)).toEqual([]);
+    const rest = await planned(2);
+    expect(rest).toEqual([
+      'ALTER TABLE `p_page_planned` ADD COLUMN IF NOT EXISTS `n_v2` Nullable(String)',
+      expect.stringContaining('CREATE OR REPLACE VIEW `p_page_planned_all` AS SELECT'),
+    ]);
+    for (const statement of rest) await engine.ask(statement).catch(() => []);
+    expect(await planned(2)).toEqual([]);
   },
 );
 

@@ -58,6 +58,10 @@ export const parquetType: DestinationType = {
     const { openFolderArchive } = await import('./folder-archive.ts');
     return openFolderArchive(String(settings['path']));
   },
+  async previewTables(name, settings, contracts) {
+    const { previewParquetTables } = await import('./preview-tables.ts');
+    return previewParquetTables(name, settings, contracts);
+  },
   async create(name, settings, context) {
     const { createParquetDestination } = await import('./parquet.ts');
     return createParquetDestination(name, settings, context);
