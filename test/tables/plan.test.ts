@@ -105,8 +105,8 @@ test('of Parquet, the folders and columns are shown, and then only what is new',
   expect(await planned(1)).toEqual([]);
   expect(await planned(2)).toEqual([
     `-- "${folder}/order_completed": new files have these columns, too`,
-    '--   gift BOOLEAN',
     '--   n_v2 TEXT',
+    '--   gift BOOLEAN',
   ]);
 });
 
