@@ -84,7 +84,10 @@ test('the statements are printed before, and then only what is missing', async (
 test('of Parquet, the folders and columns are shown, and then only what is new', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-plan-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const versions = [{ n: { type: 'integer' } }, { n: { type: 'string' }, gift: { type: 'boolean' } }];
+  const versions = [
+    { n: { type: 'integer' } },
+    { n: { type: 'string' }, gift: { type: 'boolean' } },
+  ];
   const schemas = versions.map((properties) => ({ type: 'object', properties }));
   const settings = parquetSettings(folder, { tables: 'per_event' });
   const planned = async (known: number): Promise<string[]> => {

@@ -1,6 +1,6 @@
 import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
-import { tableSettings } from '../tables/table-mode.ts';
+import { tableSettings, tablesOf } from '../tables/table-mode.ts';
 
 /** Rows in ClickHouse: clickhouse.ts. */
 export const clickhouseType: DestinationType = {
@@ -45,6 +45,18 @@ export const clickhouseType: DestinationType = {
       () => import('./preview-tables.ts'),
     );
     return previewClickhouseTables(name, settings, contracts);
+  },
+  async warehouse(name, settings) {
+    const { mode, prefix } = tablesOf(name, settings);
+    if (mode === 'events') return undefined;
+    const { clickhouseDialect } = await import('./typed-statements.ts');
+    return {
+      plan: { dialect: clickhouseDialect, prefix },
+      schema: String(settings['database']),
+      folder: undefined,
+      hasViews: true,
+      hasUniqueIds: false,
+    };
   },
   async create(name, settings, context) {
     const { createClickhouseDestination } = await loadWithClient(
