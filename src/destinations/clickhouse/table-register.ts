@@ -116,8 +116,11 @@ export async function isTableOf(
 ): Promise<boolean> {
   const found = await findNamed(client, table, asked);
   if (found === undefined) return false;
+  const columns = await columnsIn(client, table, asked);
+  // Somebody may have dropped Headgate's table, and made one of his own.
+  if (!columns.has('event_id')) return false;
   if (found.comment !== '') return found.comment === commentOf(event);
-  if (!hasEventColumns((await columnsIn(client, table, asked)).keys())) return false;
+  if (!hasEventColumns(columns.keys())) return false;
   const first = event === undefined ? undefined : await firstEvent(client, table, asked);
   return first === undefined || first === event;
 }

@@ -53,7 +53,10 @@ export function isTableGone(error: unknown): boolean {
 
 /** Somebody has altered the table, or a column of it. */
 export function isTableOther(error: unknown): boolean {
-  return isTableGone(error) || ['42804', '23502', '428C9'].includes(errorCode(error) ?? '');
+  return (
+    isTableGone(error) ||
+    ['42804', '23502', '428C9', '42P10', '42809'].includes(errorCode(error) ?? '')
+  );
 }
 
 /** The user may not do this: only the owner of a table may change it. */

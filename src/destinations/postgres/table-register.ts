@@ -5,7 +5,7 @@ import {
   telltaleColumns,
 } from '../tables/found/found-tables.ts';
 import { changesOf, isNewerView, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
-import { notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
+import { noKey, notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
 import { errorCode } from './fault.ts';
 import { findTable, lockCreation } from './table.ts';
 import {
@@ -16,6 +16,7 @@ import {
   postgresView,
   quoted,
   findCandidates,
+  findKey,
   readColumns,
   readKind,
   type SchemaPrefix,
@@ -35,7 +36,7 @@ export async function findRegistered(
   schema: SchemaPrefix,
   name: string,
 ): Promise<RegisteredTable | undefined> {
-  if (!(await exists(client, `${schema}headgate_tables`))) return undefined;
+  if (!(await hasRegister(client, schema))) return undefined;
   const { rows } = await client.query<{ event_name: string | null; definition: string | null }>(
     `SELECT event_name, definition FROM ${schema}headgate_tables WHERE table_name = $1`,
     [name],
@@ -45,13 +46,22 @@ export async function findRegistered(
   return { event: row.event_name ?? undefined, definition: row.definition ?? undefined };
 }
 
+/** Throws a TableFault if something else has its name. */
+async function hasRegister(client: Asked, schema: SchemaPrefix): Promise<boolean> {
+  const relation = `${schema}headgate_tables`;
+  const columns = await columnsOf(client, relation);
+  const isRegister = ['table_name', 'event_name', 'definition'].every((name) => columns.has(name));
+  if (columns.size > 0 && !isRegister) throw notOurs(`table ${relation}`);
+  return isRegister;
+}
+
 /** Which of these tables have become the table of their event, by `headgate_tables`. */
 export async function registeredAmong(
   client: Asked,
   schema: SchemaPrefix,
   tables: readonly string[],
 ): Promise<ReadonlyMap<string, string | undefined>> {
-  if (!(await exists(client, `${schema}headgate_tables`))) return new Map();
+  if (!(await hasRegister(client, schema))) return new Map();
   const { rows } = await client.query<{ table_name: string; event_name: string | null }>(
     `SELECT table_name, event_name FROM ${schema}headgate_tables WHERE table_name = ANY ($1)`,
     [tables],
@@ -78,8 +88,8 @@ async function firstEvent(client: Asked, relation: string): Promise<string | und
   return (await client.query<{ event_name: string }>(first)).rows[0]?.event_name;
 }
 
-async function exists(client: Asked, relation: string): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(findTable, [relation]);
+async function isThere(client: Asked, query: string, relation: string): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(query, [relation]);
   return rows[0]?.there === true;
 }
 
@@ -129,6 +139,9 @@ async function readChanges(
   }
   const changes = changesOf(plan, await columnsOf(client, relation), postgresDialect);
   if (changes.wrong.length > 0) throw wrongColumns(`table ${relation}`, changes.wrong);
+  if (!(await isThere(client, findKey, relation))) {
+    throw noKey(`table ${relation}`, `ALTER TABLE ${relation} ADD PRIMARY KEY (event_id)`);
+  }
   return changes;
 }
 
@@ -152,7 +165,9 @@ export async function missingStatements(
         ? hasEventColumns((await columnsOf(client, relation)).keys())
         : found.event === plan.event;
     if (!isOurs) throw notOurs(`view ${relation}`);
-    if (found?.definition === view || isNewerView(found?.definition, plan.view)) return statements;
+    const isKept = found?.definition === view || isNewerView(found?.definition, plan.view);
+    // A view goes on reading a table that somebody renamed.
+    if (isKept && changes.create === undefined) return statements;
   }
   return [...statements, `CREATE OR REPLACE VIEW ${relation} AS ${view}`];
 }
@@ -177,17 +192,27 @@ export async function makeTable(
   for (const statement of postgresStatements(schema, plan, changes)) await client.query(statement);
   const enter = enterInRegister(schema);
   await client.query(enter, [plan.table, plan.event ?? null, 'table', null]);
-  await makeView(client, schema, plan);
+  await makeView(client, schema, plan, changes.create !== undefined);
   await client.query('COMMIT');
 }
 
-async function makeView(client: PoolClient, schema: SchemaPrefix, plan: TablePlan): Promise<void> {
+async function makeView(
+  client: PoolClient,
+  schema: SchemaPrefix,
+  plan: TablePlan,
+  isNew: boolean,
+): Promise<void> {
   const query = postgresView(schema, plan);
   if (query === undefined || plan.view === undefined) return;
   const { name } = plan.view;
   const relation = `${schema}${quoted(name)}`;
   const found = await findRegistered(client, schema, name);
-  if (isNewerView(found?.definition, plan.view) && (await exists(client, relation))) return;
+  if (
+    !isNew &&
+    isNewerView(found?.definition, plan.view) &&
+    (await isThere(client, findTable, relation))
+  )
+    return;
   const create = `VIEW ${relation} AS ${query}`;
   // A column whose type changes cannot be replaced. What depends on the view keeps the old one.
   const isMade =

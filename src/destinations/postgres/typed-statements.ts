@@ -61,6 +61,12 @@ export const readKind = `
     WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'type' END AS kind
   FROM pg_class WHERE oid = to_regclass($1)`;
 
+/** Whether ON CONFLICT (event_id) finds its index. */
+export const findKey = `
+  SELECT count(*) > 0 AS there FROM pg_index JOIN pg_attribute
+    ON attrelid = indrelid AND attname = 'event_id' AND indkey[0] = attnum
+  WHERE indrelid = to_regclass($1) AND indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL`;
+
 /** The tables of a schema that have certain columns. */
 export const findCandidates = `
   SELECT relname AS name FROM pg_class

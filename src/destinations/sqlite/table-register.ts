@@ -5,7 +5,7 @@ import {
   telltaleColumns,
 } from '../tables/found/found-tables.ts';
 import { changesOf, isMarked, isNewerView, type TablePlan } from '../tables/plan-table.ts';
-import { notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
+import { noKey, notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
 import {
   createRegister,
   quoted,
@@ -46,9 +46,13 @@ function firstEvent(database: DatabaseSync, table: string): string | undefined {
   return row === undefined ? undefined : String(row['event_name']);
 }
 
+/** Throws a TableFault if something else has its name. */
 function hasRegister(database: DatabaseSync): boolean {
-  const exists = "SELECT 1 FROM sqlite_schema WHERE name = 'headgate_tables'";
-  return database.prepare(exists).get() !== undefined;
+  const columns = readColumns(database, 'headgate_tables');
+  if (columns === undefined) return false;
+  const isRegister = ['table_name', 'event_name', 'kind'].every((name) => columns.has(name));
+  if (!isRegister) throw notOurs('table headgate_tables');
+  return true;
 }
 
 /**
@@ -84,7 +88,11 @@ export function missingStatements(database: DatabaseSync, plan: TablePlan): stri
   }
   const changes = changesOf(plan, existing, sqliteDialect);
   if (changes.wrong.length > 0) throw wrongColumns(where, changes.wrong);
-  return [...sqliteStatements(plan, changes), ...viewStatements(database, plan)];
+  if (existing !== undefined && !hasKey(database, plan.table)) {
+    throw noKey(where, `CREATE UNIQUE INDEX ${plan.table}_key ON ${quoted(plan.table)} (event_id)`);
+  }
+  const isTaken = (name: string): boolean => findNamed(database, name) !== undefined;
+  return [...sqliteStatements(plan, changes, isTaken), ...viewStatements(database, plan)];
 }
 
 function viewStatements(database: DatabaseSync, plan: TablePlan): string[] {
@@ -101,6 +109,15 @@ function viewStatements(database: DatabaseSync, plan: TablePlan): string[] {
   if (!isOurs) throw notOurs(`view ${quoted(name)}`);
   if (isNewerView(found.sql, plan.view)) return [];
   return [`DROP VIEW ${quoted(name)}`, wanted];
+}
+
+/** Whether ON CONFLICT (event_id) finds its index. */
+function hasKey(database: DatabaseSync, table: string): boolean {
+  const found = database.prepare(`
+    SELECT 1 FROM pragma_index_list(?) AS indexes
+    WHERE "unique" = 1 AND partial = 0
+      AND (SELECT group_concat(name) FROM pragma_index_info(indexes.name)) = 'event_id'`);
+  return found.get(table) !== undefined;
 }
 
 /** SQLite compares names without regard to their case. */
