@@ -147,27 +147,6 @@ export function clickhouseView({ event, table, view }: TablePlan): string | unde
   );
 }
 
-/**
- * Deletes what events left in the table of events without a contract, before they had one. A lightweight
- * DELETE: the rows are hidden at once, and removed by a merge.
- */
-export function deleteUnplanned(table: string, event: string, ids: readonly string[]): string {
-  return `DELETE FROM ${table} WHERE ${ofEvents(event, ids)}`;
-}
-
-export function anyUnplanned(table: string, event: string): string {
-  return `SELECT toString(event_id) AS id FROM ${table} WHERE event_name = ${text(event)} LIMIT 1`;
-}
-
-export function findUnplanned(table: string, event: string, ids: readonly string[]): string {
-  return `SELECT DISTINCT toString(event_id) AS id FROM ${table} WHERE ${ofEvents(event, ids)}`;
-}
-
-/** In the order of the table. */
-function ofEvents(event: string, ids: readonly string[]): string {
-  return `event_name = ${text(event)} AND event_id IN (${ids.map(text).join(', ')})`;
-}
-
 /** The columns of an insert. */
 export function typedColumns({ columns }: TablePlan): string[] {
   return [...insertedColumns, ...columns].map(({ name }) => name);

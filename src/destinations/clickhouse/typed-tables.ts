@@ -6,16 +6,9 @@ import { createRowMaker } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { InsertedRow, InsertTarget } from './inserts.ts';
 import { findEventTables, isTableOf, makeTable, tablesAmong } from './table-register.ts';
-import { isTableGone } from './fault.ts';
+import { createUnplannedRows } from './unplanned-rows.ts';
 import { typedLine } from './typed-rows.ts';
-import {
-  anyUnplanned,
-  clickhouseDialect,
-  deleteUnplanned,
-  findUnplanned,
-  quoted,
-  typedColumns,
-} from './typed-statements.ts';
+import { clickhouseDialect, quoted, typedColumns } from './typed-statements.ts';
 
 /** An event with what its row needs. */
 export interface ClickhouseEvent extends InsertedRow {
@@ -59,8 +52,7 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
   let used: readonly EventContract[] | undefined;
   let targets = new Map<string, InsertTarget<ClickhouseEvent>>();
   const unplanned = createTarget(client, contracts.unplanned);
-  /** Whether there were events of a target in the table of events without a contract. */
-  const hasMoved = new WeakMap<InsertTarget<ClickhouseEvent>, boolean>();
+  const left = createUnplannedRows(client, unplanned.table);
 
   const targetOf = async (
     event: string,
@@ -119,24 +111,8 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
     async moveUnplanned(target, events, { abort_signal }) {
       const [first] = events;
       if (first === undefined || target === unplanned) return;
-      const { table } = unplanned;
-      const { eventName } = first.event;
-      const ask = async (query: string): Promise<string[]> => {
-        const answer = await client.query({ query, format: 'JSONEachRow', abort_signal });
-        return (await answer.json<{ id: string }>()).map(({ id }) => id);
-      };
-      try {
-        // Since their table exists, events of this name do not come to the other one any more.
-        if (!hasMoved.has(target))
-          hasMoved.set(target, (await ask(anyUnplanned(table, eventName))).length > 0);
-        if (hasMoved.get(target) !== true) return;
-        const ids = events.map(({ eventId }) => eventId);
-        const found = await ask(findUnplanned(table, eventName, ids));
-        if (found.length === 0) return;
-        await client.command({ query: deleteUnplanned(table, eventName, found), abort_signal });
-      } catch (error) {
-        if (!isTableGone(error)) throw error;
-      }
+      const ids = events.map(({ eventId }) => eventId);
+      await left.remove(target, first.event.eventName, ids, abort_signal);
     },
     all: () => findEventTables(client, prefix),
   };
