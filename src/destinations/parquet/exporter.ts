@@ -7,7 +7,8 @@ import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
-import { steadyTimeMs } from '../../event/time/steady-time.ts';
+import { ageMs, steadyTimeMs } from '../../event/time/steady-time.ts';
+import { contractWaitMs } from '../tables/contract-tables.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import {
   finishClaim,
@@ -18,6 +19,7 @@ import {
   readClaim,
   tablesOfClaim,
   takeClaim,
+  waitingVersions,
   type Claim,
   type Partition,
 } from './spool.ts';
@@ -86,6 +88,8 @@ export async function exportSpool(
   if (!existsSync(data.spool)) return;
   const database = openSpool(data.spool, data.busyTimeoutMs);
   try {
+    const mode = data.tables?.mode ?? 'events';
+    if (mode !== 'events' && isBehind(database, contracts)) return;
     const spoolId = prepareSpool(database);
     const last = lastRow(database);
     for (;;) {
@@ -95,7 +99,6 @@ export async function exportSpool(
       const { filePathOf, writeFile } = await import('./file.ts');
       const rows = readClaim(database, claim);
       if (rows === undefined) continue;
-      const mode = data.tables?.mode ?? 'events';
       if (mode !== 'events') await writeTyped(database, { data, claim, spoolId, rows, contracts });
       if (mode !== 'per_event') {
         writeFile(path.join(data.folder, filePathOf(claim, spoolId)), rows, data.folder);
@@ -106,6 +109,19 @@ export async function exportSpool(
   } finally {
     database.close();
   }
+}
+
+/**
+ * Whether another process, which shares the spool and has newer contracts, left events that would get no
+ * columns here. They are that one's to write, or wait for the contracts, but not longer than events wait
+ * elsewhere.
+ */
+function isBehind(database: DatabaseSync, contracts: readonly EventContract[]): boolean {
+  const known = new Map(contracts.map(({ name, schemas }) => [name, schemas.length]));
+  return waitingVersions(database).some(
+    ({ event, version, since }) =>
+      version > (known.get(event) ?? 0) && ageMs(Date.parse(since)) < contractWaitMs,
+  );
 }
 
 interface ClaimedRows {
