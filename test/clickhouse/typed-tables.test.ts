@@ -241,6 +241,25 @@ test.skipIf(missing !== undefined)(
   },
 );
 
+test.skipIf(missing !== undefined)('its indexes show no copy that FINAL hides', async () => {
+  contracts = [contractOf('page_copied', [{ type: 'object', properties: {} }])];
+  const destination = open();
+  const first = storedEvent({ eventName: 'page_copied', userId: 'first', schemaVersion: 1 });
+  const copy = { ...first, timestamp: '2026-04-01T00:00:00.000Z', userId: 'copy' };
+  // Enough others, so that each part has granules that an index can skip.
+  const others = Array.from({ length: 20_000 }, () =>
+    JSON.stringify(storedEvent({ eventName: 'page_copied', schemaVersion: 1 })),
+  );
+  for (const event of [first, copy]) await deliver(destination, JSON.stringify(event));
+  for (let at = 0; at < others.length; at += 2000) {
+    await deliver(destination, ...others.slice(at, at + 2000));
+  }
+  const usersOf = (user: string): Promise<object[]> =>
+    engine.ask(`SELECT user_id FROM page_copied FINAL WHERE user_id = '${user}'`);
+  expect(await usersOf('copy')).toEqual([]);
+  expect(await usersOf('first')).toEqual([{ user_id: 'first' }]);
+});
+
 test.skipIf(missing !== undefined)(
   'both tables have the event, and what they hold can be asked',
   async () => {

@@ -105,6 +105,8 @@ export function clickhouseStatements(
       `CREATE TABLE IF NOT EXISTS ${table} (
         ${columns.join(',\n        ')},
         INDEX headgate_by_event_time event_time TYPE minmax GRANULARITY 1,
+        INDEX headgate_by_user user_id TYPE bloom_filter GRANULARITY 1,
+        INDEX headgate_by_anonymous anonymous_id TYPE bloom_filter GRANULARITY 1,
         headgate_first_wins UInt64
           MATERIALIZED toUInt64(20000000000000 - toUnixTimestamp64Milli(timestamp))
       )
