@@ -65,6 +65,7 @@ async function measure(name: string, engine: AskedEngine): Promise<void> {
         const answer = await engine.ask(sql);
         const ms = performance.now() - start;
         if (round > 0) times[of].push(ms);
+        if (answer.length === 0) throw new Error(`${name}, ${what}: no answer from ${sql}`);
         answers[of] = `${answer.length} rows: ${withoutSpelling(answer)}`;
       }
     }

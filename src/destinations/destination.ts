@@ -1,7 +1,7 @@
 import type { ContractsInForce, EventContract } from '../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../event/stored-event.ts';
 import type { Archive } from './archive.ts';
-import type { Warehouse } from './tables/dbt/warehouse.ts';
+import type { TablesLocation } from './tables/dbt/tables-location.ts';
 
 /** One event on its way to one destination. */
 export interface Delivery {
@@ -190,7 +190,7 @@ export interface DestinationType {
    * For `headgate schemas docs --format dbt`: where others find its tables of events. Undefined if `tables`
    * does not ask for them.
    */
-  warehouse?(name: string, settings: DestinationSettings): Promise<Warehouse | undefined>;
+  locateTables?(name: string, settings: DestinationSettings): Promise<TablesLocation | undefined>;
   /**
    * Opens the destination. Throws a StartError that says what the operator must fix.
    *

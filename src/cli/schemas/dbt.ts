@@ -28,11 +28,11 @@ export async function dbtSources(
   const described = contracts.map(describe);
   const sources: DbtSource[] = [];
   for (const { name, type, settings, events } of readGateConfig(env, configFile).destinations) {
-    const warehouse = await destinationTypeOf(type).warehouse?.(name, settings);
-    if (warehouse === undefined) continue;
+    const location = await destinationTypeOf(type).locateTables?.(name, settings);
+    if (location === undefined) continue;
     const isTaken = compileEventGlobs(events);
     const own = described.filter((contract) => isTaken(contract.name));
-    sources.push(dbtSource(name, warehouse, own));
+    sources.push(dbtSource(name, location, own));
   }
   if (sources.length === 0) {
     throw new StartError(

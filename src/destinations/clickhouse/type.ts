@@ -46,7 +46,7 @@ export const clickhouseType: DestinationType = {
     );
     return previewClickhouseTables(name, settings, contracts);
   },
-  async warehouse(name, settings) {
+  async locateTables(name, settings) {
     const { mode, prefix } = tablesOf(name, settings);
     if (mode === 'events') return undefined;
     const { clickhouseDialect } = await import('./typed-statements.ts');

@@ -63,7 +63,7 @@ export const parquetType: DestinationType = {
     const { previewParquetTables } = await import('./preview-tables.ts');
     return previewParquetTables(name, settings, contracts);
   },
-  async warehouse(name, settings) {
+  async locateTables(name, settings) {
     const { mode, prefix } = tablesOf(name, settings);
     if (mode === 'events') return undefined;
     const { parquetDialect } = await import('./typed-columns.ts');

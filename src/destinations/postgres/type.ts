@@ -56,7 +56,7 @@ export const postgresType: DestinationType = {
     );
     return previewPostgresTables(name, settings, contracts);
   },
-  async warehouse(name, settings) {
+  async locateTables(name, settings) {
     const { mode, prefix } = tablesOf(name, settings);
     if (mode === 'events') return undefined;
     const { postgresDialect } = await import('./typed-statements.ts');

@@ -57,8 +57,8 @@ export const readColumns = `
 /** `table`, `view`, or the like. */
 export const readKind = `
   SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view'
-    WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence'
-    WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'type' END AS kind
+    WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
+    WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table of another kind' END AS kind
   FROM pg_class WHERE oid = to_regclass($1)`;
 
 /** Whether ON CONFLICT (event_id) finds its index. */

@@ -24,7 +24,7 @@ export const sqliteType: DestinationType = {
     const { previewSqliteTables } = await import('./preview-tables.ts');
     return previewSqliteTables(name, settings, contracts);
   },
-  async warehouse(name, settings) {
+  async locateTables(name, settings) {
     const { mode, prefix } = tablesOf(name, settings);
     if (mode === 'events') return undefined;
     const { sqliteDialect } = await import('./typed-statements.ts');

@@ -3,7 +3,7 @@ import { eventColumns } from '../event-columns.ts';
 import { planTable, planUnplanned, type PlannedColumn, type TablePlan } from '../plan-table.ts';
 import { viewSuffix } from '../safe-name.ts';
 import { acceptedValues, requiredIn } from './contract-facts.ts';
-import type { Warehouse } from './warehouse.ts';
+import type { TablesLocation } from './tables-location.ts';
 
 /** A contract with what people say about its event. */
 export interface DescribedContract extends EventContract {
@@ -48,21 +48,21 @@ export interface DbtSource {
 /** The source of one destination: its tables and views, with what the contracts say about each column. */
 export function dbtSource(
   name: string,
-  warehouse: Warehouse,
+  location: TablesLocation,
   contracts: readonly DescribedContract[],
 ): DbtSource {
-  const { plan: options, schema, folder, hasViews } = warehouse;
+  const { plan: options, schema, folder, hasViews } = location;
   const tables: DbtTable[] = [];
   for (const contract of contracts) {
     const plan = planTable(contract, options);
-    tables.push(tableOf(plan, contract, warehouse));
+    tables.push(tableOf(plan, contract, location));
     if (hasViews && plan.view !== undefined) tables.push(viewOf(plan, contract));
   }
   const unplanned = planUnplanned(options);
   tables.push({
     name: unplanned.table,
     description: 'Events without a contract.',
-    columns: commonColumns(warehouse),
+    columns: commonColumns(location),
   });
   return {
     name,
@@ -79,14 +79,14 @@ function filesIn(folder: string): string {
   return `read_parquet('${path}/{name}/**/*.parquet', union_by_name = true)`;
 }
 
-function tableOf(plan: TablePlan, contract: DescribedContract, warehouse: Warehouse): DbtTable {
+function tableOf(plan: TablePlan, contract: DescribedContract, location: TablesLocation): DbtTable {
   const { name, description, owner } = contract;
   return {
     name: plan.table,
     description: textOf(description),
     config: { meta: { event: textOf(name), owner: textOf(owner) } },
     columns: [
-      ...commonColumns(warehouse),
+      ...commonColumns(location),
       ...plan.columns.map((column) => columnOf(column, contract)),
     ],
   };
@@ -104,7 +104,7 @@ function viewOf({ table, view }: TablePlan, { name, owner }: DescribedContract):
   };
 }
 
-function commonColumns({ plan, hasUniqueIds }: Warehouse): DbtColumn[] {
+function commonColumns({ plan, hasUniqueIds }: TablesLocation): DbtColumn[] {
   return eventColumns.map(({ name, type, isRequired }) => {
     const tests = [
       ...(name === 'event_id' && hasUniqueIds ? ['unique'] : []),

@@ -1,7 +1,7 @@
 import type { PlanOptions } from '../plan-table.ts';
 
 /** What a reader has to know of the tables of a destination, to name them in another tool. */
-export interface Warehouse {
+export interface TablesLocation {
   /** How its tables are planned. */
   readonly plan: PlanOptions;
   /** The schema or database that has the tables, without quotes. Undefined for files. */
