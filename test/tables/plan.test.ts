@@ -103,7 +103,7 @@ test('of Parquet, the folders and columns are shown, and then only what is new',
   const contracts = [{ name: 'order_completed', schemas: schemas.slice(0, 1) }];
   const context = { contracts: () => contracts };
   const destination = await createParquetDestination('lake', settings, context);
-  await destination.deliver([deliveryOfEvent()], never);
+  await destination.deliver([deliveryOfEvent({ schemaVersion: 1 })], never);
   await destination.close();
   expect(await planned(1)).toEqual([]);
   expect(await planned(2)).toEqual([

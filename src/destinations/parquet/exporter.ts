@@ -49,7 +49,7 @@ export type ExportRun = ExportData & {
  */
 export type ExportReply =
   | { readonly kind: 'exported' }
-  /** `isBusy`: another process held the spool; the files are in order. */
+  /** `isBusy`: another process held the spool, or is to write it; the files are in order. */
   | { readonly kind: 'failed'; readonly isBusy: boolean; readonly reason: string };
 
 const port = parentPort;
@@ -62,8 +62,8 @@ async function run(data: ExportRun): Promise<void> {
 
 async function reply(data: ExportRun): Promise<ExportReply> {
   try {
-    await exportSpool(data, data.nowMs, data.contracts);
-    return { kind: 'exported' };
+    if (await exportSpool(data, data.nowMs, data.contracts)) return { kind: 'exported' };
+    return { kind: 'failed', isBusy: true, reason: 'newer contracts are awaited' };
   } catch (error) {
     const isBusy =
       error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
@@ -77,19 +77,20 @@ async function reply(data: ExportRun): Promise<ExportReply> {
 
 /**
  * Writes the files of everything that waits at its start. Events that arrive meanwhile would make
- * many small files. Throws if a file cannot be written; finished files stay.
+ * many small files. False if events stay, because they wait for contracts. Throws if a file cannot be
+ * written; finished files stay.
  */
 export async function exportSpool(
   data: ExportData,
   nowMs: number = steadyTimeMs(),
   contracts: readonly EventContract[] = [],
-): Promise<void> {
+): Promise<boolean> {
   // The spool was deleted. The next batch creates it again.
-  if (!existsSync(data.spool)) return;
+  if (!existsSync(data.spool)) return true;
   const database = openSpool(data.spool, data.busyTimeoutMs);
   try {
     const mode = data.tables?.mode ?? 'events';
-    if (mode !== 'events' && isBehind(database, contracts)) return;
+    if (mode !== 'events' && isBehind(database, contracts)) return false;
     const spoolId = prepareSpool(database);
     const last = lastRow(database);
     for (;;) {
@@ -106,6 +107,7 @@ export async function exportSpool(
       finishClaim(database, claim, nowMs);
     }
     forgetExported(database, nowMs - data.idsKeptMs);
+    return true;
   } finally {
     database.close();
   }
