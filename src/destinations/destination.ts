@@ -1,6 +1,7 @@
 import type { ContractsInForce, EventContract } from '../event/contracts/event-contract.ts';
 import type { StoredEvent } from '../event/stored-event.ts';
 import type { Archive } from './archive.ts';
+import type { TablesLocation } from './tables/dbt/tables-location.ts';
 
 /** One event on its way to one destination. */
 export interface Delivery {
@@ -127,6 +128,7 @@ export interface TableStatements {
   readonly table: string;
   /** Undefined for events without a contract. */
   readonly event: string | undefined;
+  /** SQL. Where the tables are files, comments of SQL. */
   readonly statements: readonly string[];
   /** Properties that get no column, because the table has as many as it can have. */
   readonly left: number;
@@ -186,6 +188,11 @@ export interface DestinationType {
     settings: DestinationSettings,
     contracts: readonly EventContract[],
   ): Promise<TablesPreview | undefined>;
+  /**
+   * For `headgate schemas docs --format dbt`: where others find its tables of events. Undefined if `tables`
+   * does not ask for them.
+   */
+  locateTables?(name: string, settings: DestinationSettings): Promise<TablesLocation | undefined>;
   /**
    * Opens the destination. Throws a StartError that says what the operator must fix.
    *

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
+import { previewClickhouseTables } from '../../src/destinations/clickhouse/preview-tables.ts';
 import { clickhouseDialect } from '../../src/destinations/clickhouse/typed-statements.ts';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { fitValue } from '../../src/destinations/tables/fit-value.ts';
@@ -208,6 +209,56 @@ test.skipIf(missing !== undefined)(
     }
   },
 );
+
+test.skipIf(missing !== undefined)(
+  'the plan shows what a worker makes, and then only what is missing',
+  async () => {
+    const versions = ['integer', 'string'].map((type) => ({
+      type: 'object',
+      properties: { n: { type } },
+    }));
+    const settings = clickhouseSettings(engine.port, { tables: 'per_event', table_prefix: 'p_' });
+    const planned = async (known: number): Promise<readonly string[]> => {
+      contracts = [contractOf('page_planned', versions.slice(0, known))];
+      const { tables, unread } = (await previewClickhouseTables('w', settings, contracts))!;
+      expect(unread).toBeUndefined();
+      expect(tables.map(({ fault }) => fault)).toEqual([undefined, undefined]);
+      return tables.find(({ event }) => event === 'page_planned')!.statements;
+    };
+    const payload = payloadOf('page_planned', { version: 1, properties: '{"n":1}' });
+    expect(await planned(1)).toEqual([
+      expect.stringContaining('CREATE TABLE IF NOT EXISTS `p_page_planned` ('),
+    ]);
+    expect(await deliver(open({ table_prefix: 'p_' }), payload)).toEqual(['delivered']);
+    expect(await planned(1)).toEqual([]);
+    const rest = await planned(2);
+    expect(rest).toEqual([
+      'ALTER TABLE `p_page_planned` ADD COLUMN IF NOT EXISTS `n_v2` Nullable(String)',
+      expect.stringContaining('CREATE OR REPLACE VIEW `p_page_planned_all` AS SELECT'),
+    ]);
+    for (const statement of rest) await engine.ask(statement).catch(() => []);
+    expect(await planned(2)).toEqual([]);
+  },
+);
+
+test.skipIf(missing !== undefined)('its indexes show no copy that FINAL hides', async () => {
+  contracts = [contractOf('page_copied', [{ type: 'object', properties: {} }])];
+  const destination = open();
+  const first = storedEvent({ eventName: 'page_copied', userId: 'first', schemaVersion: 1 });
+  const copy = { ...first, timestamp: '2026-04-01T00:00:00.000Z', userId: 'copy' };
+  // Enough others, so that each part has granules that an index can skip.
+  const others = Array.from({ length: 20_000 }, () =>
+    JSON.stringify(storedEvent({ eventName: 'page_copied', schemaVersion: 1 })),
+  );
+  for (const event of [first, copy]) await deliver(destination, JSON.stringify(event));
+  for (let at = 0; at < others.length; at += 2000) {
+    await deliver(destination, ...others.slice(at, at + 2000));
+  }
+  const usersOf = (user: string): Promise<object[]> =>
+    engine.ask(`SELECT user_id FROM page_copied FINAL WHERE user_id = '${user}'`);
+  expect(await usersOf('copy')).toEqual([]);
+  expect(await usersOf('first')).toEqual([{ user_id: 'first' }]);
+});
 
 test.skipIf(missing !== undefined)(
   'both tables have the event, and what they hold can be asked',

@@ -1,10 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 
 import { expect, onTestFinished, test } from 'vitest';
 
 import { runCli } from '../cli/run-cli.ts';
+import { startEngine, whyNoEngine } from '../clickhouse/engine.ts';
 import { publishEvents, settled } from '../delivery/rig.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { askPostgres } from '../destinations/postgres-far-side.ts';
@@ -74,3 +76,63 @@ test.skipIf(whyNoPostgres() !== undefined)(
     expect(lake).toMatchObject({ asked: true, missing: 0 });
   },
 );
+
+test('tables of events are asked, that of events without a contract included', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'headgate-reconciliation-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const typed = { tables: 'per_event', table_prefix: 'hg_' };
+  const destinations: Record<string, object> = {
+    file: { type: 'sqlite', path: path.join(folder, 'w.db'), ...typed },
+    lake: { type: 'parquet', path: path.join(folder, 'lake'), flush_interval: '50ms', ...typed },
+  };
+  const isServed = whyNoPostgres() === undefined;
+  const server = isServed ? await startPostgres() : undefined;
+  if (server !== undefined) {
+    onTestFinished(() => server.close());
+    const { url, password } = server;
+    destinations['server'] = { type: 'postgres', url, password, tls: false, ...typed };
+  }
+  const engine = whyNoEngine() === undefined ? await startEngine() : undefined;
+  if (engine !== undefined) {
+    onTestFinished(() => engine.stop());
+    const url = `http://127.0.0.1:${engine.port}`;
+    destinations['olap'] = { type: 'clickhouse', url, user: 'default', ...typed };
+  }
+  const names = Object.keys(destinations);
+  const yaml = JSON.stringify({ destinations });
+  const configFile = path.join(folder, 'headgate.yaml');
+  await writeFile(configFile, yaml);
+  await using real = await startRealService({ yaml });
+  await publishEvents(real.service.log, 100);
+  const [lost] = await publishEvents(real.service.log, 20, { eventName: 'never_planned' });
+  for (const name of names) await settled(real.service.log, name, 'EVENTS', 20_000);
+  const ask = async (): Promise<{ code: number | null; report: unknown }> => {
+    const env = { HEADGATE_DATA_DIR: real.dataDir };
+    const { code, stdout } = await runCli(['reconcile', '--config', configFile, '--json'], { env });
+    return { code, report: JSON.parse(stdout) };
+  };
+
+  const counts = (delivered: number): object =>
+    Object.fromEntries(names.map((name) => [name, { delivered }]));
+  expect(await ask()).toMatchObject({
+    code: 0,
+    report: {
+      balanced: true,
+      destinations: names.map((name) => ({ name, asked: true, missing: 0, copies: 0 })),
+      hours: [
+        { event: 'never_planned', destinations: counts(20) },
+        { event: 'order_completed', destinations: counts(100) },
+      ],
+    },
+  });
+
+  // Also without what Headgate has noted about its tables.
+  const database = new DatabaseSync(path.join(folder, 'w.db'));
+  database.exec('DROP TABLE headgate_tables');
+  database.exec(`DELETE FROM hg_unplanned_events WHERE event_id = '${lost}'`);
+  database.close();
+  expect(await ask()).toMatchObject({
+    code: 1,
+    report: { missing: [{ destination: 'file', event_id: lost }] },
+  });
+});

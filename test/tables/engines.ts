@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
+import { createClient } from '@clickhouse/client';
 import { Client } from 'pg';
 
+import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
+import { clickhouseDialect } from '../../src/destinations/clickhouse/typed-statements.ts';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
 import { postgresDialect } from '../../src/destinations/postgres/typed-statements.ts';
@@ -12,6 +15,8 @@ import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts
 import { sqliteDialect } from '../../src/destinations/sqlite/typed-statements.ts';
 import type { TableDialect } from '../../src/destinations/tables/dialect.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
+import { startEngine } from '../clickhouse/engine.ts';
+import { clickhouseSettings } from '../destinations/clickhouse-far-side.ts';
 import { postgresSettings } from '../destinations/postgres-far-side.ts';
 import { startPostgres } from '../destinations/postgres-server.ts';
 
@@ -20,6 +25,8 @@ type Row = Record<string, string | null>;
 /** A database with tables of events, and a connection that is not the destination's. */
 export interface Engine {
   readonly dialect: TableDialect;
+  /** Of a server with users. */
+  readonly url?: string;
   /** With contracts that a test may change. */
   open(contracts: () => readonly EventContract[], more?: DestinationSettings): Promise<Destination>;
   /** Every value as text. */
@@ -88,6 +95,7 @@ export async function startPostgresEngine(): Promise<Engine> {
   };
   return {
     dialect: postgresDialect,
+    url: server.url,
     open: (contracts, more = {}) =>
       Promise.resolve(
         createPostgresDestination(
@@ -104,6 +112,32 @@ export async function startPostgresEngine(): Promise<Engine> {
         WHERE table_name = '${table}' ORDER BY ordinal_position`)
       ).map((row) => String(row['column_name'])),
     close: server.close,
+  };
+}
+
+export async function startClickhouseEngine(): Promise<Engine> {
+  const server = await startEngine();
+  const client = createClient({ url: `http://127.0.0.1:${server.port}` });
+  const ask = async (sql: string): Promise<Row[]> =>
+    (await server.ask<object>(sql)).map((row) => mapValues(row, asText));
+  return {
+    dialect: clickhouseDialect,
+    open: (contracts, more = {}) =>
+      Promise.resolve(
+        createClickhouseDestination(
+          'w',
+          clickhouseSettings(server.port, { tables: 'per_event', timeout: 10_000, ...more }),
+          { contracts },
+        ),
+      ),
+    rows: ask,
+    run: async (sql) => void (await client.command({ query: sql })),
+    columns: async (table) =>
+      (await ask(`DESCRIBE TABLE ${table}`)).map((row) => String(row['name'])),
+    async close() {
+      await client.close();
+      await server.stop();
+    },
   };
 }
 

@@ -9,7 +9,7 @@ import type { EventContract } from '../../src/event/contracts/event-contract.ts'
 import { decodeStoredEvent } from '../../src/event/stored-event.ts';
 
 export interface KilledWriterTask {
-  readonly type: 'sqlite' | 'postgres';
+  readonly type: 'sqlite' | 'postgres' | 'clickhouse' | 'parquet';
   readonly settings: DestinationSettings;
   readonly events: number;
   readonly versions: number;
@@ -71,6 +71,15 @@ async function open(
   if (type === 'sqlite') {
     const { createSqliteDestination } = await import('../../src/destinations/sqlite/sqlite.ts');
     return createSqliteDestination('w', settings, { context: { contracts } });
+  }
+  if (type === 'clickhouse') {
+    const { createClickhouseDestination } =
+      await import('../../src/destinations/clickhouse/clickhouse.ts');
+    return createClickhouseDestination('w', settings, { contracts });
+  }
+  if (type === 'parquet') {
+    const { createParquetDestination } = await import('../../src/destinations/parquet/parquet.ts');
+    return createParquetDestination('w', settings, { contracts });
   }
   const { createPostgresDestination } = await import('../../src/destinations/postgres/postgres.ts');
   return createPostgresDestination('w', settings, { contracts });

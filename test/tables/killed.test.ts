@@ -8,9 +8,20 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
+import type { EventContract } from '../../src/event/contracts/event-contract.ts';
+import { startEngine, whyNoEngine } from '../clickhouse/engine.ts';
+import { clickhouseSettings } from '../destinations/clickhouse-far-side.ts';
+import { askFiles, parquetSettings, untilExported } from '../destinations/parquet-far-side.ts';
 import { askPostgres, postgresSettings } from '../destinations/postgres-far-side.ts';
 import { startPostgres, whyNoPostgres } from '../destinations/postgres-server.ts';
-import { idOf, killedName, versionOf, type KilledWriterTask } from './killed-writer.ts';
+import {
+  idOf,
+  killedContract,
+  killedName,
+  versionOf,
+  type KilledWriterTask,
+} from './killed-writer.ts';
 
 /** `npm run test:tables` is longer. */
 const isLong = process.env['TABLES'] === 'long';
@@ -90,4 +101,34 @@ test('PostgreSQL: the same', async ({ skip }) => {
   const killed = await Promise.all([deliverWhileKilled(task), deliverWhileKilled(task)]);
   expect(killed).toEqual([kills, kills]);
   await expectAll(task, await askPostgres(server, `SELECT * FROM ${killedName}_all`));
+});
+
+test('ClickHouse: the same', async ({ skip }) => {
+  const missing = whyNoEngine();
+  if (missing !== undefined) skip(missing);
+  const engine = await startEngine();
+  onTestFinished(() => engine.stop());
+  const settings = clickhouseSettings(engine.port, { tables: 'per_event', timeout: 10_000 });
+  const task: KilledWriterTask = { type: 'clickhouse', settings, events, versions, from: 0 };
+  const killed = await Promise.all([deliverWhileKilled(task), deliverWhileKilled(task)]);
+  expect(killed).toEqual([kills, kills]);
+  await expectAll(task, await engine.ask(`SELECT * FROM ${killedName}_all`));
+});
+
+test('Parquet: the same', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-killed-tables-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const settings = parquetSettings(folder, { tables: 'per_event', busy_timeout: 10_000 });
+  const task: KilledWriterTask = { type: 'parquet', settings, events, versions, from: 0 };
+  const killed = await Promise.all([deliverWhileKilled(task), deliverWhileKilled(task)]);
+  expect(killed).toEqual([kills, kills]);
+  // What a killed worker left in the spool is written by the next one.
+  const contracts = (): EventContract[] => [killedContract(versions)];
+  const last = await createParquetDestination('w', settings, { contracts });
+  await untilExported(folder);
+  await last.close();
+  const files = `read_parquet('${folder}/${killedName}/**/*.parquet', union_by_name = true)`;
+  const both = 'coalesce(CAST(changing AS VARCHAR), changing_v3)';
+  const rows = await askFiles(folder, `SELECT * REPLACE (${both} AS changing) FROM ${files}`);
+  await expectAll(task, rows);
 });

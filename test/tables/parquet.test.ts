@@ -210,6 +210,31 @@ test('an event of a version that is not known yet waits', async () => {
   ]);
 });
 
+test('a worker with older contracts leaves newer events in a shared spool, for a minute', async () => {
+  const folder = newFolder();
+  const own = { path: spoolOf(folder), busy_timeout: 1000 };
+  const spool = await createSqliteDestination('spool', own, { isIndexed: false });
+  onTestFinished(() => spool.close());
+  const schemas = ['a', 'b'].map((name) => ({ properties: { [name]: { type: 'integer' } } }));
+  const known = (versions: number): EventContract[] => [
+    contractOf('page_viewed', schemas.slice(0, versions)),
+  ];
+  const payload = (): string => payloadOf('page_viewed', { version: 2, properties: '{"b":1}' });
+  await deliver(spool, payload());
+  // False, so that the worker knows that events wait.
+  expect(await exportSpool(exportOf(folder), undefined, known(1))).toBe(false);
+  expect(existsSync(path.join(folder, 'page_viewed'))).toBe(false);
+  await exportSpool(exportOf(folder), undefined, known(2));
+  expect(await ask(folder, 'page_viewed', 'b')).toEqual([{ b: '1' }]);
+  // It does not wait for ever.
+  await deliver(spool, payload());
+  const database = openSpool(spoolOf(folder), 1000);
+  database.exec("UPDATE events SET delivered_at = '2026-03-01T12:00:00.000Z'");
+  database.close();
+  await exportSpool(exportOf(folder), undefined, known(1));
+  expect(await ask(folder, 'page_viewed', 'b')).toHaveLength(2);
+});
+
 test('a contract that comes after a crash moves no event that may be in a file', async () => {
   const folder = newFolder();
   const own = { path: spoolOf(folder), busy_timeout: 1000 };

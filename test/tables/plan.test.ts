@@ -1,16 +1,20 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
+import { previewParquetTables } from '../../src/destinations/parquet/preview-tables.ts';
+import { destinationTypes } from '../../src/destinations/registry.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
 import { eventContractsOf } from '../../src/validation/schema/event-contracts.ts';
 import { loadRegistry } from '../../src/validation/schema-registry.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { deliveryOfEvent, never } from '../destinations/deliveries.ts';
+import { parquetSettings } from '../destinations/parquet-far-side.ts';
 
 test('the statements are printed before, and then only what is missing', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-plan-'));
@@ -25,7 +29,8 @@ test('the statements are printed before, and then only what is missing', async (
   warehouse: { type: sqlite, path: ${file}, tables: per_event, events: ["order_*", "new_*"] }
   pg: { type: postgres, url: "postgres://u@127.0.0.1:1/d", tls: false, tables: both }
   other: { type: sqlite, path: ${file} }
-  lake: { type: parquet, path: ${folder}, tables: both }
+  lake: { type: parquet, path: ${folder}/lake, tables: both }
+  olap: { type: clickhouse, url: "http://127.0.0.1:1", tables: both, table_prefix: hg_ }
 `,
   );
   const plan = (...args: string[]): ReturnType<typeof runCli> =>
@@ -38,7 +43,8 @@ test('the statements are printed before, and then only what is missing', async (
   expect(offline.stdout).toContain('no answer from PostgreSQL: ECONNREFUSED');
   expect(offline.stdout).toContain('-- invoice_paid');
   expect(offline.stdout).not.toContain('-- other');
-  expect(offline.stdout).toContain('-- the tables of lake are not shown');
+  expect(offline.stdout).toContain('no answer from ClickHouse: ECONNREFUSED');
+  expect(offline.stdout).toContain('CREATE TABLE IF NOT EXISTS `hg_order_completed` (');
   const sqlite = offline.stdout.split('-- pg\n')[0]!;
   expect(sqlite).not.toContain('invoice_paid');
 
@@ -57,10 +63,6 @@ test('the statements are printed before, and then only what is missing', async (
   expect(rest).not.toContain('CREATE TABLE "order_completed"');
   expect(rest).toContain('CREATE TABLE "unplanned_events"');
 
-  const unshown = await plan('--destination', 'lake');
-  expect(unshown.code).toBe(1);
-  expect(unshown.stderr).toContain('the tables of lake are not shown');
-
   const none = await plan('--destination', 'other');
   expect(none.code).toBe(1);
   expect(none.stderr).toContain('set tables: per_event, or both');
@@ -77,6 +79,45 @@ test('the statements are printed before, and then only what is missing', async (
   const refused = await plan('--destination', 'warehouse');
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('its column gift is TEXT, and its contract makes it INTEGER');
+});
+
+test('of Parquet, the folders and columns are shown, and then only what is new', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-plan-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const versions = [
+    { n: { type: 'integer' } },
+    { n: { type: 'string' }, gift: { type: 'boolean' } },
+  ];
+  const schemas = versions.map((properties) => ({ type: 'object', properties }));
+  const settings = parquetSettings(folder, { tables: 'per_event' });
+  const planned = async (known: number): Promise<string[]> => {
+    const contract = { name: 'order_completed', schemas: schemas.slice(0, known) };
+    const preview = await previewParquetTables('lake', settings, [contract]);
+    const [table] = preview!.tables.filter(({ event }) => event !== undefined);
+    return table!.statements.flatMap((statement) => statement.split('\n'));
+  };
+  const first = await planned(1);
+  expect(readdirSync(folder)).toEqual([]);
+  expect(first[0]).toBe(`-- "${folder}/order_completed": a new folder, with the columns`);
+  expect(first).toEqual(expect.arrayContaining(['--   event_id UUID', '--   n INT64']));
+  const contracts = [{ name: 'order_completed', schemas: schemas.slice(0, 1) }];
+  const context = { contracts: () => contracts };
+  const destination = await createParquetDestination('lake', settings, context);
+  await destination.deliver([deliveryOfEvent({ schemaVersion: 1 })], never);
+  await destination.close();
+  expect(await planned(1)).toEqual([]);
+  expect(await planned(2)).toEqual([
+    `-- "${folder}/order_completed": new files have these columns, too`,
+    '--   n_v2 TEXT',
+    '--   gift BOOLEAN',
+  ]);
+});
+
+test('every type of destination with tables shows them', () => {
+  const hidden = destinationTypes.filter(
+    ({ settings, previewTables }) => 'tables' in settings && previewTables === undefined,
+  );
+  expect(hidden.map(({ type }) => type)).toEqual([]);
 });
 
 test('a prefix that cannot begin a name is said to be the fault', async () => {

@@ -29,7 +29,7 @@ const formats = { html, markdown };
 interface DocsOptions extends SchemasOptions {
   readonly fromGate?: true;
   readonly out: string;
-  readonly format: keyof typeof formats;
+  readonly format: keyof typeof formats | 'dbt';
   readonly admin?: string;
 }
 
@@ -41,7 +41,9 @@ export function schemasDocsCommand(context: CommandContext): Command {
     .option('--from-gate', 'the contracts that a running gate uses, instead of a folder')
     .option('--out <dir>', 'the folder to write into', './schema-docs')
     .addOption(
-      new Option('--format <format>', 'of the pages').choices(Object.keys(formats)).default('html'),
+      new Option('--format <format>', 'of the pages; dbt: sources of dbt, for tables of events')
+        .choices([...Object.keys(formats), 'dbt'])
+        .default('html'),
     )
     .option('--config <file>', 'headgate.yaml with the destinations (default: as for serve)')
     .option(
@@ -56,8 +58,9 @@ events that are gone stay: empty the folder first.
 
 Exit code: 0 when it is written, 1 when the schemas are not sound or it cannot be written.
 
-Example:
-  $ headgate schemas docs --out site --format html`,
+Examples:
+  $ headgate schemas docs --out site --format html
+  $ headgate schemas docs --out models/headgate --format dbt`,
     )
     .action((options: DocsOptions) => write(context, options));
 }
@@ -66,13 +69,29 @@ async function write({ env }: CommandContext, options: DocsOptions): Promise<voi
   const contracts = options.fromGate
     ? await contractsOfGate(connectAdmin(SchemaRegistryService, options, env))
     : await contractsOfFolder(schemasFolder(options, env));
+  if (options.format === 'dbt') {
+    const { dbtFile, dbtSources } = await import('./dbt.ts');
+    const text = await dbtSources(contracts, options.config, env);
+    await writeFiles(options.out, [{ path: dbtFile, text }]);
+    console.log(`sources of dbt in ${path.join(options.out, dbtFile)}`);
+    return;
+  }
   const catalog = readCatalog(contracts, {
     destinations: destinationsOf(options.config, env),
     lastEvents: await lastEventsOf(options, env),
   });
   const files = catalogFiles(catalog, formats[options.format]);
+  await writeFiles(options.out, files);
+  const pages = contracts.length === 1 ? '1 event' : `${contracts.length} events`;
+  console.log(`${pages} in ${path.join(options.out, files[0]!.path)}`);
+}
+
+async function writeFiles(
+  folder: string,
+  files: readonly { readonly path: string; readonly text: string }[],
+): Promise<void> {
   for (const { path: name, text } of files) {
-    const file = path.join(options.out, name);
+    const file = path.join(folder, name);
     try {
       await mkdir(path.dirname(file), { recursive: true });
       await writeFile(file, text);
@@ -80,8 +99,6 @@ async function write({ env }: CommandContext, options: DocsOptions): Promise<voi
       throw new StartError(`${file} cannot be written: ${(cause as Error).message}.`, { cause });
     }
   }
-  const pages = contracts.length === 1 ? '1 event' : `${contracts.length} events`;
-  console.log(`${pages} in ${path.join(options.out, files[0]!.path)}`);
 }
 
 async function contractsOfFolder(directory: string): Promise<CatalogContract[]> {

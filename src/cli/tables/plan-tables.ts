@@ -22,7 +22,6 @@ export async function planTables({ env }: CommandContext, flags: PlanFlags): Pro
   const registry = await loadContracts(folder);
   const contracts = eventContractsOf(registry);
   let count = 0;
-  const unshown: string[] = [];
   const wanted = flags.destination;
   const chosen = wanted === undefined ? config.destinations : [findDestination(config, wanted)];
   for (const destination of chosen) {
@@ -33,19 +32,9 @@ export async function planTables({ env }: CommandContext, flags: PlanFlags): Pro
       settings,
       contracts.filter((contract) => isTaken(contract.name)),
     );
-    if (preview === undefined) {
-      const mode = settings['tables'];
-      if (mode === 'per_event' || mode === 'both') unshown.push(name);
-      continue;
-    }
+    if (preview === undefined) continue;
     count += 1;
     printPreview(name, preview);
-  }
-  if (unshown.length > 0) {
-    const types = typesWithTables().join(' and ');
-    const reason = `the tables of ${unshown.join(', ')} are not shown: this command knows those of ${types}`;
-    if (count === 0) throw new StartError(`${reason}.`);
-    print(`-- ${reason}`);
   }
   if (count === 0) {
     const which = flags.destination ?? 'the configuration';
@@ -72,7 +61,8 @@ function printPreview(name: string, { tables, unread }: TablesPreview): void {
   for (const { event, statements, left } of changed) {
     print(`\n-- ${oneLine(event ?? 'events without a contract')}`);
     if (left > 0) print(`-- ${left} properties have no column: they stay in properties`);
-    for (const statement of statements) print(`${statement};`);
+    for (const statement of statements)
+      print(statement.startsWith('--') ? statement : `${statement};`);
   }
   const faults = tables.map(({ fault }) => fault).filter((fault) => fault !== undefined);
   if (changed.length === 0 && faults.length === 0) print('-- nothing to change');

@@ -45,6 +45,12 @@ export function faultOf(error: unknown, head: AnswerHead | undefined): Clickhous
   return { ofEvent, outcome: { kind: 'retry', fault, reason, status: code } };
 }
 
+/** Why a question had no answer. */
+export function reasonOf(error: unknown): string {
+  const { outcome } = faultOf(error, undefined);
+  return outcome.kind === 'delivered' ? '' : outcome.reason;
+}
+
 /** A text that is not from ClickHouse, but from a proxy or the network. */
 function faultOfOther(what: string, text: string, head: AnswerHead | undefined): ClickhouseFault {
   const ofEvent = head?.status === tooLarge;

@@ -1,6 +1,6 @@
 import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
-import { tableSettings } from '../tables/table-mode.ts';
+import { tableSettings, tablesOf } from '../tables/table-mode.ts';
 
 /** Rows in ClickHouse: clickhouse.ts. */
 export const clickhouseType: DestinationType = {
@@ -37,6 +37,26 @@ export const clickhouseType: DestinationType = {
       text: 'Inserts under way at once, from 1 to 32. ClickHouse likes few and large ones.',
     },
     ...tableSettings,
+  },
+  async previewTables(name, settings, contracts) {
+    const { previewClickhouseTables } = await loadWithClient(
+      'clickhouse',
+      '@clickhouse/client',
+      () => import('./preview-tables.ts'),
+    );
+    return previewClickhouseTables(name, settings, contracts);
+  },
+  async locateTables(name, settings) {
+    const { mode, prefix } = tablesOf(name, settings);
+    if (mode === 'events') return undefined;
+    const { clickhouseDialect } = await import('./typed-statements.ts');
+    return {
+      plan: { dialect: clickhouseDialect, prefix },
+      schema: String(settings['database']),
+      folder: undefined,
+      hasViews: true,
+      hasUniqueIds: false,
+    };
   },
   async create(name, settings, context) {
     const { createClickhouseDestination } = await loadWithClient(

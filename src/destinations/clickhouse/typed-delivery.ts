@@ -50,7 +50,14 @@ export function createTypedDelivery(
       }
       for (const [target, group] of groups) {
         const written = await inserts.write(target, group, signal);
-        for (const [at, { index }] of group.entries()) outcomes[index] = written[at]!;
+        const held = group.filter((_event, at) => written[at]!.kind === 'delivered');
+        const fault = await tables
+          .moveUnplanned(target, held, { abort_signal: signal })
+          .then(() => undefined, outcomeOf);
+        for (const [at, { index }] of group.entries()) {
+          const outcome = written[at]!;
+          outcomes[index] = outcome.kind === 'delivered' ? (fault ?? outcome) : outcome;
+        }
       }
       return outcomes;
     },

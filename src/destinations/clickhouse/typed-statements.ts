@@ -54,6 +54,17 @@ export function commentOf(event: string | undefined): string {
   return event === undefined ? 'Headgate: events without a contract' : `Headgate: ${event}`;
 }
 
+/** The comment of a view also says how new its columns are: ClickHouse keeps no comment in its query. */
+export function viewCommentOf(event: string | undefined, newest: number): string {
+  return `Headgate, up to version ${newest}: ${event}`;
+}
+
+/** The version in the comment of a view. */
+export function versionIn(comment: string): number | undefined {
+  const made = /^Headgate, up to version (\d+): /.exec(comment)?.[1];
+  return made === undefined ? undefined : Number(made);
+}
+
 function eventColumnType({ name, type, isRequired }: EventColumn): string {
   const base = baseTypeOf(type);
   const isName = name === 'event_name' || name === 'source';
@@ -94,6 +105,8 @@ export function clickhouseStatements(
       `CREATE TABLE IF NOT EXISTS ${table} (
         ${columns.join(',\n        ')},
         INDEX headgate_by_event_time event_time TYPE minmax GRANULARITY 1,
+        INDEX headgate_by_user user_id TYPE bloom_filter GRANULARITY 1,
+        INDEX headgate_by_anonymous anonymous_id TYPE bloom_filter GRANULARITY 1,
         headgate_first_wins UInt64
           MATERIALIZED toUInt64(20000000000000 - toUnixTimestamp64Milli(timestamp))
       )
@@ -131,7 +144,8 @@ export function clickhouseView({ event, table, view }: TablePlan): string | unde
   ];
   return (
     `CREATE OR REPLACE VIEW ${quoted(view.name)} AS ` +
-    `SELECT ${columns.join(', ')} FROM ${quoted(table)} FINAL COMMENT ${text(commentOf(event))}`
+    `SELECT ${columns.join(', ')} FROM ${quoted(table)} FINAL ` +
+    `COMMENT ${text(viewCommentOf(event, view.newest))}`
   );
 }
 

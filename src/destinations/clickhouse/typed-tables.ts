@@ -2,20 +2,12 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { createRowMaker, type PayloadEvent } from '../tables/event-row.ts';
-import { changesOf, type TablePlan } from '../tables/plan-table.ts';
-import { notOurs, wrongColumns } from '../tables/table-fault.ts';
-import type { InsertedRow, InsertTarget, QueryOptions } from './inserts.ts';
+import type { TablePlan } from '../tables/plan-table.ts';
+import type { InsertedRow, InsertTarget } from './inserts.ts';
+import { findEventTables, isTableOf, makeTable, tablesAmong } from './table-register.ts';
+import { createUnplannedRows } from './unplanned-rows.ts';
 import { typedLine } from './typed-rows.ts';
-import {
-  clickhouseDialect,
-  clickhouseStatements,
-  clickhouseView,
-  commentOf,
-  plannedType,
-  quoted,
-  text,
-  typedColumns,
-} from './typed-statements.ts';
+import { clickhouseDialect, quoted, typedColumns } from './typed-statements.ts';
 
 /** An event with what its row needs. */
 export interface ClickhouseEvent extends InsertedRow {
@@ -37,7 +29,16 @@ export interface ClickhouseTables {
     events: readonly ClickhouseEvent[],
     options: { readonly abort_signal: AbortSignal },
   ): Promise<TypedGroups>;
-  /** The quoted names of all tables of events. */
+  /**
+   * Removes events that have a row in their table from the one of events without a contract, where they came
+   * before they had one. All are of one name.
+   */
+  moveUnplanned(
+    target: InsertTarget<ClickhouseEvent>,
+    events: readonly ClickhouseEvent[],
+    options: { readonly abort_signal: AbortSignal },
+  ): Promise<void>;
+  /** The quoted names of the tables of events that have rows. */
   all(): Promise<string[]>;
 }
 
@@ -50,6 +51,7 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
   let used: readonly EventContract[] | undefined;
   let targets = new Map<string, InsertTarget<ClickhouseEvent>>();
   const unplanned = createTarget(client, contracts.unplanned);
+  const left = createUnplannedRows(client, unplanned.table);
 
   const targetOf = async (
     event: string,
@@ -71,8 +73,19 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
     if (plan !== undefined) return createTarget(client, plan);
     // An event whose contract is gone keeps its table, so that a second copy of it finds the first.
     const without = contracts.planWithout(event);
-    const comment = await commentIn(client, without.table, options);
-    return comment === commentOf(event) ? createTarget(client, without) : unplanned;
+    const isThere = await isTableOf(client, without.table, event, options);
+    return isThere ? createTarget(client, without) : unplanned;
+  };
+
+  /** Another worker, with newer contracts, may have made their tables since these events were looked for. */
+  const forgetPlanned = async (
+    names: ReadonlySet<string>,
+    options: { readonly abort_signal: AbortSignal },
+  ): Promise<void> => {
+    const events = [...names].filter((name) => targets.get(name) === unplanned);
+    if (events.length === 0) return;
+    const wanted = new Map(events.map((event) => [event, contracts.planWithout(event).table]));
+    for (const event of await tablesAmong(client, wanted, options)) targets.delete(event);
   };
 
   return {
@@ -84,8 +97,9 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
     },
     async group(events, options) {
       const groups: TypedGroups = new Map();
+      for (const { event } of events) contracts.expectVersion(event);
+      await forgetPlanned(new Set(events.map(({ event }) => event.eventName)), options);
       for (const each of events) {
-        contracts.expectVersion(each.event);
         const target = await targetOf(each.event.eventName, options);
         const group = groups.get(target);
         if (group === undefined) groups.set(target, [each]);
@@ -93,13 +107,13 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
       }
       return groups;
     },
-    async all() {
-      const query = `
-        SELECT name FROM system.tables WHERE database = currentDatabase()
-          AND startsWith(comment, ${text(commentOf(''))}) AND engine != 'View'`;
-      const answer = await client.query({ query, format: 'JSONEachRow' });
-      return (await answer.json<{ name: string }>()).map(({ name }) => quoted(name));
+    async moveUnplanned(target, events, { abort_signal }) {
+      const [first] = events;
+      if (first === undefined || target === unplanned) return;
+      const ids = events.map(({ eventId }) => eventId);
+      await left.remove(target, first.event.eventName, ids, abort_signal);
     },
+    all: () => findEventTables(client, prefix),
   };
 }
 
@@ -119,62 +133,4 @@ function createTarget(client: ClickHouseClient, plan: TablePlan): InsertTarget<C
     lineOf: (row) =>
       typedLine(plan, rows.rowOf(row.event, { sequence: row.sequence, deliveredAt: '' })),
   };
-}
-
-/** Makes the table what its plan says, and its view. Throws a TableFault if it cannot. */
-async function makeTable(
-  client: ClickHouseClient,
-  plan: TablePlan,
-  options: QueryOptions,
-): Promise<void> {
-  const where = `table ${quoted(plan.table)}`;
-  const comment = await commentIn(client, plan.table, options);
-  if (comment !== undefined && comment !== commentOf(plan.event)) throw notOurs(where);
-  const existing = comment === undefined ? undefined : await columnsIn(client, plan.table, options);
-  const changes = changesOf(plan, existing, clickhouseDialect);
-  if (changes.wrong.length > 0) throw wrongColumns(where, changes.wrong);
-  for (const query of clickhouseStatements(plan, changes)) {
-    await client.command({ query, ...options });
-  }
-  // Another worker may have made the table meanwhile, from an older contract.
-  if (changes.create !== undefined) {
-    const made = changesOf(plan, await columnsIn(client, plan.table, options), clickhouseDialect);
-    if (made.wrong.length > 0) throw wrongColumns(where, made.wrong);
-    for (const query of clickhouseStatements(plan, made)) {
-      await client.command({ query, ...options });
-    }
-  }
-  const view = clickhouseView(plan);
-  if (view === undefined || plan.view === undefined) return;
-  const known = await commentIn(client, plan.view.name, options);
-  if (known !== undefined && known !== commentOf(plan.event)) {
-    throw notOurs(`view ${quoted(plan.view.name)}`);
-  }
-  await client.command({ query: view, ...options });
-}
-
-type Asked = { readonly abort_signal: AbortSignal };
-
-/** Undefined if there is no such table or view. */
-async function commentIn(
-  client: ClickHouseClient,
-  table: string,
-  { abort_signal }: Asked,
-): Promise<string | undefined> {
-  const query = `SELECT comment FROM system.tables
-    WHERE database = currentDatabase() AND name = ${text(table)}`;
-  const answer = await client.query({ query, format: 'JSONEachRow', abort_signal });
-  const [row] = await answer.json<{ comment: string }>();
-  return row?.comment;
-}
-
-async function columnsIn(
-  client: ClickHouseClient,
-  table: string,
-  { abort_signal }: Asked,
-): Promise<ReadonlyMap<string, string>> {
-  const query = `DESCRIBE TABLE ${quoted(table)}`;
-  const answer = await client.query({ query, format: 'JSONEachRow', abort_signal });
-  const columns = await answer.json<{ name: string; type: string }>();
-  return new Map(columns.map(({ name, type }) => [name, plannedType(name, type)]));
 }

@@ -7,7 +7,8 @@ import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
-import { steadyTimeMs } from '../../event/time/steady-time.ts';
+import { ageMs, steadyTimeMs } from '../../event/time/steady-time.ts';
+import { contractWaitMs } from '../tables/contract-tables.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import {
   finishClaim,
@@ -18,6 +19,7 @@ import {
   readClaim,
   tablesOfClaim,
   takeClaim,
+  waitingVersions,
   type Claim,
   type Partition,
 } from './spool.ts';
@@ -47,7 +49,7 @@ export type ExportRun = ExportData & {
  */
 export type ExportReply =
   | { readonly kind: 'exported' }
-  /** `isBusy`: another process held the spool; the files are in order. */
+  /** `isBusy`: another process held the spool, or is to write it; the files are in order. */
   | { readonly kind: 'failed'; readonly isBusy: boolean; readonly reason: string };
 
 const port = parentPort;
@@ -60,8 +62,8 @@ async function run(data: ExportRun): Promise<void> {
 
 async function reply(data: ExportRun): Promise<ExportReply> {
   try {
-    await exportSpool(data, data.nowMs, data.contracts);
-    return { kind: 'exported' };
+    if (await exportSpool(data, data.nowMs, data.contracts)) return { kind: 'exported' };
+    return { kind: 'failed', isBusy: true, reason: 'newer contracts are awaited' };
   } catch (error) {
     const isBusy =
       error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
@@ -75,17 +77,20 @@ async function reply(data: ExportRun): Promise<ExportReply> {
 
 /**
  * Writes the files of everything that waits at its start. Events that arrive meanwhile would make
- * many small files. Throws if a file cannot be written; finished files stay.
+ * many small files. False if events stay, because they wait for contracts. Throws if a file cannot be
+ * written; finished files stay.
  */
 export async function exportSpool(
   data: ExportData,
   nowMs: number = steadyTimeMs(),
   contracts: readonly EventContract[] = [],
-): Promise<void> {
+): Promise<boolean> {
   // The spool was deleted. The next batch creates it again.
-  if (!existsSync(data.spool)) return;
+  if (!existsSync(data.spool)) return true;
   const database = openSpool(data.spool, data.busyTimeoutMs);
   try {
+    const mode = data.tables?.mode ?? 'events';
+    if (mode !== 'events' && isBehind(database, contracts)) return false;
     const spoolId = prepareSpool(database);
     const last = lastRow(database);
     for (;;) {
@@ -95,7 +100,6 @@ export async function exportSpool(
       const { filePathOf, writeFile } = await import('./file.ts');
       const rows = readClaim(database, claim);
       if (rows === undefined) continue;
-      const mode = data.tables?.mode ?? 'events';
       if (mode !== 'events') await writeTyped(database, { data, claim, spoolId, rows, contracts });
       if (mode !== 'per_event') {
         writeFile(path.join(data.folder, filePathOf(claim, spoolId)), rows, data.folder);
@@ -103,9 +107,23 @@ export async function exportSpool(
       finishClaim(database, claim, nowMs);
     }
     forgetExported(database, nowMs - data.idsKeptMs);
+    return true;
   } finally {
     database.close();
   }
+}
+
+/**
+ * Whether another process, which shares the spool and has newer contracts, left events that would get no
+ * columns here. They are that one's to write, or wait for the contracts, but not longer than events wait
+ * elsewhere.
+ */
+function isBehind(database: DatabaseSync, contracts: readonly EventContract[]): boolean {
+  const known = new Map(contracts.map(({ name, schemas }) => [name, schemas.length]));
+  return waitingVersions(database).some(
+    ({ event, version, since }) =>
+      version > (known.get(event) ?? 0) && ageMs(Date.parse(since)) < contractWaitMs,
+  );
 }
 
 interface ClaimedRows {

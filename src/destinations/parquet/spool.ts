@@ -98,6 +98,20 @@ function addPartition(database: DatabaseSync): void {
   database.exec("ALTER TABLE claims ADD COLUMN partition TEXT NOT NULL DEFAULT 'hour'");
 }
 
+/** The versions of events that wait, and when the first of each came: RFC 3339. */
+export function waitingVersions(
+  database: DatabaseSync,
+): { readonly event: string; readonly version: number; readonly since: string }[] {
+  const versions = database.prepare(`
+    SELECT event_name, schema_version, min(delivered_at) AS since FROM events
+    WHERE schema_version > 0 GROUP BY 1, 2`);
+  return versions.all().map((row) => ({
+    event: String(row['event_name']),
+    version: Number(row['schema_version']),
+    since: String(row['since']),
+  }));
+}
+
 /** The row of the newest event. */
 export function lastRow(database: DatabaseSync): number {
   const row = database.prepare('SELECT ifnull(max(rowid), 0) AS last FROM events').get();

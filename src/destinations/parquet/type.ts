@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { StartError } from '../../errors.ts';
 import type { DestinationType } from '../destination.ts';
-import { tableSettings } from '../tables/table-mode.ts';
+import { tableSettings, tablesOf } from '../tables/table-mode.ts';
 
 /** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
@@ -57,6 +58,23 @@ export const parquetType: DestinationType = {
     }
     const { openFolderArchive } = await import('./folder-archive.ts');
     return openFolderArchive(String(settings['path']));
+  },
+  async previewTables(name, settings, contracts) {
+    const { previewParquetTables } = await import('./preview-tables.ts');
+    return previewParquetTables(name, settings, contracts);
+  },
+  async locateTables(name, settings) {
+    const { mode, prefix } = tablesOf(name, settings);
+    if (mode === 'events') return undefined;
+    const { parquetDialect } = await import('./typed-columns.ts');
+    const folder = resolve(String(settings['path']));
+    return {
+      plan: { dialect: parquetDialect, prefix },
+      schema: undefined,
+      folder,
+      hasViews: false,
+      hasUniqueIds: true,
+    };
   },
   async create(name, settings, context) {
     const { createParquetDestination } = await import('./parquet.ts');

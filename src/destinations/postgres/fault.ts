@@ -25,7 +25,7 @@ export function faultOf(error: unknown, isTyped = false): PostgresFault {
     const reason = error.message;
     return { ofEvent: false, outcome: { kind: 'retry', fault: 'destination', reason } };
   }
-  const code = codeOf(error);
+  const code = errorCode(error);
   const said = `PostgreSQL ${code}: ${withoutData(error)}`;
   if (code === undefined || !sqlState.test(code)) {
     const reason = `no answer from PostgreSQL: ${code ?? withoutData(error)}${adviceFor(error)}`;
@@ -47,21 +47,25 @@ function adviceFor(error: unknown): string {
 
 /** The table, or a column of it, was removed or never created. */
 export function isTableGone(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = errorCode(error);
   return code === '42P01' || code === '42703';
 }
 
 /** Somebody has altered the table, or a column of it. */
 export function isTableOther(error: unknown): boolean {
-  return isTableGone(error) || ['42804', '23502', '428C9'].includes(codeOf(error) ?? '');
+  return (
+    isTableGone(error) ||
+    ['42804', '23502', '428C9', '42P10', '42809'].includes(errorCode(error) ?? '')
+  );
 }
 
 /** The user may not do this: only the owner of a table may change it. */
 export function isNotAllowed(error: unknown): boolean {
-  return codeOf(error) === '42501';
+  return errorCode(error) === '42501';
 }
 
-function codeOf(error: unknown): string | undefined {
+/** The SQLSTATE, or what the network says. */
+export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 

@@ -104,7 +104,7 @@ export function createPostgresDestination(
     ...closeWhenIdle(deliver, connections.close),
     stored: (window) =>
       mode === 'per_event'
-        ? readPostgresTables(connection, schema, window)
+        ? readPostgresTables(connection, { schema, prefix }, window)
         : readPostgresWindow(connection, table, window),
   };
 }

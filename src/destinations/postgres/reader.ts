@@ -29,10 +29,10 @@ export async function* readPostgresWindow(
 /** The same of the tables of events. */
 export async function* readPostgresTables(
   config: ClientConfig,
-  schema: SchemaPrefix,
+  { schema, prefix }: { readonly schema: SchemaPrefix; readonly prefix: string },
   window: TimeWindow,
 ): AsyncGenerator<EventAtDestination> {
-  yield* readPages(config, (client) => findEventTables(client, schema), window);
+  yield* readPages(config, (client) => findEventTables(client, schema, prefix), window);
 }
 
 async function* readPages(

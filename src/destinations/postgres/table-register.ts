@@ -1,6 +1,12 @@
 import type { ClientBase, PoolClient } from 'pg';
+import {
+  eventTablesAmong,
+  hasEventColumns,
+  telltaleColumns,
+} from '../tables/found/found-tables.ts';
 import { changesOf, isNewerView, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
-import { notOurs, wrongColumns } from '../tables/table-fault.ts';
+import { noKey, notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
+import { errorCode } from './fault.ts';
 import { findTable, lockCreation } from './table.ts';
 import {
   createRegister,
@@ -9,7 +15,10 @@ import {
   postgresStatements,
   postgresView,
   quoted,
+  findCandidates,
+  findKey,
   readColumns,
+  readKind,
   type SchemaPrefix,
 } from './typed-statements.ts';
 
@@ -27,7 +36,7 @@ export async function findRegistered(
   schema: SchemaPrefix,
   name: string,
 ): Promise<RegisteredTable | undefined> {
-  if (!(await exists(client, `${schema}headgate_tables`))) return undefined;
+  if (!(await hasRegister(client, schema))) return undefined;
   const { rows } = await client.query<{ event_name: string | null; definition: string | null }>(
     `SELECT event_name, definition FROM ${schema}headgate_tables WHERE table_name = $1`,
     [name],
@@ -37,20 +46,82 @@ export async function findRegistered(
   return { event: row.event_name ?? undefined, definition: row.definition ?? undefined };
 }
 
-/** The tables of events that exist, that of events without a contract included. */
-export async function findEventTables(client: Asked, schema: SchemaPrefix): Promise<string[]> {
-  if (!(await exists(client, `${schema}headgate_tables`))) return [];
-  const { rows } = await client.query<{ table_name: string }>(
-    `SELECT table_name FROM ${schema}headgate_tables
-    WHERE kind = 'table' AND to_regclass($1 || quote_ident(table_name)) IS NOT NULL`,
-    [schema],
-  );
-  return rows.map(({ table_name: table }) => `${schema}${quoted(table)}`);
+/** Throws a TableFault if something else has its name. */
+async function hasRegister(client: Asked, schema: SchemaPrefix): Promise<boolean> {
+  const relation = `${schema}headgate_tables`;
+  const columns = await columnsOf(client, relation);
+  const isRegister = ['table_name', 'event_name', 'definition'].every((name) => columns.has(name));
+  if (columns.size > 0 && !isRegister) throw notOurs(`table ${relation}`);
+  return isRegister;
 }
 
-async function exists(client: Asked, relation: string): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(findTable, [relation]);
+/** Which of these tables have become the table of their event, by `headgate_tables`. */
+export async function registeredAmong(
+  client: Asked,
+  schema: SchemaPrefix,
+  tables: readonly string[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  if (!(await hasRegister(client, schema))) return new Map();
+  const { rows } = await client.query<{ table_name: string; event_name: string | null }>(
+    `SELECT table_name, event_name FROM ${schema}headgate_tables WHERE table_name = ANY ($1)`,
+    [tables],
+  );
+  return new Map(rows.map((row) => [row.table_name, row.event_name ?? undefined]));
+}
+
+/** The tables of events that have rows, that of events without a contract included. Quoted. */
+export async function findEventTables(
+  client: Asked,
+  schema: SchemaPrefix,
+  prefix: string,
+): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(findCandidates, [schema, telltaleColumns]);
+  const naming = { prefix, nameBytesMax: postgresDialect.nameBytesMax };
+  const names = rows.map(({ name }) => name);
+  const nameOf = (table: string): string => `${schema}"${table.replaceAll('"', '""')}"`;
+  const found = await eventTablesAmong(names, naming, (table) => firstEvent(client, nameOf(table)));
+  return found.map(nameOf);
+}
+
+async function firstEvent(client: Asked, relation: string): Promise<string | undefined> {
+  const first = `SELECT event_name FROM ${relation} LIMIT 1`;
+  return (await client.query<{ event_name: string }>(first)).rows[0]?.event_name;
+}
+
+async function isThere(client: Asked, query: string, relation: string): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(query, [relation]);
   return rows[0]?.there === true;
+}
+
+/** What has this name, in PostgreSQL's words. Undefined if nothing has. */
+async function kindOf(client: Asked, relation: string): Promise<string | undefined> {
+  return (await client.query<{ kind: string }>(readKind, [relation])).rows[0]?.kind;
+}
+
+/**
+ * Whether a table is the one of an event. If `headgate_tables` does not have it, because somebody dropped
+ * that, its columns and its first row say so.
+ */
+export async function isTableOf(
+  client: Asked,
+  schema: SchemaPrefix,
+  table: string,
+  event: string | undefined,
+): Promise<boolean> {
+  const relation = `${schema}${quoted(table)}`;
+  const columns = await columnsOf(client, relation);
+  // Somebody may have dropped Headgate's table, and made one of his own.
+  if (!columns.has('event_id')) return false;
+  const found = await findRegistered(client, schema, table);
+  if (found !== undefined) return found.event === event;
+  if (!hasEventColumns(columns.keys())) return false;
+  const first = event === undefined ? undefined : await firstEvent(client, relation);
+  return first === undefined || first === event;
+}
+
+async function columnsOf(client: Asked, relation: string): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await client.query<{ name: string; type: string }>(readColumns, [relation]);
+  return new Map(rows.map((row) => [row.name, row.type]));
 }
 
 /** Throws a TableFault if the table is of another program, or has a column of another type. */
@@ -60,14 +131,17 @@ async function readChanges(
   plan: TablePlan,
 ): Promise<TableChanges> {
   const relation = `${schema}${quoted(plan.table)}`;
-  const { rows } = await client.query<{ name: string; type: string }>(readColumns, [relation]);
-  const existing = rows.length === 0 ? undefined : new Map(rows.map((row) => [row.name, row.type]));
-  if (existing !== undefined) {
-    const found = await findRegistered(client, schema, plan.table);
-    if (found === undefined || found.event !== plan.event) throw notOurs(`table ${relation}`);
+  const kind = await kindOf(client, relation);
+  if (kind === undefined) return changesOf(plan, undefined, postgresDialect);
+  if (kind !== 'table') throw otherKind(relation, kind, 'table');
+  if (!(await isTableOf(client, schema, plan.table, plan.event))) {
+    throw notOurs(`table ${relation}`);
   }
-  const changes = changesOf(plan, existing, postgresDialect);
+  const changes = changesOf(plan, await columnsOf(client, relation), postgresDialect);
   if (changes.wrong.length > 0) throw wrongColumns(`table ${relation}`, changes.wrong);
+  if (!(await isThere(client, findKey, relation))) {
+    throw noKey(`table ${relation}`, `ALTER TABLE ${relation} ADD PRIMARY KEY (event_id)`);
+  }
   return changes;
 }
 
@@ -82,11 +156,19 @@ export async function missingStatements(
   const view = postgresView(schema, plan);
   if (view === undefined || plan.view === undefined) return statements;
   const relation = `${schema}${quoted(plan.view.name)}`;
-  const found = await findRegistered(client, schema, plan.view.name);
-  const isThere = await exists(client, relation);
-  if (isThere && found?.event !== plan.event) throw notOurs(`view ${relation}`);
-  if (isThere && found?.definition === view) return statements;
-  if (isThere && isNewerView(found?.definition, plan.view)) return statements;
+  const kind = await kindOf(client, relation);
+  if (kind !== undefined) {
+    if (kind !== 'view') throw otherKind(relation, kind, 'view');
+    const found = await findRegistered(client, schema, plan.view.name);
+    const isOurs =
+      found === undefined
+        ? hasEventColumns((await columnsOf(client, relation)).keys())
+        : found.event === plan.event;
+    if (!isOurs) throw notOurs(`view ${relation}`);
+    const isKept = found?.definition === view || isNewerView(found?.definition, plan.view);
+    // A view goes on reading a table that somebody renamed.
+    if (isKept && changes.create === undefined) return statements;
+  }
   return [...statements, `CREATE OR REPLACE VIEW ${relation} AS ${view}`];
 }
 
@@ -100,7 +182,8 @@ export async function makeTable(
   schema: SchemaPrefix,
   plan: TablePlan,
 ): Promise<void> {
-  if ((await missingStatements(client, schema, plan)).length === 0) return;
+  const isKnown = (await findRegistered(client, schema, plan.table)) !== undefined;
+  if ((await missingStatements(client, schema, plan)).length === 0 && isKnown) return;
   await client.query('BEGIN');
   await client.query("SET LOCAL lock_timeout = '2s'");
   await client.query(lockCreation);
@@ -108,36 +191,49 @@ export async function makeTable(
   const changes = await readChanges(client, schema, plan);
   for (const statement of postgresStatements(schema, plan, changes)) await client.query(statement);
   const enter = enterInRegister(schema);
-  if (changes.create !== undefined) {
-    await client.query(enter, [plan.table, plan.event ?? null, 'table', null]);
-  }
-  await makeView(client, schema, plan);
+  await client.query(enter, [plan.table, plan.event ?? null, 'table', null]);
+  await makeView(client, schema, plan, changes.create !== undefined);
   await client.query('COMMIT');
 }
 
-async function makeView(client: PoolClient, schema: SchemaPrefix, plan: TablePlan): Promise<void> {
+async function makeView(
+  client: PoolClient,
+  schema: SchemaPrefix,
+  plan: TablePlan,
+  isNew: boolean,
+): Promise<void> {
   const query = postgresView(schema, plan);
   if (query === undefined || plan.view === undefined) return;
   const { name } = plan.view;
   const relation = `${schema}${quoted(name)}`;
   const found = await findRegistered(client, schema, name);
-  if (isNewerView(found?.definition, plan.view) && (await exists(client, relation))) return;
+  if (
+    !isNew &&
+    isNewerView(found?.definition, plan.view) &&
+    (await isThere(client, findTable, relation))
+  )
+    return;
   const create = `VIEW ${relation} AS ${query}`;
   // A column whose type changes cannot be replaced. What depends on the view keeps the old one.
   const isMade =
-    (await attempt(client, [`CREATE OR REPLACE ${create}`])) ||
-    (await attempt(client, [`DROP VIEW ${relation}`, `CREATE ${create}`]));
+    (await attempt(client, [`CREATE OR REPLACE ${create}`], '42P16')) ||
+    (await attempt(client, [`DROP VIEW ${relation}`, `CREATE ${create}`], '2BP01'));
   if (!isMade) return;
   await client.query(enterInRegister(schema), [name, plan.event ?? null, 'view', query]);
 }
 
-/** All statements, or none of them. */
-async function attempt(client: PoolClient, statements: readonly string[]): Promise<boolean> {
+/** All statements, or none of them if they fail with this code. Throws any other error. */
+async function attempt(
+  client: PoolClient,
+  statements: readonly string[],
+  code: string,
+): Promise<boolean> {
   await client.query('SAVEPOINT view_made');
   try {
     for (const statement of statements) await client.query(statement);
     return true;
-  } catch {
+  } catch (error) {
+    if (errorCode(error) !== code) throw error;
     await client.query('ROLLBACK TO SAVEPOINT view_made');
     return false;
   }

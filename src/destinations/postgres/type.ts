@@ -1,6 +1,6 @@
 import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
-import { tableSettings } from '../tables/table-mode.ts';
+import { tableSettings, tablesOf } from '../tables/table-mode.ts';
 
 /** Rows in PostgreSQL: postgres.ts. */
 export const postgresType: DestinationType = {
@@ -55,6 +55,20 @@ export const postgresType: DestinationType = {
       () => import('./preview-tables.ts'),
     );
     return previewPostgresTables(name, settings, contracts);
+  },
+  async locateTables(name, settings) {
+    const { mode, prefix } = tablesOf(name, settings);
+    if (mode === 'events') return undefined;
+    const { postgresDialect } = await import('./typed-statements.ts');
+    const { table } = settings;
+    const [schema = 'public'] = String(table).split('.').slice(0, -1);
+    return {
+      plan: { dialect: postgresDialect, prefix },
+      schema,
+      folder: undefined,
+      hasViews: true,
+      hasUniqueIds: true,
+    };
   },
   async create(name, settings, context) {
     const { createPostgresDestination } = await loadWithClient(

@@ -54,6 +54,27 @@ export const readColumns = `
   SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
   WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`;
 
+/** `table`, `view`, or the like. */
+export const readKind = `
+  SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view'
+    WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
+    WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table of another kind' END AS kind
+  FROM pg_class WHERE oid = to_regclass($1)`;
+
+/** Whether ON CONFLICT (event_id) finds its index. */
+export const findKey = `
+  SELECT count(*) > 0 AS there FROM pg_index JOIN pg_attribute
+    ON attrelid = indrelid AND attname = 'event_id' AND indkey[0] = attnum
+  WHERE indrelid = to_regclass($1) AND indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL`;
+
+/** The tables of a schema that have certain columns. */
+export const findCandidates = `
+  SELECT relname AS name FROM pg_class
+  WHERE relkind IN ('r', 'p') AND to_regclass($1 || quote_ident(relname)) = oid
+    AND (SELECT count(*) FROM pg_attribute
+      WHERE attrelid = pg_class.oid AND attname = ANY ($2) AND NOT attisdropped) = cardinality($2::text[])
+  ORDER BY relname`;
+
 /** The statements that make the table what its plan says. */
 export function postgresStatements(
   schema: SchemaPrefix,

@@ -9,7 +9,7 @@ import {
   type PayloadEvent,
 } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
-import { findRegistered, makeTable } from './table-register.ts';
+import { isTableOf, makeTable, registeredAmong } from './table-register.ts';
 import { insertRows, postgresDialect, type SchemaPrefix } from './typed-statements.ts';
 
 /** An event that was read from its payload, with all digits. */
@@ -50,8 +50,19 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
     if (plan !== undefined) return plan;
     // An event whose contract is gone keeps its table, so that a second copy of it finds the first.
     const without = contracts.planWithout(event);
-    const found = await findRegistered(client, schema, without.table);
-    return found?.event === event ? without : contracts.unplanned;
+    const isThere = await isTableOf(client, schema, without.table, event);
+    return isThere ? without : contracts.unplanned;
+  };
+
+  /** Another worker, with newer contracts, may have made their tables since these events were looked for. */
+  const forgetPlanned = async (client: PoolClient, names: ReadonlySet<string>): Promise<void> => {
+    const events = [...names].filter((name) => open.get(name)?.plan === contracts.unplanned);
+    if (events.length === 0) return;
+    const tables = events.map((event) => contracts.planWithout(event).table);
+    const registered = await registeredAmong(client, schema, tables);
+    for (const [at, event] of events.entries()) {
+      if (registered.get(tables[at]!) === event) open.delete(event);
+    }
   };
 
   const openTable = async (client: PoolClient, event: string): Promise<OpenTable> => {
@@ -81,7 +92,9 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
       if (open.size >= tablesOpenMax) open = new Map();
       // A change of contracts during a wait makes another map.
       const opening = open;
-      for (const name of new Set(events.map(({ event }) => event.eventName))) {
+      const names = new Set(events.map(({ event }) => event.eventName));
+      await forgetPlanned(client, names);
+      for (const name of names) {
         if (!opening.has(name)) opening.set(name, await openTable(client, name));
       }
       const groups = groupsOf(events, opening);

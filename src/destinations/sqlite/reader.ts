@@ -22,17 +22,20 @@ const selectPageEnd = (table: string): string => `
 /**
  * Reads the rows of a time window over its own connection. Each page is its own transaction: one
  * transaction over all pages would keep the WAL from being copied into the file.
+ *
+ * @param prefix of the tables of events; undefined for the table of all events.
  */
 export async function* readWarehouse(
   path: string,
   busyTimeoutMs: number,
   { fromMs, toMs }: TimeWindow,
-  isPerEvent = false,
+  prefix?: string,
 ): AsyncGenerator<EventAtDestination> {
   const database = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
   try {
     const window = [timestampOf(fromMs), timestampOf(toMs)] as const;
-    for (const table of isPerEvent ? findEventTables(database) : ['events']) {
+    const names = prefix === undefined ? ['events'] : await findEventTables(database, prefix);
+    for (const table of names) {
       yield* readTable(database, table, window);
     }
   } finally {

@@ -102,7 +102,8 @@ export async function createSqliteDestination(
     },
     async *stored(window) {
       const { readWarehouse } = await import('./reader.ts');
-      yield* readWarehouse(path, data.busyTimeoutMs, window, tables.mode === 'per_event');
+      const prefix = tables.mode === 'per_event' ? tables.prefix : undefined;
+      yield* readWarehouse(path, data.busyTimeoutMs, window, prefix);
     },
     close: () => (closing ??= close()),
   };

@@ -24,6 +24,6 @@ test('a view that somebody dropped is made again, and a table in its place stays
   expect(missingStatements(database, made)).toEqual([expect.stringContaining('CREATE VIEW')]);
   database.exec('CREATE TABLE order_seen_all (id)');
   expect(() => makeTable(database, made)).toThrow(
-    'table "order_seen_all" belongs to another program. Rename it',
+    '"order_seen_all" is a table, and Headgate keeps a view of this name',
   );
 });

@@ -1,5 +1,5 @@
 import type { DestinationType } from '../destination.ts';
-import { tableSettings } from '../tables/table-mode.ts';
+import { tableSettings, tablesOf } from '../tables/table-mode.ts';
 
 /** A SQLite file: sqlite.ts. */
 export const sqliteType: DestinationType = {
@@ -23,6 +23,18 @@ export const sqliteType: DestinationType = {
   async previewTables(name, settings, contracts) {
     const { previewSqliteTables } = await import('./preview-tables.ts');
     return previewSqliteTables(name, settings, contracts);
+  },
+  async locateTables(name, settings) {
+    const { mode, prefix } = tablesOf(name, settings);
+    if (mode === 'events') return undefined;
+    const { sqliteDialect } = await import('./typed-statements.ts');
+    return {
+      plan: { dialect: sqliteDialect, prefix },
+      schema: 'main',
+      folder: undefined,
+      hasViews: true,
+      hasUniqueIds: true,
+    };
   },
   async create(name, settings, context) {
     const { createSqliteDestination } = await import('./sqlite.ts');

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { keyOf, type IdIndex, type IndexedRows, type NumberedRow } from './id-index.ts';
-import { findEventTables } from './table-register.ts';
+import { isNumbered, numberedTables } from './table-register.ts';
 import { insertRow, numberColumn, quoted } from './typed-statements.ts';
 
 /** Writes rows of one table of events, each event once. The caller has the transaction. */
@@ -57,21 +57,15 @@ export function createTypedRows(
   };
 }
 
-/** False for a table whose primary key is `event_id`. */
-function isNumbered(database: DatabaseSync, table: string): boolean {
-  const column = database.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?');
-  return column.get(table, numberColumn) !== undefined;
-}
-
 export function rowsOfTables(database: DatabaseSync): RowsOfTables {
   let row: StatementSync | undefined;
   return {
     lookIn: (next) => void (row = next),
     has: (number, id) => row?.get(number, id) !== undefined,
     after(number, limit) {
-      const pages = findEventTables(database)
-        .filter((table) => isNumbered(database, table))
-        .map((table) => rowsAfter(database, table, number, limit));
+      const pages = numberedTables(database).map((table) =>
+        rowsAfter(database, table, number, limit),
+      );
       // Of a table with a full page, what follows is not known.
       const ends = pages.map((page) => (page.length < limit ? Infinity : page.at(-1)!.number));
       const last = Math.min(...ends);

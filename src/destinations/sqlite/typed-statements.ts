@@ -36,10 +36,15 @@ export const createRegister = `CREATE TABLE IF NOT EXISTS headgate_tables (
   kind TEXT NOT NULL
 ) STRICT`;
 
-/** The statements that make the table what its plan says. */
+/**
+ * The statements that make the table what its plan says.
+ *
+ * @param isTaken whether something has a name: a table that somebody renamed keeps the names of its indexes.
+ */
 export function sqliteStatements(
   plan: TablePlan,
   { create, addCommon, add }: TableChanges,
+  isTaken: (name: string) => boolean = () => false,
 ): string[] {
   const table = quoted(plan.table);
   if (create !== undefined) {
@@ -48,7 +53,10 @@ export function sqliteStatements(
       ...plan.columns.map(declare),
       `${quoted(numberColumn)} INTEGER PRIMARY KEY`,
     ];
-    return [`CREATE TABLE ${table} (\n  ${columns.join(',\n  ')}\n) STRICT`, ...indexes(plan)];
+    return [
+      `CREATE TABLE ${table} (\n  ${columns.join(',\n  ')}\n) STRICT`,
+      ...indexes(plan, isTaken),
+    ];
   }
   const common = eventColumns.filter(({ name }) => addCommon.includes(name));
   const missing = common.map(({ name, type }) => `${quoted(name)} ${typeOf(type)}`);
@@ -70,9 +78,12 @@ function declare({ name, declared }: PlannedColumn): string {
  * are, the more of their pages are in the cache. So they have the ids alone: rows of one person are few, and
  * lie in the order in which they came.
  */
-function indexes({ table, event }: TablePlan): string[] {
-  const index = (name: string, columns: string, where = ''): string =>
-    `CREATE INDEX ${quoted(`headgate_${table}_${name}`)} ON ${quoted(table)} (${columns})${where}`;
+function indexes({ table, event }: TablePlan, isTaken: (name: string) => boolean): string[] {
+  const freeName = (name: string): string => (isTaken(name) ? freeName(`${name}_2`) : name);
+  const index = (name: string, columns: string, where = ''): string => {
+    const named = quoted(freeName(`headgate_${table}_${name}`));
+    return `CREATE INDEX ${named} ON ${quoted(table)} (${columns})${where}`;
+  };
   return [
     index('time', event === undefined ? 'event_name, event_time' : 'event_time'),
     index('user', 'user_id', ' WHERE user_id IS NOT NULL'),

@@ -11,7 +11,7 @@ import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { createIdIndex, restoreIdTables, typedIdTables, type IdIndexLimits } from './id-index.ts';
 import { createTypedRows, rowsOfTables, type TypedRows } from './typed-rows.ts';
-import { findRegistered, makeTable } from './table-register.ts';
+import { isTableOf, makeTable } from './table-register.ts';
 import { quoted, sqliteDialect } from './typed-statements.ts';
 
 /** The tables of events. Everything is called within the transaction of a batch. */
@@ -52,7 +52,7 @@ export function createTypedTables(
     if (plan !== undefined) return plan;
     // An event whose contract is gone keeps its table, so that a second copy of it finds the first.
     const without = contracts.planWithout(event);
-    return findRegistered(database, without.table)?.event === event ? without : contracts.unplanned;
+    return isTableOf(database, without.table, event) ? without : contracts.unplanned;
   };
 
   const rowsOf = (plan: TablePlan): TypedRows => createTypedRows(database, plan, index, indexed);
@@ -70,7 +70,7 @@ export function createTypedTables(
 
   const unplannedRows = (event: string): TypedRows | undefined => {
     const { table } = contracts.unplanned;
-    if (findRegistered(database, table) === undefined) return undefined;
+    if (!isTableOf(database, table, undefined)) return undefined;
     const any = database.prepare(`SELECT 1 FROM ${quoted(table)} WHERE event_name = ? LIMIT 1`);
     return any.get(event) === undefined ? undefined : rowsOf(contracts.unplanned);
   };

@@ -141,9 +141,16 @@ export function viewMark({ newest }: PlannedView): string {
   return `/* up to version ${newest} */`;
 }
 
+const mark = /\/\* up to version (\d+) \*\//;
+
+/** Whether Headgate has made the view. */
+export function isMarked(sql: string): boolean {
+  return mark.test(sql);
+}
+
 /** @param sql of the view as it is. */
 export function isNewerView(sql: string | undefined, { newest }: PlannedView): boolean {
-  const made = /\/\* up to version (\d+) \*\//.exec(sql ?? '')?.[1];
+  const made = mark.exec(sql ?? '')?.[1];
   return made !== undefined && Number(made) > newest;
 }
 

@@ -19,8 +19,31 @@ export function wrongColumns(
   );
 }
 
+/** @param where as for `wrongColumns`. */
 export function notOurs(where: string): TableFault {
   return new TableFault(
-    `${where} belongs to another program. Rename it, or set table_prefix of this destination`,
+    `${where} belongs to another program, or has lost its columns. Rename it, and it is made again, or ` +
+      `set table_prefix of this destination`,
+  );
+}
+
+/** @param add the statement that makes the key again. */
+export function noKey(where: string, add: string): TableFault {
+  return new TableFault(
+    `${where} has no unique key on event_id any more, so an event could be in it twice. Run: ${add}`,
+  );
+}
+
+/**
+ * Something of another kind has the name of a table or a view.
+ *
+ * @param name quoted.
+ * @param is what it is: `view`, `materialized view`.
+ */
+export function otherKind(name: string, is: string, wants: 'table' | 'view'): TableFault {
+  const article = /^[aeiou]/.test(is) ? 'an' : 'a';
+  return new TableFault(
+    `${name} is ${article} ${is}, and Headgate keeps a ${wants} of this name. Rename it, and the ` +
+      `${wants} is made again`,
   );
 }
