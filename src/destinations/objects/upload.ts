@@ -1,8 +1,11 @@
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
+import { typedPrefix } from '../parquet/file.ts';
+import { rowsOf } from '../parquet/stored-rows.ts';
 import { whenAborted } from '../when-aborted.ts';
-import { keyOf, manifestKeyOf, type ArchiveFormat } from './object-key.ts';
+import { keyOf, manifestKeyOf, tableKeyOf, type ArchiveFormat } from './object-key.ts';
 import type { ObjectStore } from './object-store.ts';
 import { splitInThread } from './split.ts';
 
@@ -12,6 +15,8 @@ export interface UploadOptions {
   readonly store: ObjectStore;
   readonly prefix: string;
   readonly format: ArchiveFormat;
+  /** False if only the files of tables are uploaded. */
+  readonly hasWholeEvents: boolean;
   /** How often the folder is looked at. */
   readonly intervalMs: number;
   /** The longest time for one object. */
@@ -108,11 +113,69 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 async function uploadFile(
-  { store, prefix, format, timeoutMs }: UploadOptions,
-  { day, path: file, name }: SpoolFile,
+  options: UploadOptions,
+  file: SpoolFile,
   stop: AbortSignal,
 ): Promise<void> {
+  const { store, prefix, timeoutMs } = options;
   const limited = (): AbortSignal => AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
+  const tables = await tableFilesOf(options.folder, file);
+  const listed = [];
+  for (const { table, folder, path: from } of tables) {
+    const body = await readFile(from);
+    const events = rowsOf(body);
+    const key = tableKeyOf(prefix, folder, file.name, events);
+    await store.putNew(key, body, types.parquet, limited());
+    listed.push({ key, table, events });
+  }
+  const objects = options.hasWholeEvents ? await putWhole(options, file, limited) : [];
+  const { day, name } = file;
+  const content = {
+    version: 1,
+    day,
+    file: name,
+    objects,
+    ...(tables.length > 0 && { tables: listed }),
+  };
+  const manifest = Buffer.from(JSON.stringify(content));
+  await store.putNew(manifestKeyOf(prefix, day, name), manifest, 'application/json', limited());
+  // The file of whole events is the last, because the upload of the others begins with it.
+  for (const one of [...tables, file]) {
+    await rm(one.path, { force: true });
+    // Only an empty one is removed. That of a table stays: it says which table its events have.
+    await rmdir(path.dirname(one.path)).catch(() => undefined);
+  }
+}
+
+const types: Readonly<Record<ArchiveFormat, string>> = {
+  ndjson: 'application/zstd',
+  parquet: 'application/vnd.apache.parquet',
+};
+
+/** The files of tables with the same events. */
+async function tableFilesOf(folder: string, { day, name }: SpoolFile) {
+  const found: { table: string; folder: string; path: string }[] = [];
+  for (const table of await namesIn(folder)) {
+    if (table.startsWith('.') || table.includes('=')) continue;
+    const inner = `${table}/${typedPrefix}event_date=${day}`;
+    const file = path.join(folder, inner, `${name}${ending}`);
+    if (existsSync(file)) found.push({ table, folder: inner, path: file });
+  }
+  return found;
+}
+
+interface ListedObject {
+  readonly key: string;
+  readonly event: string;
+  readonly events: number;
+}
+
+/** An object for each event name. */
+async function putWhole(
+  { store, prefix, format }: UploadOptions,
+  { day, path: file, name }: SpoolFile,
+  limited: () => AbortSignal,
+): Promise<ListedObject[]> {
   const parts = await splitInThread({ file, format });
   const objects = parts.map(({ eventName, events, body }) => ({
     key: keyOf(prefix, { day, eventName, file: name, events, format }),
@@ -120,15 +183,11 @@ async function uploadFile(
     events,
     body,
   }));
-  const type = format === 'ndjson' ? 'application/zstd' : 'application/vnd.apache.parquet';
   for (let from = 0; from < objects.length; from += putsMax) {
     const some = objects.slice(from, from + putsMax);
-    await Promise.all(some.map(({ key, body }) => store.putNew(key, body, type, limited())));
+    await Promise.all(
+      some.map(({ key, body }) => store.putNew(key, body, types[format], limited())),
+    );
   }
-  const listed = objects.map(({ key, event, events }) => ({ key, event, events }));
-  const manifest = Buffer.from(JSON.stringify({ version: 1, day, file: name, objects: listed }));
-  await store.putNew(manifestKeyOf(prefix, day, name), manifest, 'application/json', limited());
-  await rm(file, { force: true });
-  // Only an empty one is removed.
-  await rmdir(path.dirname(file)).catch(() => undefined);
+  return objects.map(({ key, event, events }) => ({ key, event, events }));
 }

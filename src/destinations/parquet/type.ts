@@ -1,6 +1,5 @@
-import { StartError } from '../../errors.ts';
 import type { DestinationType } from '../destination.ts';
-import { tableSettings } from '../tables/table-mode.ts';
+import { expectWholeEvents, tableSettings } from '../tables/table-mode.ts';
 
 /** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
@@ -49,12 +48,7 @@ export const parquetType: DestinationType = {
     ...tableSettings,
   },
   async openArchive(name, settings) {
-    if (settings['tables'] === 'per_event') {
-      throw new StartError(
-        `destinations.${name}.tables: files with columns by contract cannot be read as an archive; ` +
-          'with tables: both there are files of whole events beside them.',
-      );
-    }
+    expectWholeEvents(name, settings);
     const { openFolderArchive } = await import('./folder-archive.ts');
     return openFolderArchive(String(settings['path']));
   },

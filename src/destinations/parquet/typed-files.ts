@@ -31,11 +31,15 @@ export interface TypedFiles {
   ): TypedFile[];
 }
 
-/** @param folder of all files. */
+/**
+ * @param folder of all files.
+ * @param isWhole the column `properties` of rows has the whole stored event.
+ */
 export function createTypedFiles(
   folder: string,
   prefix: string,
   known: readonly EventContract[],
+  isWhole = false,
 ): TypedFiles {
   const contracts = createContractTables({ dialect: parquetDialect, prefix });
   contracts.use(known);
@@ -62,7 +66,7 @@ export function createTypedFiles(
       }
       return [...groups.values()].map(({ plan, rows: own }) => ({
         table: plan.table,
-        columns: () => columnsOf(plan, own),
+        columns: () => columnsOf(plan, own, isWhole),
       }));
     },
   };
@@ -71,13 +75,14 @@ export function createTypedFiles(
 function columnsOf(
   plan: TablePlan,
   rows: readonly Readonly<Record<string, unknown>>[],
+  isWhole: boolean,
 ): FileColumn[] {
   const maker = createRowMaker(plan);
   const all = [...eventColumns, ...plan.columns];
   const data = all.map((): ParquetValue[] => []);
   const misfitsAt = eventColumns.findIndex(({ name }) => name === 'misfits');
   for (const row of rows) {
-    const made = maker.rowOf(eventOf(row), {
+    const made = maker.rowOf(isWhole ? wholeEventOf(row) : eventOf(row), {
       sequence: Number(row['sequence']),
       deliveredAt: String(row['delivered_at']),
     });
@@ -93,6 +98,12 @@ function columnsOf(
     data[misfitsAt]!.push(JSON.stringify([...new Set([...more, ...misfits])]));
   }
   return all.map(({ name, type }, at) => ({ element: elementOf(name, type), data: data[at]! }));
+}
+
+/** With every digit of its numbers, as below. */
+function wholeEventOf(row: Readonly<Record<string, unknown>>): StoredEvent {
+  const text = String(row['properties']);
+  return (parseExactly(text) ?? parseJsonText(text)) as unknown as StoredEvent;
 }
 
 /** The event of a row of the spool, with every digit of its numbers. */
