@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 
 import { delivered, type Destination } from '../../src/destinations/destination.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
+import { decodeStoredEvent, type StoredEvent } from '../../src/event/stored-event.ts';
 import { startEngine, whyNoEngine } from '../clickhouse/engine.ts';
 import {
   deliverAll,
@@ -184,6 +185,34 @@ describe.each(bucketServices)('typed objects in a bucket of $name', ({ name, pro
         'SELECT event_id FROM files',
       );
       expect(rows).toHaveLength(4);
+    });
+
+    test.each([
+      [{ format: 'ndjson' }, { format: 'parquet' }],
+      [{ format: 'parquet' }, { format: 'ndjson' }],
+      [{ tables: 'events' }, { tables: 'per_event' }],
+      [{ tables: 'both' }, { tables: 'events' }],
+    ])('events that wait while %j becomes %j are whole in the archive', async (before, after) => {
+      const bucket = await startBucket(after);
+      const away = { endpoint: 'http://127.0.0.1:9', timeout: 100 };
+      const settings = { ...bucket.settings, tables: 'events', ...before, ...away };
+      const waiting = [deliveryOfEvent(), deliveryOfEvent({ eventName: 'cart_viewed' })];
+      const old = await bucket.type.create('lake', settings, { contracts: () => [] });
+      expect(await deliverAll(old, waiting)).toEqual(waiting.map(() => delivered));
+      await old.close();
+      expect(await bucket.objects()).toEqual([]);
+      await open(bucket);
+      await bucket.untilUploaded();
+      const archive = await bucket.type.openArchive!('lake', {
+        ...bucket.settings,
+        tables: 'both',
+      });
+      opened.push(() => archive.close());
+      const objects = await readAll(archive.objects(never, () => undefined));
+      const read = await Promise.all(objects.map((object) => archive.read(object, never)));
+      const partOf = ({ eventId, properties }: StoredEvent) => [eventId, properties];
+      const archived = read.flat().map((payload) => partOf(decodeStoredEvent(payload)));
+      expect(archived.sort()).toEqual(waiting.map((one) => partOf(one.event())).sort());
     });
 
     const noClickhouse = name === 's3' ? whyNoEngine() : 'one store shows it';

@@ -46,13 +46,11 @@ export async function createArchiveDestination(
     tables: mode === 'events' ? 'events' : 'both',
     table_prefix: settings['table_prefix'] ?? null,
   };
-  const isWhole = format === 'ndjson';
-  const spool = await createParquetDestination(name, own, context, { isWhole });
+  const spool = await createParquetDestination(name, own, context);
   const upload = createUpload({
     folder,
     store,
     prefix: String(settings['prefix'] ?? ''),
-    format,
     hasWholeEvents: mode !== 'per_event',
     intervalMs: Math.min(flushMs, lookMsMax),
     timeoutMs: Number(settings['timeout']),
@@ -63,7 +61,7 @@ export async function createArchiveDestination(
       const reason = `objects cannot be written: ${trouble}`;
       return batch.map(() => ({ kind: 'retry', fault: 'destination', reason }));
     }
-    return spool.deliver(isWhole ? batch.map(wholeEvent) : batch, signal);
+    return spool.deliver(format === 'ndjson' ? batch.map(wholeEvent) : batch, signal);
   };
   return {
     batchEventsMax: spool.batchEventsMax,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { typedPrefix } from '../parquet/file.ts';
@@ -14,7 +14,6 @@ export interface UploadOptions {
   readonly folder: string;
   readonly store: ObjectStore;
   readonly prefix: string;
-  readonly format: ArchiveFormat;
   /** False if only the files of tables are uploaded. */
   readonly hasWholeEvents: boolean;
   /** How often the folder is looked at. */
@@ -86,9 +85,14 @@ interface SpoolFile {
   readonly path: string;
   /** Without its ending. */
   readonly name: string;
+  /** Everything of it is in the bucket. */
+  readonly isDone: boolean;
 }
 
 const ending = '.parquet';
+
+/** Put after the name of a file when everything is in the bucket: what is left is to delete files. */
+const doneEnding = '.uploaded';
 
 async function filesIn(folder: string): Promise<SpoolFile[]> {
   const files: SpoolFile[] = [];
@@ -96,9 +100,10 @@ async function filesIn(folder: string): Promise<SpoolFile[]> {
     const day = /^event_date=(.+)$/.exec(dayFolder)?.[1];
     if (day === undefined) continue;
     for (const name of await namesIn(path.join(folder, dayFolder))) {
-      if (name.startsWith('.') || !name.endsWith(ending)) continue;
+      const isDone = name.endsWith(`${ending}${doneEnding}`);
+      if (name.startsWith('.') || !(isDone || name.endsWith(ending))) continue;
       const file = path.join(folder, dayFolder, name);
-      files.push({ day, path: file, name: name.slice(0, -ending.length) });
+      files.push({ day, path: file, name: name.slice(0, name.lastIndexOf(ending)), isDone });
     }
   }
   return files;
@@ -117,34 +122,44 @@ async function uploadFile(
   file: SpoolFile,
   stop: AbortSignal,
 ): Promise<void> {
-  const { store, prefix, timeoutMs } = options;
-  const limited = (): AbortSignal => AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
   const tables = await tableFilesOf(options.folder, file);
+  const done = file.isDone ? file.path : `${file.path}${doneEnding}`;
+  if (!file.isDone) {
+    await putAll(options, file, tables, stop);
+    await rename(file.path, done);
+  }
+  // The file of whole events is the last, because the upload of the others begins with it.
+  for (const one of [...tables.map(({ path: of }) => of), done]) {
+    await rm(one, { force: true });
+    // Only an empty one is removed. That of a table stays: it says which table its events have.
+    await rmdir(path.dirname(one)).catch(() => undefined);
+  }
+}
+
+/** The objects of a file and of its tables, then their manifest. */
+async function putAll(
+  options: UploadOptions,
+  file: SpoolFile,
+  tables: readonly TableFile[],
+  stop: AbortSignal,
+): Promise<void> {
+  const { store, prefix, timeoutMs } = options;
+  const { day, name } = file;
+  const limited = (): AbortSignal => AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
   const listed = [];
   for (const { table, folder, path: from } of tables) {
     const body = await readFile(from);
     const events = rowsOf(body);
-    const key = tableKeyOf(prefix, folder, file.name, events);
+    const key = tableKeyOf(prefix, folder, name, events);
     await store.putNew(key, body, types.parquet, limited());
     listed.push({ key, table, events });
   }
-  const objects = options.hasWholeEvents ? await putWhole(options, file, limited) : [];
-  const { day, name } = file;
-  const content = {
-    version: 1,
-    day,
-    file: name,
-    objects,
-    ...(tables.length > 0 && { tables: listed }),
-  };
-  const manifest = Buffer.from(JSON.stringify(content));
+  // Events that came before `tables` was set have no tables.
+  const isWhole = options.hasWholeEvents || tables.length === 0;
+  const objects = isWhole ? await putWhole(options, file, limited) : [];
+  const more = tables.length > 0 && { tables: listed };
+  const manifest = Buffer.from(JSON.stringify({ version: 1, day, file: name, objects, ...more }));
   await store.putNew(manifestKeyOf(prefix, day, name), manifest, 'application/json', limited());
-  // The file of whole events is the last, because the upload of the others begins with it.
-  for (const one of [...tables, file]) {
-    await rm(one.path, { force: true });
-    // Only an empty one is removed. That of a table stays: it says which table its events have.
-    await rmdir(path.dirname(one.path)).catch(() => undefined);
-  }
 }
 
 const types: Readonly<Record<ArchiveFormat, string>> = {
@@ -152,9 +167,16 @@ const types: Readonly<Record<ArchiveFormat, string>> = {
   parquet: 'application/vnd.apache.parquet',
 };
 
+interface TableFile {
+  readonly table: string;
+  /** Below the folder of the spool. */
+  readonly folder: string;
+  readonly path: string;
+}
+
 /** The files of tables with the same events. */
-async function tableFilesOf(folder: string, { day, name }: SpoolFile) {
-  const found: { table: string; folder: string; path: string }[] = [];
+async function tableFilesOf(folder: string, { day, name }: SpoolFile): Promise<TableFile[]> {
+  const found: TableFile[] = [];
   for (const table of await namesIn(folder)) {
     if (table.startsWith('.') || table.includes('=')) continue;
     const inner = `${table}/${typedPrefix}event_date=${day}`;
@@ -172,22 +194,21 @@ interface ListedObject {
 
 /** An object for each event name. */
 async function putWhole(
-  { store, prefix, format }: UploadOptions,
+  { store, prefix }: UploadOptions,
   { day, path: file, name }: SpoolFile,
   limited: () => AbortSignal,
 ): Promise<ListedObject[]> {
-  const parts = await splitInThread({ file, format });
-  const objects = parts.map(({ eventName, events, body }) => ({
+  const parts = await splitInThread({ file });
+  const objects = parts.map(({ format, eventName, events, body }) => ({
     key: keyOf(prefix, { day, eventName, file: name, events, format }),
+    type: types[format],
     event: eventName,
     events,
     body,
   }));
   for (let from = 0; from < objects.length; from += putsMax) {
     const some = objects.slice(from, from + putsMax);
-    await Promise.all(
-      some.map(({ key, body }) => store.putNew(key, body, types[format], limited())),
-    );
+    await Promise.all(some.map(({ key, type, body }) => store.putNew(key, body, type, limited())));
   }
   return objects.map(({ key, event, events }) => ({ key, event, events }));
 }

@@ -32,8 +32,6 @@ export interface ExportData {
   readonly partition: Partition;
   /** One folder for all events unless set. */
   readonly tables?: { readonly mode: TableMode; readonly prefix: string };
-  /** The column `properties` has whole stored events: objects/whole-event.ts. */
-  readonly isWhole?: boolean;
 }
 
 /** `nowMs` is the steady time of the thread that starts it, so that no step of the clock forgets ids. */
@@ -123,8 +121,7 @@ async function writeTyped(database: DatabaseSync, claimed: ClaimedRows): Promise
   const { data, claim, spoolId, rows, contracts } = claimed;
   const { typedPathOf, writeColumns } = await import('./file.ts');
   const { createTypedFiles } = await import('./typed-files.ts');
-  const prefix = data.tables?.prefix ?? '';
-  const typed = createTypedFiles(data.folder, prefix, contracts, data.isWhole);
+  const typed = createTypedFiles(data.folder, data.tables?.prefix ?? '', contracts);
   const names = new Set(rows.map((row) => String(row['event_name'])));
   const tables = tablesOfClaim(database, claim, names, typed.tableOf);
   for (const file of typed.filesOf(rows, tables)) {

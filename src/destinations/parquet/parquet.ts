@@ -31,7 +31,6 @@ export async function createParquetDestination(
   name: string,
   settings: DestinationSettings,
   context?: DestinationContext,
-  { isWhole = false }: { readonly isWhole?: boolean } = {},
 ): Promise<Destination> {
   const tables = tablesOf(name, settings);
   const contracts = context?.contracts ?? (() => []);
@@ -51,7 +50,6 @@ export async function createParquetDestination(
       idsKeptMs: Number(settings['ids_kept']),
       partition: settings['partition_by'] === 'event_date' ? 'event_date' : 'hour',
       tables,
-      isWhole,
     },
     Number(settings['flush_interval']),
     contracts,

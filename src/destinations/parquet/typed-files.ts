@@ -9,6 +9,7 @@ import { eventColumns } from '../tables/event-columns.ts';
 import { createRowMaker } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { FileColumn } from './file.ts';
+import { isWholeRow } from './whole-row.ts';
 import { elementOf, parquetDialect, parquetValue, type ParquetValue } from './typed-columns.ts';
 
 /** The files of a claim, by the folder of the table that each belongs to. */
@@ -31,15 +32,11 @@ export interface TypedFiles {
   ): TypedFile[];
 }
 
-/**
- * @param folder of all files.
- * @param isWhole the column `properties` of rows has the whole stored event.
- */
+/** @param folder of all files. */
 export function createTypedFiles(
   folder: string,
   prefix: string,
   known: readonly EventContract[],
-  isWhole = false,
 ): TypedFiles {
   const contracts = createContractTables({ dialect: parquetDialect, prefix });
   contracts.use(known);
@@ -66,7 +63,7 @@ export function createTypedFiles(
       }
       return [...groups.values()].map(({ plan, rows: own }) => ({
         table: plan.table,
-        columns: () => columnsOf(plan, own, isWhole),
+        columns: () => columnsOf(plan, own),
       }));
     },
   };
@@ -75,14 +72,13 @@ export function createTypedFiles(
 function columnsOf(
   plan: TablePlan,
   rows: readonly Readonly<Record<string, unknown>>[],
-  isWhole: boolean,
 ): FileColumn[] {
   const maker = createRowMaker(plan);
   const all = [...eventColumns, ...plan.columns];
   const data = all.map((): ParquetValue[] => []);
   const misfitsAt = eventColumns.findIndex(({ name }) => name === 'misfits');
   for (const row of rows) {
-    const made = maker.rowOf(isWhole ? wholeEventOf(row) : eventOf(row), {
+    const made = maker.rowOf(eventOf(row), {
       sequence: Number(row['sequence']),
       deliveredAt: String(row['delivered_at']),
     });
@@ -100,14 +96,12 @@ function columnsOf(
   return all.map(({ name, type }, at) => ({ element: elementOf(name, type), data: data[at]! }));
 }
 
-/** With every digit of its numbers, as below. */
-function wholeEventOf(row: Readonly<Record<string, unknown>>): StoredEvent {
-  const text = String(row['properties']);
-  return (parseExactly(text) ?? parseJsonText(text)) as unknown as StoredEvent;
-}
-
 /** The event of a row of the spool, with every digit of its numbers. */
 function eventOf(row: Readonly<Record<string, unknown>>): StoredEvent {
+  if (isWholeRow(row)) {
+    const text = String(row['properties']);
+    return (parseExactly(text) ?? parseJsonText(text)) as unknown as StoredEvent;
+  }
   const fields: Record<string, unknown> = {};
   for (const { name, type, field } of eventColumns) {
     const value = row[name];
