@@ -4,11 +4,12 @@ import type { Destination } from '../../src/destinations/destination.ts';
 import { openGcsStore } from '../../src/destinations/gcs/store.ts';
 import { gcsType } from '../../src/destinations/gcs/type.ts';
 import { describeDestination } from '../destinations/conformance.ts';
-import { deliverAll, deliveryOfEvent, never } from '../destinations/deliveries.ts';
+import { never } from '../destinations/deliveries.ts';
 import { deliverWhileKilled, expectAllArrived } from '../destinations/killed-worker.ts';
 import { startRelay } from '../destinations/relay.ts';
 import { asFarSide, createArchiveFarSide, idOf, prefix } from './archive-far-side.ts';
 import type { ArchiveFarSide } from './archive-far-side.ts';
+import { testBucketFaults } from './bucket-faults.ts';
 import { gcsProgram, whyNoFake } from './engine-folder.ts';
 import { startFakeGcs, type FakeGcs } from './fake-gcs.ts';
 
@@ -55,26 +56,12 @@ describe.skipIf(whyNoFake(gcsProgram) !== undefined)('with a fake of GCS', () =>
     expect(listed).toEqual([{ key: 'events/a', bytes: 3 }]);
   });
 
-  test('a bucket that loses answers: events wait, and each is there once', async () => {
+  testBucketFaults('GCS', isLong, async () => {
     const relay = await startRelay(fake.port);
     opened.push(() => relay.close());
-    const farSide = await startBucket(`http://127.0.0.1:${relay.port}`);
-    const settings = { ...farSide.settings, timeout: 300 };
-    const destination = await open({ ...farSide, settings });
-    relay.loseAnswers();
-    const first = deliveryOfEvent();
-    await deliverAll(destination, [first]);
-    const second = deliveryOfEvent();
-    const tried = async () => (await destination.deliver([second], never))[0];
-    const reason = expect.stringContaining('objects cannot be written');
-    await expect
-      .poll(tried, { timeout: 10_000 })
-      .toMatchObject({ kind: 'retry', fault: 'destination', reason });
-    relay.thaw();
-    await expect.poll(tried, { timeout: 10_000 }).toEqual({ kind: 'delivered' });
-    await farSide.untilUploaded();
-    const ids = [first, second].map((delivery) => delivery.event().eventId);
-    expect((await farSide.lines()).map(idOf).sort()).toEqual(ids.sort());
+    const started = await startBucket(`http://127.0.0.1:${relay.port}`);
+    const farSide = { ...started, settings: { ...started.settings, timeout: 300 } };
+    return { relay, farSide, destination: await open(farSide) };
   });
 
   test.runIf(isLong)(
