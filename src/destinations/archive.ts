@@ -14,9 +14,16 @@ export interface ArchivedObject {
 
 /** What a destination that stores objects or files has, read without the destination. */
 export interface Archive {
-  /** In the order of their keys. Rejects if the store does not answer. */
-  objects(signal: AbortSignal): AsyncIterable<ArchivedObject>;
-  /** The stored events of one of them: ProtoJSON of `headgate.v1.StoredEvent`. */
+  /**
+   * In the order of their keys. Rejects if the store does not answer.
+   *
+   * @param onOther is called with the key of each object of another program.
+   */
+  objects(signal: AbortSignal, onOther: (key: string) => void): AsyncIterable<ArchivedObject>;
+  /**
+   * The stored events of one of them: ProtoJSON of `headgate.v1.StoredEvent`. Rejects if it cannot be read:
+   * with an `ObjectStoreError` if the store says so.
+   */
   read(object: ArchivedObject, signal: AbortSignal): Promise<readonly Uint8Array[]>;
   close(): void;
 }

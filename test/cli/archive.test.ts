@@ -107,6 +107,8 @@ test('a replay that was killed goes on, and its file is private', async () => {
   writeFileSync(state, `${lines.slice(0, -1).join('\n')}\n${lines.at(-1)!.slice(0, 9)}`);
   const again = await archive('replay', '--destination', 'fresh', '--json');
   expect(JSON.parse(again.stdout)).toMatchObject({ objects: 1, sent: 4 });
+  const third = await archive('replay', '--destination', 'fresh', '--json');
+  expect(JSON.parse(third.stdout)).toMatchObject({ objects: 0, sent: 0 });
   expect(rowsOf('fresh.db', 'SELECT * FROM events')).toHaveLength(days * 4);
   const other = await archive('replay', '--destination', 'fresh', '--event', 'order_*');
   expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('--state') });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { zstdDecompressSync } from 'node:zlib';
 
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 
 import type { DestinationSettings, DestinationType } from '../../src/destinations/destination.ts';
 import { readKey, type ArchiveObject } from '../../src/destinations/objects/object-key.ts';
@@ -27,7 +27,7 @@ export interface ArchiveFarSide {
   /** How many events the spool has taken so far. */
   spooled(): number;
   /** Resolves when no event is in the spool, and every file of it is in the bucket. */
-  untilUploaded(): Promise<void>;
+  untilUploaded(timeoutMs?: number): Promise<void>;
   close(): void;
 }
 
@@ -66,14 +66,14 @@ export function createArchiveFarSide(
         .map(({ name }) => askSpool(spool, `SELECT count(*) AS n FROM ${String(name)}`)[0]!['n'])
         .reduce((sum: number, n) => sum + Number(n), 0);
     },
-    async untilUploaded() {
+    async untilUploaded(timeout = 20_000) {
       const waiting = (): unknown => [
         askSpool(spool, 'SELECT count(*) AS n FROM events')[0]!['n'],
         readdirSync(spool, { recursive: true, encoding: 'utf8' }).filter((name) =>
           name.endsWith('.parquet'),
         ).length,
       ];
-      await expect.poll(waiting, { timeout: 20_000 }).toEqual([0, 0]);
+      await vi.waitFor(() => expect(waiting()).toEqual([0, 0]), { timeout });
     },
     close: () => rmSync(spool, { recursive: true, force: true }),
   };

@@ -1,46 +1,19 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync } from 'node:fs';
-
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Destination } from '../../src/destinations/destination.ts';
 import { openGcsStore } from '../../src/destinations/gcs/store.ts';
 import { gcsType } from '../../src/destinations/gcs/type.ts';
 import { describeDestination } from '../destinations/conformance.ts';
-import { deliverAll, deliveryOfEvent, never } from '../destinations/deliveries.ts';
+import { never } from '../destinations/deliveries.ts';
 import { deliverWhileKilled, expectAllArrived } from '../destinations/killed-worker.ts';
 import { startRelay } from '../destinations/relay.ts';
 import { asFarSide, createArchiveFarSide, idOf, prefix } from './archive-far-side.ts';
 import type { ArchiveFarSide } from './archive-far-side.ts';
-import { gcsProgram, programOf, whyNoFake } from './engine-folder.ts';
-import { freePort } from './ministack.ts';
+import { testBucketFaults } from './bucket-faults.ts';
+import { gcsProgram, whyNoFake } from './engine-folder.ts';
+import { startFakeGcs, type FakeGcs } from './fake-gcs.ts';
 
 const isLong = process.env['CLOUDS'] === 'long';
-
-interface FakeGcs {
-  readonly port: number;
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-async function startFakeGcs(): Promise<FakeGcs> {
-  const port = await freePort();
-  const program = programOf(gcsProgram);
-  // A wheel does not keep that it is a program.
-  chmodSync(program, 0o755);
-  const listen = ['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port)];
-  const args = ['-backend', 'memory', '-log-level', 'error', ...listen];
-  const child = spawn(program, args, { stdio: 'ignore' });
-  const exit = once(child, 'exit');
-  const url = `http://127.0.0.1:${port}`;
-  const stop = async (): Promise<void> => {
-    child.kill('SIGKILL');
-    await exit;
-  };
-  await vi.waitFor(() => fetch(`${url}/storage/v1/b?project=p`), { timeout: 20_000 });
-  return { port, url, stop };
-}
 
 describe.skipIf(whyNoFake(gcsProgram) !== undefined)('with a fake of GCS', () => {
   let fake: FakeGcs;
@@ -58,12 +31,7 @@ describe.skipIf(whyNoFake(gcsProgram) !== undefined)('with a fake of GCS', () =>
 
   async function startBucket(endpoint = fake.url): Promise<ArchiveFarSide> {
     const bucket = `archive-${(buckets += 1)}`;
-    const made = await fetch(`${fake.url}/storage/v1/b?project=p`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name: bucket }),
-    });
-    expect(made.ok).toBe(true);
+    await fake.createBucket(bucket);
     const store = openGcsStore('reader', { bucket, endpoint: fake.url, timeout: 5_000 });
     return createArchiveFarSide(gcsType, store, { bucket, endpoint });
   }
@@ -88,26 +56,12 @@ describe.skipIf(whyNoFake(gcsProgram) !== undefined)('with a fake of GCS', () =>
     expect(listed).toEqual([{ key: 'events/a', bytes: 3 }]);
   });
 
-  test('a bucket that loses answers: events wait, and each is there once', async () => {
+  testBucketFaults('GCS', isLong, async () => {
     const relay = await startRelay(fake.port);
     opened.push(() => relay.close());
-    const farSide = await startBucket(`http://127.0.0.1:${relay.port}`);
-    const settings = { ...farSide.settings, timeout: 300 };
-    const destination = await open({ ...farSide, settings });
-    relay.loseAnswers();
-    const first = deliveryOfEvent();
-    await deliverAll(destination, [first]);
-    const second = deliveryOfEvent();
-    const tried = async () => (await destination.deliver([second], never))[0];
-    const reason = expect.stringContaining('objects cannot be written');
-    await expect
-      .poll(tried, { timeout: 10_000 })
-      .toMatchObject({ kind: 'retry', fault: 'destination', reason });
-    relay.thaw();
-    await expect.poll(tried, { timeout: 10_000 }).toEqual({ kind: 'delivered' });
-    await farSide.untilUploaded();
-    const ids = [first, second].map((delivery) => delivery.event().eventId);
-    expect((await farSide.lines()).map(idOf).sort()).toEqual(ids.sort());
+    const started = await startBucket(`http://127.0.0.1:${relay.port}`);
+    const farSide = { ...started, settings: { ...started.settings, timeout: 300 } };
+    return { relay, farSide, destination: await open(farSide) };
   });
 
   test.runIf(isLong)(

@@ -15,6 +15,7 @@ import { deliverWhileKilled, expectAllArrived } from '../destinations/killed-wor
 import { startRelay, type Relay } from '../destinations/relay.ts';
 import { asFarSide, createArchiveFarSide, idOf, prefix } from './archive-far-side.ts';
 import type { ArchiveFarSide } from './archive-far-side.ts';
+import { testBucketFaults } from './bucket-faults.ts';
 import { awsEnvironment, whyNoFake } from './engine-folder.ts';
 import { startMinistack, type Ministack } from './ministack.ts';
 
@@ -145,41 +146,11 @@ describe.skipIf(whyNoFake('ministack') !== undefined)('with a fake of S3', () =>
     );
   });
 
-  describe('a bucket that', () => {
-    const faults: Record<string, readonly [(relay: Relay) => unknown, (relay: Relay) => unknown]> =
-      {
-        refuses: [(relay) => relay.close(), (relay) => relay.listen()],
-        stalls: [(relay) => relay.freeze(), (relay) => relay.thaw()],
-        'loses answers': [(relay) => relay.loseAnswers(), (relay) => relay.thaw()],
-      };
-    test.each(isLong ? Object.keys(faults) : ['loses answers'])(
-      '%s: events wait, the reason is named, and each is there once',
-      async (fault) => {
-        const [begin, end] = faults[fault]!;
-        const relay = await startRelay(fake.port);
-        opened.push(() => relay.close());
-        const farSide = await startBucket({ timeout: 300 }, relay);
-        const destination = await open(farSide);
-        await begin(relay);
-        // In the spool, which is durable.
-        const first = [deliveryOfEvent(), deliveryOfEvent()];
-        expect(await deliverAll(destination, first)).toEqual([
-          { kind: 'delivered' },
-          { kind: 'delivered' },
-        ]);
-        const second = deliveryOfEvent({ eventName: 'cart_viewed' });
-        const reason = expect.stringContaining('objects cannot be written: S3: ');
-        const tried = async () => (await destination.deliver([second], never))[0];
-        await expect
-          .poll(tried, { timeout: 10_000 })
-          .toMatchObject({ kind: 'retry', fault: 'destination', reason });
-        await end(relay);
-        await expect.poll(tried, { timeout: 10_000 }).toEqual({ kind: 'delivered' });
-        await farSide.untilUploaded();
-        const ids = [...first, second].map((delivery) => delivery.event().eventId);
-        expect((await farSide.lines()).map(idOf).sort()).toEqual(ids.sort());
-      },
-    );
+  testBucketFaults('S3: ', isLong, async () => {
+    const relay = await startRelay(fake.port);
+    opened.push(() => relay.close());
+    const farSide = await startBucket({ timeout: 300 }, relay);
+    return { relay, farSide, destination: await open(farSide) };
   });
 
   test('a bucket that does not exist is named, and its credentials are not', async () => {

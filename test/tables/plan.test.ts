@@ -113,6 +113,25 @@ test('of Parquet, the folders and columns are shown, and then only what is new',
   ]);
 });
 
+test.each([
+  ['s3', 's3://lake/raw/order_completed/'],
+  ['gcs', 'gs://lake/raw/order_completed/'],
+])('of %s it shows the columns of new objects', async (type, place) => {
+  const { previewTables } = destinationTypes.find((one) => one.type === type)!;
+  const settings = { bucket: 'lake', prefix: 'raw/', tables: 'both' };
+  const preview = await previewTables!('lake', settings, [
+    {
+      name: 'order_completed',
+      schemas: [{ type: 'object', properties: { n: { type: 'integer' } } }],
+    },
+  ]);
+  const [table] = preview!.tables.filter(({ event }) => event !== undefined);
+  const lines = table!.statements.flatMap((statement) => statement.split('\n'));
+  expect(lines[0]).toBe(`-- "${place}": new objects have the columns`);
+  expect(lines).toEqual(expect.arrayContaining(['--   event_id UUID', '--   n INT64']));
+  expect(await previewTables!('lake', { ...settings, tables: 'events' }, [])).toBeUndefined();
+});
+
 test('every type of destination with tables shows them', () => {
   const hidden = destinationTypes.filter(
     ({ settings, previewTables }) => 'tables' in settings && previewTables === undefined,

@@ -1,6 +1,7 @@
 import type { CommandContext } from '../command-context.ts';
 import { openArchive, type ArchiveFlags } from './open-archive.ts';
 import { compileSelection } from './selection.ts';
+import { createSkippedObjects, readSelected } from './read-objects.ts';
 import { readingArchive } from './reading.ts';
 import { createTally } from './tally.ts';
 
@@ -16,22 +17,22 @@ export async function listArchive(context: CommandContext, flags: ListFlags): Pr
   const { archive, name } = await openArchive(context, flags);
   const filter = compileSelection(flags);
   const tally = createTally();
+  const skipped = createSkippedObjects();
   try {
     await readingArchive(name, async (signal) => {
-      for await (const object of archive.objects(signal)) {
+      for await (const object of archive.objects(signal, (key) => skipped.other(key))) {
         if (!filter.mayHave(object)) continue;
         const { day, eventName, events, bytes } = object;
         if (eventName !== undefined && events !== undefined) {
           tally.add(day, eventName, events, bytes);
           continue;
         }
-        for (const payload of await archive.read(object, signal)) {
-          const selected = filter.select(payload);
-          if (selected !== undefined) tally.add(day, selected.event.eventName, 1);
-        }
+        const selected = await readSelected(archive, object, { filter, skipped, signal });
+        for (const { event } of selected ?? []) tally.add(day, event.eventName, 1);
       }
     });
     tally.print(flags.json === true);
+    skipped.report();
   } finally {
     archive.close();
   }

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { ArchivedObject } from '../../destinations/archive.ts';
 import { StartError } from '../../errors.ts';
 import type { CommandContext } from '../command-context.ts';
 import { findDestination } from '../command-settings.ts';
 import { oneLine, print } from '../terminal/print.ts';
 import { openArchive, type ArchiveFlags, type OpenedArchive } from './open-archive.ts';
+import { createSkippedObjects, selectedObjects } from './read-objects.ts';
 import { readingArchive } from './reading.ts';
 import { openReplayState, type ObjectCounts, type ReplayState } from './replay-state.ts';
 import type { ReplayTarget, TargetReport } from './replay-target.ts';
-import { compileSelection, type ArchiveFilter, type SelectedEvent } from './selection.ts';
+import { compileSelection, type SelectedEvent } from './selection.ts';
 import { createTally } from './tally.ts';
 
 export interface ReplayFlags extends ArchiveFlags {
@@ -49,30 +49,19 @@ export async function replayArchive(context: CommandContext, flags: ReplayFlags)
   }
 }
 
-/** The objects that may have selected events, and how to read those of each. */
-async function* selectedObjects(
-  { archive }: OpenedArchive,
-  filter: ArchiveFilter,
-  signal: AbortSignal,
-  isDone: (key: string) => boolean = () => false,
-): AsyncGenerator<{ object: ArchivedObject; events: SelectedEvent[] }> {
-  for await (const object of archive.objects(signal)) {
-    if (!filter.mayHave(object) || isDone(object.key)) continue;
-    const payloads = await archive.read(object, signal);
-    yield { object, events: payloads.flatMap((payload) => filter.select(payload) ?? []) };
-  }
-}
-
 async function countEvents(
   opened: OpenedArchive,
   flags: ReplayFlags,
   signal: AbortSignal,
 ): Promise<void> {
   const tally = createTally();
-  for await (const { object, events } of selectedObjects(opened, compileSelection(flags), signal)) {
+  const skipped = createSkippedObjects();
+  const reading = { filter: compileSelection(flags), skipped, signal };
+  for await (const { object, events } of selectedObjects(opened.archive, reading)) {
     for (const { event } of events) tally.add(object.day, event.eventName, 1);
   }
   tally.print(flags.json === true);
+  skipped.report();
 }
 
 async function replay(
@@ -88,10 +77,12 @@ async function replay(
   const state = openReplayState(file, { archive: opened.name, target, selection });
   const taker = await openTarget(context, opened, flags, reportTo(state));
   const all = { objects: 0, sent: 0, filtered: 0, refused: 0 };
+  const skipped = createSkippedObjects();
   const turns = createTurns(flags.rate, signal);
   try {
-    const filter = compileSelection(selection);
-    for await (const { object, events } of selectedObjects(opened, filter, signal, state.isDone)) {
+    const reading = { filter: compileSelection(selection), skipped, signal };
+    const objects = selectedObjects(opened.archive, reading, state.isDone);
+    for await (const { object, events } of objects) {
       const counts = await sendObject(taker, events, turns, signal);
       state.done(object.key, counts);
       all.objects += 1;
@@ -102,6 +93,7 @@ async function replay(
   } finally {
     await taker.close();
   }
+  skipped.report();
   if (all.refused > 0) process.exitCode = 1;
   if (flags.json === true) return print(JSON.stringify({ ...all, state: state.file }));
   return print(

@@ -30,8 +30,9 @@ export interface ReplayState {
 export function openReplayState(file: string, identity: ReplayIdentity): ReplayState {
   const head = JSON.stringify({ version: 1, ...identity });
   const done = new Set<string>();
-  if (existsSync(file)) {
-    const [first, ...lines] = readFileSync(file, 'utf8').split('\n');
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  if (text !== '') {
+    const [first, ...lines] = text.split('\n');
     if (first !== head) {
       throw new StartError(
         `${file} is of a replay with other options. Give the same again (and times as dates, not ` +
@@ -42,6 +43,8 @@ export function openReplayState(file: string, identity: ReplayIdentity): ReplayS
       const key = keyIn(line);
       if (key !== undefined) done.add(key);
     }
+    // A line that was cut off must not take the next one with it.
+    if (!text.endsWith('\n')) appendFileSync(file, '\n');
   } else {
     // It has the ids of persons, if they were selected by one.
     writeFileSync(file, `${head}\n`, { mode: 0o600 });

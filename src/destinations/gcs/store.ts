@@ -63,7 +63,9 @@ export function openGcsStore(name: string, settings: DestinationSettings): Objec
         const [body] = await orAborted(asked, signal);
         return body;
       } catch (error) {
-        throw described(error);
+        // It is not there, or its checksum is another.
+        const { code } = error as { code?: unknown };
+        throw described(error, codeOf(error) === 404 || code === 'CONTENT_DOWNLOAD_MISMATCH');
       }
     },
     close: () => undefined,
@@ -88,11 +90,12 @@ function codeOf(error: unknown): unknown {
 
 const textCharactersMax = 300;
 
-function described(error: unknown): ObjectStoreError {
+function described(error: unknown, isOfObject = false): ObjectStoreError {
   const { message } = error as Error;
   const code = codeOf(error);
   const text = Number.isNaN(code) ? '' : ` ${String(code)}`;
   return new ObjectStoreError(`GCS${text}: ${message.slice(0, textCharactersMax)}`, {
     cause: error,
+    isOfObject,
   });
 }

@@ -1,6 +1,7 @@
 import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
 import { archiveSettings } from '../objects/settings.ts';
+import { expectWholeEvents } from '../tables/table-mode.ts';
 
 /** Objects in a bucket of Google Cloud Storage: store.ts. */
 export const gcsType: DestinationType = {
@@ -17,12 +18,17 @@ export const gcsType: DestinationType = {
     },
     ...archiveSettings,
   },
-  async create(name, settings) {
+  async create(name, settings, context) {
     const { openGcsStore } = await loadStore();
     const { createArchiveDestination } = await import('../objects/archive-destination.ts');
-    return createArchiveDestination(name, settings, openGcsStore(name, settings));
+    return createArchiveDestination(name, settings, openGcsStore(name, settings), context);
+  },
+  async previewTables(name, settings, contracts) {
+    const { previewBucketTables } = await import('../objects/preview-tables.ts');
+    return previewBucketTables('gs', name, settings, contracts);
   },
   async openArchive(name, settings) {
+    expectWholeEvents(name, settings);
     const { openGcsStore } = await loadStore();
     const { openBucketArchive } = await import('../objects/bucket-archive.ts');
     return openBucketArchive(openGcsStore(name, settings), String(settings['prefix'] ?? ''));

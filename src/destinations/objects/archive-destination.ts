@@ -1,8 +1,15 @@
 import path from 'node:path';
 
 import { closeWhenIdle } from '../close-when-idle.ts';
-import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
+import type {
+  Delivery,
+  Destination,
+  DestinationContext,
+  DestinationSettings,
+  Outcome,
+} from '../destination.ts';
 import { createParquetDestination } from '../parquet/parquet.ts';
+import { tablesOf } from '../tables/table-mode.ts';
 import type { ArchiveFormat } from './object-key.ts';
 import type { ObjectStore } from './object-store.ts';
 import { createUpload } from './upload.ts';
@@ -22,23 +29,29 @@ export async function createArchiveDestination(
   name: string,
   settings: DestinationSettings,
   store: ObjectStore,
+  context?: DestinationContext,
 ): Promise<Destination> {
   const folder = path.resolve(String(settings['spool']));
   const format: ArchiveFormat = settings['format'] === 'parquet' ? 'parquet' : 'ndjson';
+  const { mode } = tablesOf(name, settings);
   const flushMs = Number(settings['flush_interval']);
-  const spool = await createParquetDestination(name, {
+  const own: DestinationSettings = {
     path: folder,
     partition_by: 'event_date',
     flush_interval: flushMs,
     file_events_max: settings['file_events_max'] ?? null,
     ids_kept: settings['ids_kept'] ?? null,
     busy_timeout: settings['busy_timeout'] ?? null,
-  });
+    // The file of whole events is written last: the upload begins with it, also where only tables are uploaded.
+    tables: mode === 'events' ? 'events' : 'both',
+    table_prefix: settings['table_prefix'] ?? null,
+  };
+  const spool = await createParquetDestination(name, own, context);
   const upload = createUpload({
     folder,
     store,
     prefix: String(settings['prefix'] ?? ''),
-    format,
+    hasWholeEvents: mode !== 'per_event',
     intervalMs: Math.min(flushMs, lookMsMax),
     timeoutMs: Number(settings['timeout']),
   });

@@ -11,10 +11,13 @@ const objectBytesMax = 1024 * 1024 * 1024;
 /** The archive in a bucket. Closes the store. */
 export function openBucketArchive(store: ObjectStore, prefix: string): Archive {
   return {
-    async *objects(signal) {
+    async *objects(signal, onOther) {
       for await (const { key, bytes } of store.list(`${prefix}event_date=`, signal)) {
         const read = readKey(prefix, key);
-        if (read === undefined) continue;
+        if (read === undefined) {
+          onOther(key);
+          continue;
+        }
         const { day, eventName, events } = read;
         yield { key, bytes, day, eventName, events, isByReceipt: false };
       }

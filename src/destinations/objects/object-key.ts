@@ -31,6 +31,11 @@ export function dayPrefix(prefix: string, day: string): string {
   return `${prefix}event_date=${day}/`;
 }
 
+/** The key of rows of a table with typed columns, in the folders that the `parquet` destination has for them. */
+export function tableKeyOf(prefix: string, folder: string, file: string, events: number): string {
+  return `${prefix}${folder}/${file}.${events}.${endings.parquet}`;
+}
+
 /** The key of the manifest of a file, which is written after the objects that it lists. */
 export function manifestKeyOf(prefix: string, day: string, file: string): string {
   return `${prefix}_manifest/event_date=${day}/${file}.json`;

@@ -26,4 +26,11 @@ export interface ObjectStore {
 /** Why a store did not do what it was asked: a short text without secrets. */
 export class ObjectStoreError extends Error {
   override readonly name = 'ObjectStoreError';
+  /** Other objects can be read: this one was deleted meanwhile, is damaged, or has to be restored first. */
+  readonly isOfObject: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly isOfObject?: boolean } = {}) {
+    super(message, options);
+    this.isOfObject = options.isOfObject ?? false;
+  }
 }

@@ -1,5 +1,6 @@
 import { StartError } from '../../errors.ts';
 import type { DestinationSetting, DestinationSettings } from '../destination.ts';
+import { tableSettings } from '../tables/table-mode.ts';
 
 /** The settings of every type that writes objects. */
 export const archiveSettings = {
@@ -12,8 +13,9 @@ export const archiveSettings = {
     type: 'enum',
     default: 'ndjson',
     options: ['ndjson', 'parquet'],
-    text: 'What objects hold: stored events as lines of JSON, compressed (.ndjson.zst), or rows as Parquet.',
+    text: 'How whole events are written: as lines of JSON, compressed (.ndjson.zst), or as rows of Parquet.',
   },
+  ...tableSettings,
   spool: {
     type: 'path',
     text: 'A folder on a local disk, for events that are in no object yet. It is created.',

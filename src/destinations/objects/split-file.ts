@@ -10,15 +10,16 @@ import type { FileMetaData } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 
 import { readRows } from '../parquet/stored-rows.ts';
+import { isWholeRow } from '../parquet/whole-row.ts';
 import type { ArchiveFormat } from './object-key.ts';
 
 export interface SplitData {
   readonly file: string;
-  readonly format: ArchiveFormat;
 }
 
-/** The events of one name in a file. */
+/** The events of one name in a file, in the format that was set when they were delivered. */
 export interface FilePart {
+  readonly format: ArchiveFormat;
   readonly eventName: string;
   readonly events: number;
   readonly body: Uint8Array<ArrayBuffer>;
@@ -43,14 +44,18 @@ async function run(data: SplitData): Promise<void> {
 
 type Row = Record<string, unknown>;
 
-async function splitFile({ file, format }: SplitData): Promise<SplitReply> {
+async function splitFile({ file }: SplitData): Promise<SplitReply> {
   const { metadata, rows } = await readRows(readFileSync(file));
   const byName = Map.groupBy(rows, (row) => String(row['event_name']));
-  const parts = [...byName].map(([eventName, members]): FilePart => ({
-    eventName,
-    events: members.length,
-    body: format === 'ndjson' ? linesOf(members) : parquetOf(members, metadata),
-  }));
+  const parts = [...byName].flatMap(([eventName, members]): FilePart[] => {
+    const [whole, plain] = [members.filter(isWholeRow), members.filter((row) => !isWholeRow(row))];
+    const part = (format: ArchiveFormat, of: readonly Row[], body: () => FilePart['body']) =>
+      of.length === 0 ? [] : [{ format, eventName, events: of.length, body: body() }];
+    return [
+      ...part('ndjson', whole, () => linesOf(whole)),
+      ...part('parquet', plain, () => parquetOf(plain, metadata)),
+    ];
+  });
   return { kind: 'split', parts };
 }
 

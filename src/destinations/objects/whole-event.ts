@@ -1,5 +1,6 @@
 import { readEventTime } from '../../event/stored-event.ts';
 import type { Delivery } from '../destination.ts';
+import { wholeMark } from '../parquet/whole-row.ts';
 import { readEvent } from '../readable-event.ts';
 
 const open = Buffer.from(',"properties":');
@@ -15,7 +16,8 @@ export function wholeEvent(delivery: Delivery): Delivery {
   if (typeof event === 'string') return delivery;
   const { eventId, eventName, source, timestamp, idempotencyKey } = event;
   const eventTime = readEventTime(event);
-  const own = { eventId, eventName, source, timestamp, eventTime, idempotencyKey };
+  const times = { timestamp, eventTime };
+  const own = { eventId, eventName, source, ...times, idempotencyKey, traceparent: wholeMark };
   const head = Buffer.from(JSON.stringify(own).slice(0, -1));
   return { ...delivery, payload: Buffer.concat([head, open, delivery.payload, close]) };
 }

@@ -19,7 +19,14 @@ export async function previewParquetTables(
   if (mode === 'events') return undefined;
   const folder = path.resolve(String(settings['path']));
   const describe = (plan: TablePlan, changes: TableChanges): string[] =>
-    commentsOf(path.join(folder, plan.table), plan, changes);
+    commentsOf(
+      JSON.stringify(path.join(folder, plan.table)),
+      plan,
+      changes,
+      changes.create === undefined
+        ? 'new files have these columns, too'
+        : 'a new folder, with the columns',
+    );
   return previewTables(
     contracts,
     { dialect: parquetDialect, prefix },
@@ -35,8 +42,13 @@ export async function previewParquetTables(
   );
 }
 
-/** Comments of SQL: what is printed for other destinations is SQL. */
-function commentsOf(folder: string, plan: TablePlan, changes: TableChanges): string[] {
+/** The columns that are new, as comments of SQL: what is printed for other destinations is SQL. */
+export function commentsOf(
+  place: string,
+  plan: TablePlan,
+  changes: TableChanges,
+  what: string,
+): string[] {
   const isNew = changes.create !== undefined;
   const common = eventColumns
     .filter((column) => isNew || changes.addCommon.includes(column.name))
@@ -44,8 +56,7 @@ function commentsOf(folder: string, plan: TablePlan, changes: TableChanges): str
   const columns = [...common, ...(isNew ? plan.columns : changes.add)];
   if (columns.length === 0) return [];
   const lines = columns.map(({ name, declared }) => `--   ${name} ${declared}`);
-  const what = isNew ? 'a new folder, with the columns' : 'new files have these columns, too';
-  return [`-- ${JSON.stringify(folder)}: ${what}\n${lines.join('\n')}`];
+  return [`-- ${place}: ${what}\n${lines.join('\n')}`];
 }
 
 /** The one that was written last. Undefined if there is none. */

@@ -28,6 +28,11 @@ export async function readStoredRows(bytes: Uint8Array): Promise<Uint8Array[]> {
   return rows.map((row) => Buffer.from(`{${membersOf(row).join(',')}}`));
 }
 
+/** How many rows a Parquet file has. */
+export function rowsOf(bytes: Uint8Array): number {
+  return Number(parquetMetadata(Uint8Array.from(bytes).buffer).num_rows);
+}
+
 /** The rows of a whole Parquet file of ours, and what it says of its columns. */
 export async function readRows(bytes: Uint8Array) {
   // A buffer of its own: the bytes may be a part of another.

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
-import { StartError } from '../../errors.ts';
 import type { DestinationType } from '../destination.ts';
-import { tableSettings, tablesOf } from '../tables/table-mode.ts';
+import { expectWholeEvents, tableSettings, tablesOf } from '../tables/table-mode.ts';
 
 /** Parquet files by the hour or the day: parquet.ts. */
 export const parquetType: DestinationType = {
@@ -50,12 +49,7 @@ export const parquetType: DestinationType = {
     ...tableSettings,
   },
   async openArchive(name, settings) {
-    if (settings['tables'] === 'per_event') {
-      throw new StartError(
-        `destinations.${name}.tables: files with columns by contract cannot be read as an archive; ` +
-          'with tables: both there are files of whole events beside them.',
-      );
-    }
+    expectWholeEvents(name, settings);
     const { openFolderArchive } = await import('./folder-archive.ts');
     return openFolderArchive(String(settings['path']));
   },

@@ -15,6 +15,7 @@ import {
 } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { FileColumn } from './file.ts';
+import { isWholeRow } from './whole-row.ts';
 import { elementOf, parquetDialect, parquetValue, type ParquetValue } from './typed-columns.ts';
 
 /** The files of a claim, by the folder of the table that each belongs to. */
@@ -103,6 +104,10 @@ function columnsOf(
 
 /** The event of a row of the spool, with every digit of its numbers. */
 function eventOf(row: Readonly<Record<string, unknown>>): PayloadEvent {
+  if (isWholeRow(row)) {
+    const text = String(row['properties']);
+    return eventOfStored((parseExactly(text) ?? parseJsonText(text)) as unknown as StoredEvent);
+  }
   const members = noMembers();
   for (const [name, field] of cells) {
     const value = row[name];

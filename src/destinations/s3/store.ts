@@ -83,9 +83,13 @@ function openClient(settings: DestinationSettings): S3Client {
 
 const textCharactersMax = 300;
 
+/** Of one object: it is not there, or lies in a storage class that needs a restore. */
+const ofObject = new Set(['NoSuchKey', 'InvalidObjectState']);
+
 /** The text of a wrong signature quotes the whole request. */
 function described(error: unknown): ObjectStoreError {
   const { name, message } = error as Error;
   const text = /Signature/.test(name) ? '' : `: ${message.slice(0, textCharactersMax)}`;
-  return new ObjectStoreError(`S3: ${name}${text}`, { cause: error });
+  const isOfObject = ofObject.has(name);
+  return new ObjectStoreError(`S3: ${name}${text}`, { cause: error, isOfObject });
 }

@@ -1,6 +1,7 @@
 import { loadWithClient } from '../client-package.ts';
 import type { DestinationType } from '../destination.ts';
 import { archiveSettings } from '../objects/settings.ts';
+import { expectWholeEvents } from '../tables/table-mode.ts';
 
 /** Objects in a bucket of S3, or of what speaks its protocol: store.ts. */
 export const s3Type: DestinationType = {
@@ -27,12 +28,17 @@ export const s3Type: DestinationType = {
     },
     ...archiveSettings,
   },
-  async create(name, settings) {
+  async create(name, settings, context) {
     const { openS3Store } = await loadStore();
     const { createArchiveDestination } = await import('../objects/archive-destination.ts');
-    return createArchiveDestination(name, settings, await openS3Store(name, settings));
+    return createArchiveDestination(name, settings, await openS3Store(name, settings), context);
+  },
+  async previewTables(name, settings, contracts) {
+    const { previewBucketTables } = await import('../objects/preview-tables.ts');
+    return previewBucketTables('s3', name, settings, contracts);
   },
   async openArchive(name, settings) {
+    expectWholeEvents(name, settings);
     const { openS3Store } = await loadStore();
     const { openBucketArchive } = await import('../objects/bucket-archive.ts');
     return openBucketArchive(await openS3Store(name, settings), String(settings['prefix'] ?? ''));

@@ -44,3 +44,12 @@ export function tablesOf(
 
 const prefixFault =
   'use at most 16 of a-z, 0-9 and _, and begin with a letter, as in hg_, and not with sqlite_ or pg_';
+
+/** Throws a StartError if the destination keeps columns by contract alone. */
+export function expectWholeEvents(name: string, settings: Readonly<Record<string, unknown>>): void {
+  if (settings['tables'] !== 'per_event') return;
+  throw new StartError(
+    `destinations.${name}.tables: columns by contract cannot be read as an archive; with tables: both ` +
+      'whole events are stored beside them.',
+  );
+}
