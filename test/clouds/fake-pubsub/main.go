@@ -39,7 +39,9 @@ type message struct {
 	OrderingKey string            `json:"orderingKey"`
 }
 
-func faultOf(request *pubsubpb.PublishRequest) string {
+// What Headgate must never send. The service says INVALID_ARGUMENT, upon which Headgate would send halves
+// and hide the fault; the fake says something else, so that events do not arrive and a test fails.
+func brokenLimit(request *pubsubpb.PublishRequest) string {
 	if size := proto.Size(request); size > requestBytesMax {
 		return fmt.Sprintf("the request has %d bytes", size)
 	}
@@ -64,17 +66,19 @@ func faultOf(request *pubsubpb.PublishRequest) string {
 				return "an attribute is too long"
 			}
 		}
-		if strings.Contains(string(one.Data), refusedText) {
-			return "a message does not have the schema of the topic"
-		}
 	}
 	return ""
 }
 
 func holdLimits(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	if publish, ok := request.(*pubsubpb.PublishRequest); ok {
-		if fault := faultOf(publish); fault != "" {
-			return nil, status.Error(codes.InvalidArgument, fault)
+		if fault := brokenLimit(publish); fault != "" {
+			return nil, status.Error(codes.FailedPrecondition, fault)
+		}
+		for _, one := range publish.Messages {
+			if strings.Contains(string(one.Data), refusedText) {
+				return nil, status.Error(codes.InvalidArgument, "a message does not have the schema of the topic")
+			}
 		}
 	}
 	return handle(ctx, request)
