@@ -328,7 +328,7 @@ Each setting of a destination in the file has a variable, \`HEADGATE_DESTINATION
 /** Its destinations start with the oldest event, because they store events. */
 const isStore = ({ startsFrom }: DestinationTypeSettings): boolean => startsFrom === 'earliest';
 
-const queueTypes: ReadonlySet<string> = new Set(['kafka', 'nats', 'sqs']);
+const queueTypes: ReadonlySet<string> = new Set(['kafka', 'nats', 'pubsub', 'sqs']);
 
 /** Its consumers are programs, which take events one by one. */
 const isQueue = ({ type }: DestinationTypeSettings): boolean => queueTypes.has(type);

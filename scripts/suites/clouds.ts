@@ -1,7 +1,7 @@
 /**
- * Runs the tests of destinations at cloud services, in their long form, against fakes of these services
- * from PyPI. They are installed into `.headgate/engines/clouds` and stay there; `npm test` runs a selection
- * with them from then on. Says so, and exits 0, where they cannot be installed.
+ * Runs the tests of destinations at cloud services, in their long form, against fakes of these services:
+ * from PyPI, and one of Pub/Sub that is built with Go. They are installed into `.headgate/engines/clouds` and
+ * stay there; `npm test` runs a selection with them from then on. Says which cannot be installed.
  *
  *     npm run test:clouds
  *     npm run test:clouds -- --install-only
@@ -9,8 +9,14 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-import { engineFolder, gcsProgram, programOf } from '../../test/clouds/engine-folder.ts';
+import {
+  engineFolder,
+  gcsProgram,
+  programOf,
+  pubsubProgram,
+} from '../../test/clouds/engine-folder.ts';
 
 /** By the program that each brings. */
 const fakes = {
@@ -21,12 +27,12 @@ const fakes = {
 const installTimeoutMs = 180_000;
 
 const args = process.argv.slice(2);
-const reason = install();
-if (reason !== undefined) console.log(`test:clouds: skipped: ${reason}`);
-else if (!args.includes('--install-only')) run();
+const reasons = [installPython(), buildPubsub()].filter((reason) => reason !== undefined);
+for (const reason of reasons) console.log(`test:clouds: skipped: ${reason}`);
+if (reasons.length < 2 && !args.includes('--install-only')) run();
 
 /** Undefined: they are there. */
-function install(): string | undefined {
+function installPython(): string | undefined {
   if (Object.keys(fakes).every((name) => existsSync(programOf(name)))) return undefined;
   const python = ['python3', 'python'].find(
     (name) => spawnSync(name, ['-m', 'venv', '--help']).status === 0,
@@ -41,6 +47,19 @@ function install(): string | undefined {
   rmSync(engineFolder, { recursive: true, force: true });
   const last = (installed.stderr ?? '').trim().split('\n').at(-1);
   return `pip could not install ${Object.values(fakes).join(', ')}: ${last}`;
+}
+
+/** Undefined: it is there, as its source is now. */
+function buildPubsub(): string | undefined {
+  mkdirSync(path.dirname(programOf(pubsubProgram)), { recursive: true });
+  const built = spawnSync('go', ['build', '-o', programOf(pubsubProgram), '.'], {
+    cwd: fileURLToPath(new URL('../../test/clouds/fake-pubsub', import.meta.url)),
+    encoding: 'utf8',
+    timeout: installTimeoutMs,
+  });
+  if (built.status === 0) return undefined;
+  if (built.error !== undefined) return 'the fake of Pub/Sub needs Go';
+  return `Go could not build the fake of Pub/Sub: ${built.stderr.trim().split('\n').at(-1)}`;
 }
 
 function run(): void {

@@ -9,6 +9,7 @@ export const clientPackages = {
   '@aws-sdk/client-s3': '3',
   '@aws-sdk/client-sqs': '3',
   '@clickhouse/client': '1',
+  '@google-cloud/pubsub': '6',
   '@google-cloud/storage': '8',
   '@platformatic/kafka': '2',
   pg: '8',
@@ -61,6 +62,7 @@ const clientsByType: Readonly<Record<string, Client>> = {
   gcs: { name: '@google-cloud/storage', load: () => import('@google-cloud/storage') },
   kafka: { name: '@platformatic/kafka', load: () => import('@platformatic/kafka') },
   postgres: { name: 'pg', load: () => import('pg') },
+  pubsub: { name: '@google-cloud/pubsub', load: () => import('@google-cloud/pubsub') },
   s3: { name: '@aws-sdk/client-s3', load: () => import('@aws-sdk/client-s3') },
   sqs: { name: '@aws-sdk/client-sqs', load: () => import('@aws-sdk/client-sqs') },
 };

@@ -10,6 +10,7 @@ import { natsType } from './nats/type.ts';
 import { parquetType } from './parquet/type.ts';
 import { postgresType } from './postgres/type.ts';
 import { posthogType } from './posthog/type.ts';
+import { pubsubType } from './pubsub/type.ts';
 import { rudderstackType } from './rudderstack/type.ts';
 import { s3Type } from './s3/type.ts';
 import { segmentType } from './segment/type.ts';
@@ -40,6 +41,7 @@ export const destinationTypes: readonly DestinationType[] = [
   kafkaType,
   natsType,
   sqsType,
+  pubsubType,
   headgateType,
   moduleType,
 ];

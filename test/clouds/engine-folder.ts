@@ -10,6 +10,9 @@ export const engineFolder = fileURLToPath(
 /** A fake of Google Cloud Storage. */
 export const gcsProgram = 'fake-gcs-server';
 
+/** A fake of Google Pub/Sub, built with Go from test/clouds/fake-pubsub. */
+export const pubsubProgram = 'fake-pubsub';
+
 /** A program of that folder, installed by pip; the package of `gcsProgram` has it among its data. */
 export function programOf(name: string): string {
   if (name !== gcsProgram) return path.join(engineFolder, 'bin', name);

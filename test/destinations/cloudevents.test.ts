@@ -7,6 +7,7 @@ import { eventIdOf } from '../../src/event/event-id.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { createHttpApiDestination } from '../../src/destinations/http/http-api.ts';
 import { readRecord } from '../../src/destinations/kafka/kafka.ts';
+import { readMessage as readPubsubMessage } from '../../src/destinations/pubsub/message.ts';
 import { readMessage } from '../../src/destinations/sqs/message.ts';
 import { createNatsDestination } from '../../src/destinations/nats/nats.ts';
 import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
@@ -129,6 +130,16 @@ const ways: Readonly<Record<string, () => Promise<Message[]>>> = {
       return {
         headers: { 'content-type': attributes!['content-type']!.StringValue! },
         body: body!,
+      };
+    }),
+  pubsub: async () =>
+    deliveries.map((delivery) => {
+      const message = readPubsubMessage({ ordering: undefined, format }, delivery);
+      if (typeof message === 'string') throw new Error(message);
+      const { data, attributes } = message;
+      return {
+        headers: { 'content-type': attributes['content-type']! },
+        body: data.toString(),
       };
     }),
   nats: () => overNats('cloudevents'),

@@ -13,6 +13,7 @@ import { BatchTrackRequestSchema } from '../../gen/headgate/v1/track_service_pb.
 import { rowColumns, rowOf, rowText } from '../../src/destinations/clickhouse/row.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { readRecord } from '../../src/destinations/kafka/kafka.ts';
+import { readMessage as readPubsubMessage } from '../../src/destinations/pubsub/message.ts';
 import { readMessage } from '../../src/destinations/sqs/message.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
 import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
@@ -348,6 +349,15 @@ describe('numbers, texts and times, as they were sent', () => {
         ),
       ),
     ).toEqual([]);
+  });
+
+  test('are in the messages of Pub/Sub', () => {
+    const settings = { ordering: undefined, format: 'headgate' } as const;
+    const texts = deliveries.map((delivery) => {
+      const message = readPubsubMessage(settings, delivery);
+      return typeof message === 'string' ? message : message.data.toString();
+    });
+    expect(wrongIn(texts.map(heldIn))).toEqual([]);
   });
 
   test('are in the rows for ClickHouse', () => {

@@ -276,6 +276,7 @@ describe('without the package of a client', () => {
     ['s3', 'bucket: b-1, region: eu-west-1, spool: s', 'npm install @aws-sdk/client-s3@3'],
     ['gcs', 'bucket: b-1, spool: s', 'npm install @google-cloud/storage@8'],
     ['sqs', 'queue_url: http://127.0.0.1:1/1/q', 'npm install @aws-sdk/client-sqs@3'],
+    ['pubsub', 'project: p-123456, topic: events', 'npm install @google-cloud/pubsub@6'],
   ])(
     'says how to install the client that a %s destination needs',
     async (type, settings, command) => {

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 
 import type { MessageAttributeValue, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs';
 
-import { readEventTime, type StoredEvent } from '../../event/stored-event.ts';
-import { readCloudEvent, structuredCloudEvent, structuredType } from '../cloudevents/cloudevent.ts';
+import type { StoredEvent } from '../../event/stored-event.ts';
 import type { Delivery } from '../destination.ts';
+import { messageAttributes } from '../queues/message-attributes.ts';
+import { messageBody } from '../queues/message-body.ts';
+import { messageGroupOf, type MessageGrouping } from '../queues/message-group.ts';
 import { readEvent } from '../readable-event.ts';
-import type { MessageGrouping, SqsSettings } from './settings.ts';
+import type { SqsSettings } from './settings.ts';
 
 /**
  * The most that SQS takes in a message and in a request, bodies and attributes together. A queue may
@@ -30,7 +32,7 @@ export function readMessage(
 ): SqsMessage | string {
   const event = readEvent(delivery);
   if (typeof event === 'string') return event;
-  const content = contentOf(delivery, settings.format);
+  const content = messageBody(delivery, settings.format);
   if (typeof content === 'string') return content;
   const body = allowedText(content);
   const attributes = attributesOf(event, settings.format);
@@ -51,12 +53,6 @@ export function readMessage(
   return { entry, bytes };
 }
 
-function contentOf(delivery: Delivery, format: SqsSettings['format']): string | Buffer {
-  if (format === 'headgate') return Buffer.from(delivery.payload);
-  const parts = readCloudEvent(delivery);
-  return typeof parts === 'string' ? parts : structuredCloudEvent(parts);
-}
-
 /** SQS refuses the two characters that XML has not. In JSON they are in strings only, so they can be escaped. */
 function allowedText(json: Buffer): string {
   return json
@@ -71,17 +67,8 @@ function attributesOf(
   event: StoredEvent,
   format: SqsSettings['format'],
 ): Record<string, MessageAttributeValue> {
-  const named = {
-    ...(format === 'cloudevents' ? { 'content-type': structuredType } : {}),
-    event_id: event.eventId,
-    event_name: event.eventName,
-    source: event.source,
-    event_time: readEventTime(event),
-    correlation_id: event.correlationId,
-    traceparent: event.traceparent,
-  };
   const attributes: Record<string, MessageAttributeValue> = {};
-  for (const [name, text] of Object.entries(named)) {
+  for (const [name, text] of Object.entries(messageAttributes(event, format))) {
     if (typeof text !== 'string' || !attributeText.test(text)) continue;
     attributes[name] = { DataType: 'String', StringValue: text };
   }
@@ -92,14 +79,8 @@ function attributesOf(
 const groupText = /^[\x21-\x7e]{1,128}$/;
 
 function groupOf(event: StoredEvent, groupBy: MessageGrouping): string {
-  const text = groupTextOf(event, groupBy);
+  const text = messageGroupOf(event, groupBy);
   if (groupText.test(text)) return text;
   // The same text is always in the same group, and the group does not say whose it is.
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
-}
-
-function groupTextOf(event: StoredEvent, groupBy: MessageGrouping): string {
-  if (groupBy === 'event') return event.eventName;
-  const ofUser = groupBy === 'user' ? event.userId || event.anonymousId : undefined;
-  return ofUser || String(event.source);
 }

@@ -1,11 +1,7 @@
 import { StartError } from '../../errors.ts';
 import { readFormat } from '../cloudevents/format.ts';
 import type { DestinationSettings } from '../destination.ts';
-
-const groupings = ['source', 'event', 'user'] as const;
-
-/** What the `MessageGroupId` of a message is made of. */
-export type MessageGrouping = (typeof groupings)[number];
+import { messageGroupings, type MessageGrouping } from '../queues/message-group.ts';
 
 /** The settings of an `sqs` destination, checked. */
 export interface SqsSettings {
@@ -15,7 +11,7 @@ export interface SqsSettings {
   readonly isFifo: boolean;
   /** Undefined: the client asks the environment of AWS. */
   readonly region: string | undefined;
-  /** Undefined: messages of a standard queue have no group. */
+  /** What the `MessageGroupId` is. Undefined: messages of a standard queue have none. */
   readonly groupBy: MessageGrouping | undefined;
   readonly format: 'headgate' | 'cloudevents';
   readonly timeoutMs: number;
@@ -51,9 +47,9 @@ export function readSqsSettings(name: string, settings: DestinationSettings): Sq
   }
   const isFifo = queue.endsWith('.fifo');
   const given = settings['group_by'] ?? null;
-  const groupBy = groupings.find((one) => one === given);
+  const groupBy = messageGroupings.find((one) => one === given);
   if (given !== null && groupBy === undefined) {
-    fail('group_by', `use one of ${groupings.join(', ')}`);
+    fail('group_by', `use one of ${messageGroupings.join(', ')}`);
   }
   const region = settings['region'] ?? null;
   if (region !== null && !/^[a-z\d-]{1,64}$/.test(String(region))) {
