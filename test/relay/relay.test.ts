@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -222,19 +222,4 @@ test('contracts that the disk did not take are kept once it does', async () => {
   expect(readFileSync(kept, 'utf8')).not.toContain('teleported');
   rmSync(inTheWay, { recursive: true });
   await expect.poll(() => readFileSync(kept, 'utf8')).toContain('teleported');
-});
-
-test.each([
-  ['has a header that cannot be read', { headerJson: 'x' }],
-  ['has no events', { events: undefined }],
-])('a kept file of the newest contracts that %s is replaced', async (_what, damage) => {
-  const dataDir = mkdtempSync(path.join(folder, 'damaged-'));
-  const start = () => startRelayHere(far.network.port, { HEADGATE_DATA_DIR: dataDir });
-  await (await start()).stop();
-  const kept = path.join(dataDir, 'contracts.json');
-  const whole = readFileSync(kept, 'utf8');
-  writeFileSync(kept, JSON.stringify({ ...JSON.parse(whole), ...damage }));
-  await using again = await start();
-  expect(await track({ order_id: 'A-1' }, {}, again)).toMatchObject({ code: 'schema_violation' });
-  await expect.poll(() => readFileSync(kept, 'utf8')).toBe(whole);
 });

@@ -1,14 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { Config } from '../../config/config.ts';
-import { StartError } from '../../errors.ts';
-import {
-  instanceOf,
-  nameOptions,
-  readRelayConfig,
-  relayDefaults,
-  type RelayOptions,
-} from './relay-config.ts';
+import { instanceOf, readRelayConfig, relayDefaults, type RelayOptions } from './relay-config.ts';
 
 const missing = (): never => {
   throw Object.assign(new Error('missing'), { code: 'ENOENT' });
@@ -114,37 +107,4 @@ test.each<[string, () => Config, RegExp]>([
 test('the name of a host is written in the letters that the far gate takes', () => {
   expect(instanceOf('Pod_1.example')).toBe('Pod_1.example');
   expect(instanceOf(`ä/${'x'.repeat(70)}`)).toBe(`--${'x'.repeat(62)}`);
-});
-
-test.each<[string, RelayOptions, Readonly<Record<string, string>>, RegExp]>([
-  [
-    '--listen',
-    { listen: 'unix:8080' },
-    { HEADGATE_LISTEN: 'x' },
-    /\n {2}--listen: "unix:8080" names/,
-  ],
-  ['HEADGATE_LISTEN', {}, { HEADGATE_LISTEN: 'x' }, /\n {2}HEADGATE_LISTEN: "x" is not/],
-  ['--to', { to: 'gate' }, {}, /\n {2}--to: is not an address of this kind/],
-  [
-    'HEADGATE_RELAY_TO',
-    { to: undefined },
-    { HEADGATE_RELAY_TO: 'gate' },
-    /\n {2}HEADGATE_RELAY_TO: is/,
-  ],
-])('an error names %s, which was typed', (_what, more, env, text) => {
-  const all = { ...options, ...more };
-  let error: unknown;
-  try {
-    readRelayConfig(env, all, missing);
-  } catch (thrown) {
-    error = nameOptions(thrown, env, all);
-  }
-  expect((error as Error).message).toMatch(text);
-});
-
-test('an error that is about no option stays as it is, and so does one of another kind', () => {
-  const about = new StartError('HEADGATE_LISTEN is in use, see destinations.gate.url');
-  expect(nameOptions(about, {}, {})).toBe(about);
-  const other = new Error('HEADGATE_LISTEN');
-  expect(nameOptions(other, {}, { listen: 'x' })).toBe(other);
 });

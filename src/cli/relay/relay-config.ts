@@ -143,31 +143,6 @@ function destinationOf({ destinations, processes }: Config): string {
   return only.name;
 }
 
-/**
- * Names in an error what was typed, where it stands for a setting. Such as `--listen` for HEADGATE_LISTEN,
- * also where the address cannot be bound.
- */
-export function nameOptions(
-  error: unknown,
-  env: Environment,
-  { to, ca, listen }: RelayOptions,
-): unknown {
-  if (!(error instanceof StartError)) return error;
-  const place = `(?:\\S+: )?destinations\\.${destinationName}\\.`;
-  const typed: readonly (readonly [boolean, string, string])[] = [
-    [listen !== undefined, environmentName('listen'), '--listen'],
-    [to !== undefined, `${place}url`, '--to'],
-    [to === undefined && !!env[toVariable], `${place}url`, toVariable],
-    [ca !== undefined, `${place}tls_ca`, '--ca'],
-    [ca === undefined && !!env[caVariable], `${place}tls_ca`, caVariable],
-  ];
-  let { message } = error;
-  for (const [isTyped, setting, option] of typed) {
-    if (isTyped) message = message.replaceAll(new RegExp(setting, 'g'), option);
-  }
-  return message === error.message ? error : new StartError(message, { cause: error });
-}
-
 /** A name for the far gate's trace, in the letters that it takes. */
 export function instanceOf(hostname: string): string {
   return hostname.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);

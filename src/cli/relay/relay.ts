@@ -5,7 +5,6 @@ import { Command } from 'commander';
 import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/config.ts';
 import { configFileOf } from '../../config/read-config.ts';
-import { settings } from '../../config/settings.ts';
 import { writeKeyPrefix } from '../../config/write-key.ts';
 import { StartError } from '../../errors.ts';
 import { prepareRuntime } from '../../service/runtime.ts';
@@ -14,13 +13,7 @@ import type { CommandContext } from '../command-context.ts';
 import { readSource } from '../keys/key-values.ts';
 import { runService, urlOf } from '../serve.ts';
 import { configOption } from '../shared-options.ts';
-import {
-  caVariable,
-  keyVariable,
-  nameOptions,
-  readRelayConfig,
-  toVariable,
-} from './relay-config.ts';
+import { caVariable, keyVariable, readRelayConfig, toVariable } from './relay-config.ts';
 
 interface Options {
   readonly to?: string;
@@ -62,16 +55,12 @@ async function relay({ env }: CommandContext, options: Options): Promise<void> {
   const key = options.key === undefined ? undefined : readKey(options.key);
   const all = { ...options, key };
   const read = (readFile: (file: string) => string): Config => readRelayConfig(env, all, readFile);
-  try {
-    await runService({
-      config: read((file) => readFileSync(file, 'utf8')),
-      searchPath: env['PATH'] ?? '',
-      configReader: { file: configFileOf({ env, configFile: options.config }), read },
-      welcome: (service, config) => welcome(service, config, env),
-    });
-  } catch (error) {
-    throw nameOptions(error, env, options);
-  }
+  await runService({
+    config: read((file) => readFileSync(file, 'utf8')),
+    searchPath: env['PATH'] ?? '',
+    configReader: { file: configFileOf({ env, configFile: options.config }), read },
+    welcome,
+  });
 }
 
 /** Never shows its argument: it may be the key itself, by mistake. */
@@ -90,21 +79,12 @@ function readKey(file: string): string {
   }
 }
 
-function welcome(
-  { address, adminAddress }: Service,
-  config: Config,
-  env: CommandContext['env'],
-): string {
+function welcome({ address, adminAddress }: Service, config: Config): string {
   const { destinations, dataDir } = config;
   const { url } = destinations[0]!.settings;
-  const admin = formatAddress(adminAddress);
-  const isKnown =
-    admin === settings['admin.listen'].default || (env['HEADGATE_ADMIN_LISTEN'] ?? '') !== '';
   return [
     `Relay takes events on ${urlOf(address!, config)} and forwards them to ${url}.`,
-    // The commands would look into the data directory of a gate.
-    `How far behind it is: HEADGATE_DATA_DIR=${dataDir} headgate destinations${isKnown ? '' : ` --admin ${admin}`}`,
-    `Metrics and health: http://${admin}/metrics`,
+    `Metrics and health: http://${formatAddress(adminAddress)}/metrics`,
     `Data: ${dataDir}. Ctrl-C drains and stops.`,
   ].join('\n');
 }

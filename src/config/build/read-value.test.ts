@@ -62,7 +62,6 @@ describe('listen', () => {
     ['unix:/run/headgate/relay.sock', '/run/headgate/relay.sock'],
     ['unix:///run/relay.sock', '/run/relay.sock'],
     ['unix:relay.sock', 'relay.sock'],
-    ['unix:./8080', './8080'],
   ])('takes the Unix socket %s', (listen, socketPath) => {
     expect(read(env({ HEADGATE_LISTEN: listen })).listen).toEqual({ socketPath });
   });
@@ -77,11 +76,7 @@ describe('listen', () => {
     ]);
   });
 
-  it.each(
-    ['', '/run/', '.', '/run/..', '///', ' ', 'a\0b', '8080', '0x1f', '1e3', 'Infinity'].map(
-      (name) => `unix:${name}`,
-    ),
-  )('refuses %j, which names no file', (listen) => {
+  it.each(['unix:', 'unix:/run/'])('refuses %j, which names no file', (listen) => {
     expect(faults(listen)).toEqual([expect.stringMatching(/names no file: write unix:PATH/)]);
   });
 

@@ -142,7 +142,7 @@ function readListenAddress(value: unknown): Reading {
     return fault === false ? reading : { fault };
   }
   const bytes = Buffer.byteLength(socketPath);
-  if (!isFileName(socketPath)) {
+  if (bytes === 0 || socketPath.includes('\0') || socketPath.endsWith('/')) {
     return { fault: 'names no file: write unix:PATH, as in unix:/run/headgate/relay.sock' };
   }
   if (bytes > socketPathBytesMax) {
@@ -153,12 +153,6 @@ function readListenAddress(value: unknown): Reading {
     };
   }
   return { value: { socketPath } };
-}
-
-/** Node takes a text that it can read as a number, such as 8080, 0x1f or 1e3, for a port. */
-function isFileName(socketPath: string): boolean {
-  const isFolder = /(^|\/)\.{0,2}$/.test(socketPath);
-  return !isFolder && !socketPath.includes('\0') && !(Number(socketPath) >= 0);
 }
 
 function readWord(value: unknown, setting: Setting): Reading {

@@ -33,15 +33,8 @@ export async function removeStaleSocket(socketPath: string, setting: string): Pr
   };
   const other = `choose another with ${setting}.`;
   const folder = path.dirname(socketPath);
-  let found: Stats | undefined;
-  try {
-    if (!isFolder(folder)) fail(`has no folder: create ${folder}, or ${other}`);
-    found = lookAt(socketPath);
-  } catch (cause) {
-    if (cause instanceof StartError) throw cause;
-    // Such as a folder that this user may not search, or links that lead in a circle.
-    fail(`cannot be looked at (${codeOf(cause)}): see to ${folder}, or ${other}`, cause);
-  }
+  if (!isFolder(folder)) fail(`has no folder: create ${folder}, or ${other}`);
+  const found = lookAt(socketPath);
   if (found === undefined) return;
   if (!found.isSocket()) fail(`is another file: move that away, or ${other}`);
   const code = await connectTo(socketPath);

@@ -84,12 +84,10 @@ function createFollower(
     seen = form.revision;
     const faults: string[] = [];
     const report = (problem: string, fix: string): void => void faults.push(`${problem}. ${fix}`);
-    const registry = await readContracts(form, report).catch((error: unknown) =>
-      report('The contracts cannot be read', (error as Error).message),
-    );
+    const registry = await readContracts(form, report);
     for (const fault of faults) signals.registryFault(fault);
     badEntries = faults.length;
-    if (badEntries > 0 || registry === undefined) return false;
+    if (badEntries > 0) return false;
     useContracts(registry, form.isSuspended ? 'warn' : 'on');
     changes += 1;
     signals.registryChanged(
@@ -121,13 +119,11 @@ function createFollower(
         return false;
       }
       try {
-        if (await apply(JSON.parse(text) as ContractsForm)) return true;
+        return await apply(JSON.parse(text) as ContractsForm);
       } catch (error) {
         signals.registryFault(`${file} cannot be read: ${(error as Error).message}`);
+        return false;
       }
-      // The file may be damaged: the other gate is asked for the same contracts.
-      seen = '';
-      return false;
     },
     /** Never rejects. */
     ask: async (timeoutMs?: number): Promise<void> => {
