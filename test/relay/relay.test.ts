@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -222,4 +222,21 @@ test('contracts that the disk did not take are kept once it does', async () => {
   expect(readFileSync(kept, 'utf8')).not.toContain('teleported');
   rmSync(inTheWay, { recursive: true });
   await expect.poll(() => readFileSync(kept, 'utf8')).toContain('teleported');
+});
+
+test.each<[string, (form: { headerJson: string; events: object[] }) => object]>([
+  ['a header that is none', (form) => ({ ...form, headerJson: 'x' })],
+  ['no list of events', ({ events: _, ...form }) => form],
+  ['an event that is none', (form) => ({ ...form, events: [{ name: 'order_completed' }] })],
+])('kept contracts with %s are replaced by those of the far gate', async (_what, damage) => {
+  const kept = path.join(folder, 'relay', 'contracts.json');
+  await relay.stop();
+  const whole = readFileSync(kept, 'utf8');
+  // Its revision stays right.
+  writeFileSync(kept, JSON.stringify(damage(JSON.parse(whole))));
+  relay = await startRelayHere(far.network.port, { HEADGATE_DATA_DIR: path.join(folder, 'relay') });
+  await expect
+    .poll(async () => (await track({ order_id: 'A-1' })).code, { timeout: 10_000 })
+    .toBe('schema_violation');
+  await expect.poll(() => readFileSync(kept, 'utf8')).toBe(whole);
 });
