@@ -14,8 +14,9 @@ import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
-import { asAdmin } from '../admin-token.ts';
+import { adminToken, asAdmin } from '../admin-token.ts';
 import { connect } from '../audit/audit-rig.ts';
+import { runCli } from '../cli/run-cli.ts';
 import type { RealService } from '../real-service.ts';
 import { relayName, startFar, startRelayHere, type FarGate } from './far.ts';
 
@@ -239,4 +240,24 @@ test.each<[string, (form: { headerJson: string; events: object[] }) => object]>(
     .poll(async () => (await track({ order_id: 'A-1' })).code, { timeout: 10_000 })
     .toBe('schema_violation');
   await expect.poll(() => readFileSync(kept, 'utf8')).toBe(whole);
+});
+
+test('a command beside a relay finds its token, and that of a gate first', async () => {
+  const write = (name: string, token: string): void => {
+    mkdirSync(path.join(folder, name), { recursive: true });
+    writeFileSync(path.join(folder, name, 'admin-token'), `${token}\n`, { mode: 0o600 });
+  };
+  const list = () =>
+    runCli(['destinations', '--admin', relay.adminUrl], {
+      cwd: folder,
+      env: { HEADGATE_ADMIN_TOKEN: '' },
+    });
+  expect((await list()).stderr).toMatch(/asks for another token/);
+  write('relay-data', adminToken);
+  expect(await list()).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/gate +headgate|gate\theadgate/),
+  });
+  write('data', 'hg_admin_of-another-gate');
+  expect((await list()).stderr).toMatch(/asks for another token/);
 });
