@@ -12,6 +12,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 
 import { formatAddress, isLoopback } from '../config/address.ts';
 import { readAdminAccess, type AdminAccess } from '../config/read-admin-access.ts';
+import { relayDataDir, settings } from '../config/settings.ts';
 import { StartError } from '../errors.ts';
 import { portTls, tlsAdvice, type PortTls } from './admin-port/port-tls.ts';
 import { readAdminTokenFile } from '../operators/token-files.ts';
@@ -36,7 +37,7 @@ export interface AdminOptions {
 /**
  * Calls the admin port of the options or the configuration, which is read at the first call. The
  * token is HEADGATE_OPERATOR_TOKEN, else `admin.token`. For a port of this machine without it, the token that the gate made in
- * `data_dir` is used.
+ * `data_dir` is used, or the one that a relay made in its default folder.
  */
 export function connectAdmin<Service extends DescService>(
   described: Service,
@@ -92,7 +93,11 @@ function tokenFor(
   const own = env['HEADGATE_OPERATOR_TOKEN'] || token?.reveal();
   if (own !== undefined) return own;
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
-  return isLoopback(host) ? readAdminTokenFile(dataDir) : undefined;
+  if (!isLoopback(host)) return undefined;
+  const made = readAdminTokenFile(dataDir);
+  // A relay has another folder by default, and most need no file of settings that names it.
+  const isDefault = dataDir === settings.data_dir.default;
+  return made ?? (isDefault ? readAdminTokenFile(relayDataDir) : undefined);
 }
 
 /** Calls a known admin port. */

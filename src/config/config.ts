@@ -69,6 +69,8 @@ export interface RelayConfig {
   readonly destination: string;
   /** How often it asks for the contracts. */
   readonly contractsIntervalMs: number;
+  /** The option of the command line that set `listen`. Undefined: none did. */
+  readonly listenOption?: string | undefined;
 }
 
 /** Paths of PEM files with which commands connect to the admin port. */

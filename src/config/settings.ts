@@ -330,3 +330,6 @@ export type SettingValues = ValuesOf<typeof settings>;
 export function environmentName(path: string): string {
   return `HEADGATE_${path.toUpperCase().replaceAll(/[.-]/g, '_')}`;
 }
+
+/** `data_dir` of `headgate relay`, where a command looks too that finds no gate's. */
+export const relayDataDir = './relay-data';

@@ -162,12 +162,12 @@ function servedAfter(before: GateOptions['before'], serve: RequestHandler): Requ
   };
 }
 
-function listenSettings({ listen: address, tls, http, limits, trustedProxies }: Config) {
+function listenSettings({ listen: address, tls, http, limits, trustedProxies, relay }: Config) {
   return {
     address,
     tls,
     engine: http.engine,
-    setting: 'HEADGATE_LISTEN',
+    setting: relay?.listenOption ?? 'HEADGATE_LISTEN',
     idleTimeoutMs: limits.idleTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,
     connectionsMax: limits.connectionsMax,

@@ -2,37 +2,62 @@ import cluster from 'node:cluster';
 import type net from 'node:net';
 
 import { isSocket } from '../config/address.ts';
-import type { Address, ListenAddress } from '../config/config.ts';
+import type { Address, ListenAddress, SocketAddress } from '../config/config.ts';
 import { StartError } from '../errors.ts';
-import { openToGroup, removeStaleSocket } from './connections/unix-socket.ts';
+import {
+  moveSocket,
+  nameBeside,
+  openToGroup,
+  removeStaleSocket,
+} from './connections/unix-socket.ts';
 
 /** Connections that the operating system completes and queues before we accept them. */
 const backlog = 1024;
 
 /**
  * Binds a server to an address and resolves once it listens. Rejects with a StartError that names
- * `setting`, the setting that changes the address.
+ * `setting`, the setting that changes the address. Call the result before the server is closed.
  */
 export async function bind(
   server: net.Server,
   address: ListenAddress,
   setting: string,
-): Promise<void> {
-  if (!isSocket(address)) return await bindPort(server, address, setting);
+): Promise<() => void> {
+  if (!isSocket(address)) {
+    await bindPort(server, address, setting);
+    return () => {};
+  }
   const { socketPath } = address;
-  // One of several processes shares the socket of the first, which has done this.
-  if (!cluster.isWorker) await removeStaleSocket(socketPath, setting);
-  await new Promise<void>((resolve, reject) => {
+  if (cluster.isWorker) {
+    // It shares the socket of the first process, which has removed an old file.
+    await bindSocket(server, socketPath, address, setting);
+    openToGroup(socketPath, setting);
+    return () => {};
+  }
+  await removeStaleSocket(socketPath, setting);
+  // Node removes the path that it has bound, whoever owns the file by then. So it binds another one.
+  const boundPath = nameBeside(socketPath);
+  await bindSocket(server, boundPath, address, setting);
+  openToGroup(boundPath, setting);
+  return moveSocket(boundPath, socketPath, setting);
+}
+
+function bindSocket(
+  server: net.Server,
+  boundPath: string,
+  { socketPath }: SocketAddress,
+  setting: string,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const text = `The socket ${socketPath} ${reasonOf(cause)}. Choose another with ${setting}.`;
       reject(new StartError(text, { cause }));
     });
-    server.listen({ path: socketPath, backlog }, () => {
+    server.listen({ path: boundPath, backlog }, () => {
       server.removeAllListeners('error');
       resolve();
     });
   });
-  openToGroup(socketPath, setting);
 }
 
 function bindPort(server: net.Server, { host, port }: Address, setting: string): Promise<void> {

@@ -1,4 +1,13 @@
-import { linkSync, lstatSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
@@ -8,6 +17,7 @@ import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 import type { SocketAddress } from '../config/config.ts';
+import { StartError } from '../errors.ts';
 import type { HttpCall } from './http-call.ts';
 import { listen, type Listener } from './listen.ts';
 
@@ -145,4 +155,21 @@ test('another file is not removed', async () => {
 test('a missing folder has a message of its own', async () => {
   socketPath = path.join(folder, 'none', 'a.sock');
   await expect(open()).rejects.toThrow(`has no folder: create ${path.join(folder, 'none')}`);
+});
+
+test('a folder that cannot be searched has a message of its own', async () => {
+  // A circle of links, which stops every user, root too.
+  const circle = path.join(folder, 'circle');
+  symlinkSync(circle, circle);
+  socketPath = path.join(circle, 'a.sock');
+  const text = `The socket ${socketPath} cannot be looked at (ELOOP): let this user search ${circle}`;
+  await expect(open()).rejects.toThrow(new StartError(text).message);
+});
+
+test('a stop removes only the socket that it made', async () => {
+  const { listener } = await open();
+  unlinkSync(socketPath);
+  await open();
+  await listener.close(0);
+  expect(await postHttp1('/whole')).toBe(202);
 });

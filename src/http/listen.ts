@@ -55,14 +55,17 @@ export async function listen<Bound extends ListenAddress>(
   // Without this, several full processes would pass a connection on to each other forever.
   (front as net.Server & { dropMaxConnection: boolean }).dropMaxConnection = true;
   admitBefore(front, connections, isSocket(options.address));
-  await bind(front, options.address, options.setting);
+  const release = await bind(front, options.address, options.setting);
   return {
     address: boundTo(options.address, front),
     useTlsFiles: (files) => {
       if (options.tls === undefined) return;
       (front as tls.Server).setSecureContext(secureOptions(options.tls, files));
     },
-    close: (graceMs) => drain(front, engine, connections, graceMs),
+    close: (graceMs) => {
+      release();
+      return drain(front, engine, connections, graceMs);
+    },
   };
 }
 

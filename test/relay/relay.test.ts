@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -14,8 +14,9 @@ import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
-import { asAdmin } from '../admin-token.ts';
+import { adminToken, asAdmin } from '../admin-token.ts';
 import { connect } from '../audit/audit-rig.ts';
+import { runCli } from '../cli/run-cli.ts';
 import type { RealService } from '../real-service.ts';
 import { relayName, startFar, startRelayHere, type FarGate } from './far.ts';
 
@@ -222,4 +223,41 @@ test('contracts that the disk did not take are kept once it does', async () => {
   expect(readFileSync(kept, 'utf8')).not.toContain('teleported');
   rmSync(inTheWay, { recursive: true });
   await expect.poll(() => readFileSync(kept, 'utf8')).toContain('teleported');
+});
+
+test.each<[string, (form: { headerJson: string; events: object[] }) => object]>([
+  ['a header that is none', (form) => ({ ...form, headerJson: 'x' })],
+  ['no list of events', ({ events: _, ...form }) => form],
+  ['an event that is none', (form) => ({ ...form, events: [{ name: 'order_completed' }] })],
+])('kept contracts with %s are replaced by those of the far gate', async (_what, damage) => {
+  const kept = path.join(folder, 'relay', 'contracts.json');
+  await relay.stop();
+  const whole = readFileSync(kept, 'utf8');
+  // Its revision stays right.
+  writeFileSync(kept, JSON.stringify(damage(JSON.parse(whole))));
+  relay = await startRelayHere(far.network.port, { HEADGATE_DATA_DIR: path.join(folder, 'relay') });
+  await expect
+    .poll(async () => (await track({ order_id: 'A-1' })).code, { timeout: 10_000 })
+    .toBe('schema_violation');
+  await expect.poll(() => readFileSync(kept, 'utf8')).toBe(whole);
+});
+
+test('a command beside a relay finds its token, and that of a gate first', async () => {
+  const write = (name: string, token: string): void => {
+    mkdirSync(path.join(folder, name), { recursive: true });
+    writeFileSync(path.join(folder, name, 'admin-token'), `${token}\n`, { mode: 0o600 });
+  };
+  const list = () =>
+    runCli(['destinations', '--admin', relay.adminUrl], {
+      cwd: folder,
+      env: { HEADGATE_ADMIN_TOKEN: '' },
+    });
+  expect((await list()).stderr).toMatch(/asks for another token/);
+  write('relay-data', adminToken);
+  expect(await list()).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/gate +headgate|gate\theadgate/),
+  });
+  write('data', 'hg_admin_of-another-gate');
+  expect((await list()).stderr).toMatch(/asks for another token/);
 });

@@ -1,4 +1,9 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { rootCertificates } from 'node:tls';
+
+import { expect, onTestFinished, test } from 'vitest';
 
 import type { Config } from '../../config/config.ts';
 import { instanceOf, readRelayConfig, relayDefaults, type RelayOptions } from './relay-config.ts';
@@ -53,8 +58,12 @@ test('the key and the gate may come from the environment', () => {
 
 test('--ca names the CAs of the far gate, as its variable does', () => {
   const caOf = (config: Config): unknown => config.destinations[0]!.settings['tls_ca'];
-  expect(caOf(read({}, { ca: '/etc/ca.pem' }))).toBe('/etc/ca.pem');
-  expect(caOf(read({ HEADGATE_RELAY_CA: '/etc/ca.pem' }))).toBe('/etc/ca.pem');
+  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-ca-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const ca = path.join(folder, 'ca.pem');
+  writeFileSync(ca, rootCertificates[0]!);
+  expect(caOf(read({}, { ca }))).toBe(ca);
+  expect(caOf(read({ HEADGATE_RELAY_CA: ca }))).toBe(ca);
   expect(caOf(read())).toBe(null);
 });
 
@@ -102,6 +111,34 @@ test.each<[string, () => Config, RegExp]>([
 ])('%s stops the start, and no message shows the key', (_what, start, text) => {
   expect(start).toThrow(text);
   expect(start).not.toThrow('secret-of-the-relay');
+});
+
+test('--source wins over the variable and the file, as every option does', () => {
+  expect(read({ HEADGATE_SOURCE: 'a' }, { source: 'b' }, 'source: c').source).toBe('b');
+});
+
+test.each<[string, Partial<RelayOptions>, Readonly<Record<string, string>>]>([
+  ['--to', { to: 'gate.example' }, {}],
+  ['--to', { to: 'https://gate.example/path' }, {}],
+  ['--key', { key: 'two words' }, {}],
+  ['--ca', { ca: '/none.pem' }, {}],
+  ['--ca', { ca: '/none.pem', to: 'http://gate.example' }, {}],
+  ['--source', { source: 'a.b' }, {}],
+  ['--listen', { listen: '8080' }, {}],
+  ['--listen', { listen: 'unix:8080' }, {}],
+  ['--listen', { listen: '0.0.0.0:8080' }, {}],
+  ['HEADGATE_RELAY_TO', { to: undefined }, { HEADGATE_RELAY_TO: 'gate.example' }],
+  ['HEADGATE_RELAY_KEY', { key: undefined }, { HEADGATE_RELAY_KEY: 'two words' }],
+  ['HEADGATE_RELAY_CA', {}, { HEADGATE_RELAY_CA: '/none.pem' }],
+  ['HEADGATE_LISTEN', {}, { HEADGATE_LISTEN: '8080' }],
+])('a fault names %s, which was typed: %j', (place, more, env) => {
+  expect(() => read(env, more)).toThrow(new RegExp(`^ *${place}: (?!.*HEADGATE_)`, 'm'));
+  expect(() => read(env, more)).not.toThrow(/destinations\.gate/);
+});
+
+test('a fault of a destination in the file names its place in the file', () => {
+  const file = 'destinations: { gate: { type: headgate, url: "https://g/x", key: k } }';
+  expect(() => readRelayConfig({}, {}, () => file)).toThrow('destinations.gate.url: take the path');
 });
 
 test('the name of a host is written in the letters that the far gate takes', () => {

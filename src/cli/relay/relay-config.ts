@@ -2,9 +2,10 @@ import os from 'node:os';
 
 import { parseDocument } from 'yaml';
 
-import type { Config } from '../../config/config.ts';
+import type { Config, DestinationConfig } from '../../config/config.ts';
 import { configFileOf, readConfig } from '../../config/read-config.ts';
-import { environmentName, settings } from '../../config/settings.ts';
+import { environmentName, relayDataDir, settings } from '../../config/settings.ts';
+import { readFarGateSettings } from '../../destinations/headgate/settings.ts';
 import { destinationTypes } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 
@@ -16,6 +17,7 @@ export interface RelayOptions {
   readonly key?: string | undefined;
   /** A file of CAs for `to`; else that of HEADGATE_RELAY_CA, else those of the system. */
   readonly ca?: string | undefined;
+  /** Over `source` of the file and HEADGATE_SOURCE. */
   readonly source?: string | undefined;
   /** Over `listen` of the file and HEADGATE_LISTEN. */
   readonly listen?: string | undefined;
@@ -38,7 +40,7 @@ const innerKeyVariable = 'RELAY_WRITE_KEY';
  * forwarded for no longer than a producer's retry needs to be recognized.
  */
 const presets: Readonly<Record<string, string>> = {
-  data_dir: './relay-data',
+  data_dir: relayDataDir,
   'log.storage_bytes_max': '1GiB',
   'log.retention': '1h',
   'log.retention_min': '10m',
@@ -95,22 +97,69 @@ export function readRelayConfig(
       },
     });
   }
-  const wanted = { ...presets, ...(options.source !== undefined && { source: options.source }) };
-  const set = Object.entries(wanted).filter(
+  const set = Object.entries(presets).filter(
     ([path]) => (env[environmentName(path)] ?? '') === '' && !document.hasIn(path.split('.')),
   );
-  const config = readConfig({
-    env: {
-      ...others,
-      ...Object.fromEntries(set.map(([path, value]) => [environmentName(path), value])),
-      [innerKeyVariable]: key,
-      ...(options.listen !== undefined && { [environmentName('listen')]: options.listen }),
-    },
-    configFile: text === undefined ? undefined : configFileOf({ env, configFile: options.config }),
-    readFile: () => String(document),
-    destinationTypes,
-  });
-  return { ...config, relay: { destination: destinationOf(config), contractsIntervalMs } };
+  const file = configFileOf({ env, configFile: options.config });
+  const read = (): Config =>
+    readConfig({
+      env: {
+        ...others,
+        ...Object.fromEntries(set.map(([path, value]) => [environmentName(path), value])),
+        [innerKeyVariable]: key,
+        ...(options.source !== undefined && { [environmentName('source')]: options.source }),
+        ...(options.listen !== undefined && { [environmentName('listen')]: options.listen }),
+      },
+      configFile: text === undefined ? undefined : file,
+      readFile: () => String(document),
+      destinationTypes,
+    });
+  const places = placesOf(options, hasDestinations ? [] : [file]);
+  const config = namingPlaces(places, read);
+  const destination = destinationOf(config);
+  namingPlaces(places, () => readFarGateSettings(destination.name, destination.settings));
+  const listenOption = options.listen === undefined ? undefined : '--listen';
+  return {
+    ...config,
+    relay: { destination: destination.name, contractsIntervalMs, listenOption },
+  };
+}
+
+/** Where a setting was written, by how a fault names it. */
+type Places = ReadonlyMap<string, string>;
+
+/** @param files in which no person has written the destination. */
+function placesOf({ to, key, ca, source, listen }: RelayOptions, files: string[]): Places {
+  const places = new Map<string, string>();
+  if (source !== undefined) places.set(environmentName('source'), '--source');
+  if (listen !== undefined) places.set(environmentName('listen'), '--listen');
+  for (const file of files) {
+    for (const [setting, place] of [
+      ['url', to === undefined ? toVariable : '--to'],
+      ['key', key === undefined ? keyVariable : '--key'],
+      ['tls_ca', ca === undefined ? caVariable : '--ca'],
+    ] as const) {
+      const path = `destinations.${destinationName}.${setting}`;
+      places.set(path, place).set(`${file}: ${path}`, place);
+    }
+  }
+  return places;
+}
+
+/** Faults name the option or the variable that set a value, rather than what it stands for. */
+function namingPlaces<Value>(places: Places, read: () => Value): Value {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof StartError)) throw cause;
+    const lines = cause.message.split('\n').map((line) => {
+      const start = line.length - line.trimStart().length;
+      const found = [...places].find(([name]) => line.startsWith(`${name}:`, start));
+      if (found === undefined) return line;
+      return `${line.slice(0, start)}${found[1]}${line.slice(start + found[0].length)}`;
+    });
+    throw new StartError(lines.join('\n'), { cause });
+  }
 }
 
 /** The text of the file. Undefined: none was named, and the default one does not exist. */
@@ -130,7 +179,7 @@ function textOf(
   }
 }
 
-function destinationOf({ destinations, processes }: Config): string {
+function destinationOf({ destinations, processes }: Config): DestinationConfig {
   const [only, ...more] = destinations;
   if (only?.type !== 'headgate' || more.length > 0) {
     throw new StartError(
@@ -140,7 +189,7 @@ function destinationOf({ destinations, processes }: Config): string {
   if (processes !== 1) {
     throw new StartError('A relay is one process: leave out processes, or set it to 1.');
   }
-  return only.name;
+  return only;
 }
 
 /** A name for the far gate's trace, in the letters that it takes. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 
 import { Command } from 'commander';
 
@@ -82,9 +83,17 @@ function readKey(file: string): string {
 function welcome({ address, adminAddress }: Service, config: Config): string {
   const { destinations, dataDir } = config;
   const { url } = destinations[0]!.settings;
+  const admin = `http${config.admin.tls === undefined ? '' : 's'}://${formatAddress(adminAddress)}`;
   return [
     `Relay takes events on ${urlOf(address!, config)} and forwards them to ${url}.`,
-    `Metrics and health: http://${formatAddress(adminAddress)}/metrics`,
+    `Metrics and health: ${admin}/metrics`,
+    'How far behind it is:',
+    `  HEADGATE_DATA_DIR=${shellWord(path.resolve(dataDir))} headgate destinations --admin ${admin}`,
     `Data: ${dataDir}. Ctrl-C drains and stops.`,
   ].join('\n');
+}
+
+/** In quotes only where a shell needs them. */
+function shellWord(text: string): string {
+  return /^[A-Za-z0-9_./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -76,7 +76,19 @@ describe('listen', () => {
     ]);
   });
 
-  it.each(['unix:', 'unix:/run/'])('refuses %j, which names no file', (listen) => {
+  it.each([
+    'unix:',
+    'unix: ',
+    'unix:/run/',
+    'unix:/run/..',
+    'unix:.',
+    'unix:8080',
+    'unix:/run/8080',
+    'unix: /run/a.sock',
+    'unix:/run/a.sock ',
+    'unix:/run/a\nb.sock',
+    'unix:/run/a\0b.sock',
+  ])('refuses %j, which names no file', (listen) => {
     expect(faults(listen)).toEqual([expect.stringMatching(/names no file: write unix:PATH/)]);
   });
 

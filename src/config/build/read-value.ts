@@ -142,7 +142,10 @@ function readListenAddress(value: unknown): Reading {
     return fault === false ? reading : { fault };
   }
   const bytes = Buffer.byteLength(socketPath);
-  if (bytes === 0 || socketPath.includes('\0') || socketPath.endsWith('/')) {
+  const name = socketPath.slice(socketPath.lastIndexOf('/') + 1);
+  // A number is a port that was meant, and spaces at an end come from quotes around too much.
+  const isFile = !/^(?:|\.\.?|\d+)$/.test(name) && !/^\s|\s$|\p{Cc}/u.test(socketPath);
+  if (!isFile) {
     return { fault: 'names no file: write unix:PATH, as in unix:/run/headgate/relay.sock' };
   }
   if (bytes > socketPathBytesMax) {

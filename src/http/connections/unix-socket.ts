@@ -1,4 +1,5 @@
-import { chmodSync, lstatSync, statSync, unlinkSync, type Stats } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, lstatSync, statSync, unlinkSync, type Stats } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 
@@ -33,8 +34,18 @@ export async function removeStaleSocket(socketPath: string, setting: string): Pr
   };
   const other = `choose another with ${setting}.`;
   const folder = path.dirname(socketPath);
-  if (!isFolder(folder)) fail(`has no folder: create ${folder}, or ${other}`);
-  const found = lookAt(socketPath);
+  const look = (name: string, read: typeof statSync | typeof lstatSync): Stats | undefined => {
+    try {
+      return read(name, { throwIfNoEntry: false });
+    } catch (cause) {
+      const why = `cannot be looked at (${codeOf(cause)}): let this user search ${folder}, or ${other}`;
+      return fail(why, cause);
+    }
+  };
+  if (look(folder, statSync)?.isDirectory() !== true) {
+    fail(`has no folder: create ${folder}, or ${other}`);
+  }
+  const found = look(socketPath, lstatSync);
   if (found === undefined) return;
   if (!found.isSocket()) fail(`is another file: move that away, or ${other}`);
   const code = await connectTo(socketPath);
@@ -47,19 +58,45 @@ export async function removeStaleSocket(socketPath: string, setting: string): Pr
   if (code !== 'ECONNREFUSED') fail(`is in use by another program. Stop that, or ${other}`);
   try {
     // Another program may have begun to listen there since.
-    if (lookAt(socketPath)?.ino === found.ino) unlinkSync(socketPath);
+    if (look(socketPath, lstatSync)?.ino === found.ino) unlinkSync(socketPath);
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return;
     fail(`is left over from a program, and cannot be removed (${codeOf(cause)}): ${other}`, cause);
   }
 }
 
-function isFolder(name: string): boolean {
-  return statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
+/** A path in the same folder that no other program uses, and that is no longer than `socketPath`. */
+export function nameBeside(socketPath: string): string {
+  const { dir, base } = path.parse(socketPath);
+  const random = randomBytes(8).toString('hex');
+  return path.join(dir, `.${random}`.slice(0, Math.max(base.length, 2)));
 }
 
-function lookAt(name: string): Stats | undefined {
-  return lstatSync(name, { throwIfNoEntry: false });
+/**
+ * Gives a bound socket its path, unless another program has taken that meanwhile: then it throws a
+ * StartError. The result removes the file, unless it is another program's by then.
+ */
+export function moveSocket(boundPath: string, socketPath: string, setting: string): () => void {
+  try {
+    linkSync(boundPath, socketPath);
+    unlinkSync(boundPath);
+  } catch (cause) {
+    const why =
+      codeOf(cause) === 'EEXIST'
+        ? 'is in use by another program'
+        : `cannot be made (${codeOf(cause)})`;
+    const text = `The socket ${socketPath} ${why}. Choose another with ${setting}.`;
+    throw new StartError(text, { cause });
+  }
+  // The number stays taken for as long as this process listens.
+  const { ino } = lstatSync(socketPath);
+  return () => {
+    try {
+      if (lstatSync(socketPath).ino === ino) unlinkSync(socketPath);
+    } catch {
+      // It is gone, or its folder is: the next start replaces what is left.
+    }
+  };
 }
 
 /** Undefined: a program listens there. Else the code of the error. */

@@ -70,7 +70,7 @@ function createFollower(
   client: FarContractsClient,
   file: string,
 ) {
-  /** Also of contracts that cannot be used: they are reported once. */
+  /** Also of contracts of the far gate that cannot be used: they are reported once. */
   let seen = '';
   let changes = 0;
   /** Of the contracts that were seen last. */
@@ -81,7 +81,6 @@ function createFollower(
 
   /** Returns whether the contracts can be used. */
   const apply = async (form: ContractsForm): Promise<boolean> => {
-    seen = form.revision;
     const faults: string[] = [];
     const report = (problem: string, fix: string): void => void faults.push(`${problem}. ${fix}`);
     const registry = await readContracts(form, report);
@@ -119,7 +118,11 @@ function createFollower(
         return false;
       }
       try {
-        return await apply(JSON.parse(text) as ContractsForm);
+        const form = JSON.parse(text) as ContractsForm;
+        const isUsable = await apply(form);
+        // A damaged copy must not pass for the revision that it names: the far gate has the right one.
+        if (isUsable) seen = form.revision;
+        return isUsable;
       } catch (error) {
         signals.registryFault(`${file} cannot be read: ${(error as Error).message}`);
         return false;
@@ -129,7 +132,11 @@ function createFollower(
     ask: async (timeoutMs?: number): Promise<void> => {
       try {
         const form = await client.fetch(seen, timeoutMs);
-        if (form !== undefined && (await apply(form))) unkept = form;
+        if (form !== undefined) {
+          const isUsable = await apply(form);
+          seen = form.revision;
+          if (isUsable) unkept = form;
+        }
         signals.registryFollowed(changes, badEntries);
         isAway = false;
       } catch (error) {
