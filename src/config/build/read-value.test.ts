@@ -83,6 +83,8 @@ describe('listen', () => {
     'unix:/run/..',
     'unix:.',
     'unix:8080',
+    'unix:0x1f',
+    'unix:1e3',
     'unix:/run/8080',
     'unix: /run/a.sock',
     'unix:/run/a.sock ',

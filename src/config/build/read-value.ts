@@ -143,8 +143,9 @@ function readListenAddress(value: unknown): Reading {
   }
   const bytes = Buffer.byteLength(socketPath);
   const name = socketPath.slice(socketPath.lastIndexOf('/') + 1);
-  // A number is a port that was meant, and spaces at an end come from quotes around too much.
-  const isFile = !/^(?:|\.\.?|\d+)$/.test(name) && !/^\s|\s$|\p{Cc}/u.test(socketPath);
+  // Node takes a number, also 0x1f or 1e3, for a port. Spaces at an end come from quotes around too much.
+  const isNumber = Number(name) >= 0;
+  const isFile = !isNumber && !/^\.\.?$/.test(name) && !/^\s|\s$|\p{Cc}/u.test(socketPath);
   if (!isFile) {
     return { fault: 'names no file: write unix:PATH, as in unix:/run/headgate/relay.sock' };
   }
