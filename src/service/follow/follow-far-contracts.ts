@@ -119,10 +119,10 @@ function createFollower(
       }
       try {
         const form = JSON.parse(text) as ContractsForm;
-        const isUsable = await apply(form);
+        if (!(await apply(form))) return false;
         // A damaged copy must not pass for the revision that it names: the far gate has the right one.
-        if (isUsable) seen = form.revision;
-        return isUsable;
+        seen = form.revision;
+        return true;
       } catch (error) {
         signals.registryFault(`${file} cannot be read: ${(error as Error).message}`);
         return false;
@@ -133,9 +133,8 @@ function createFollower(
       try {
         const form = await client.fetch(seen, timeoutMs);
         if (form !== undefined) {
-          const isUsable = await apply(form);
+          if (await apply(form)) unkept = form;
           seen = form.revision;
-          if (isUsable) unkept = form;
         }
         signals.registryFollowed(changes, badEntries);
         isAway = false;
