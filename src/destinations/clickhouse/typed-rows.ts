@@ -1,4 +1,4 @@
-import { decimalParts } from '../../event/canonical-number.ts';
+import { plainDecimal } from '../../event/canonical-number.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import type { EventRow } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
@@ -49,7 +49,11 @@ function withMisfits(
 function literalOf(value: ColumnValue, type: LogicalType): string | undefined {
   if (value === null) return 'null';
   const decimal = decimalOf(type);
-  if (decimal !== undefined) return decimalLiteral(String(value), decimal);
+  if (decimal !== undefined) {
+    const digits = plainDecimal(String(value), decimal.precision, decimal.scale);
+    // In quotes: a reader of JSON may make a double of it.
+    return digits === undefined ? undefined : `"${digits}"`;
+  }
   switch (type.kind) {
     case 'timestamp':
     case 'date': {
@@ -71,20 +75,4 @@ function literalOf(value: ColumnValue, type: LogicalType): string | undefined {
     default:
       return JSON.stringify(value);
   }
-}
-
-/** All digits, without an exponent. Undefined if it has more than the column. */
-function decimalLiteral(
-  text: string,
-  { precision, scale }: { readonly precision: number; readonly scale: number },
-): string | undefined {
-  const parts = decimalParts(text);
-  if (parts === undefined) return undefined;
-  const { sign, digits, exponent } = parts;
-  if (digits === '') return `"${sign}0"`;
-  const point = digits.length + exponent;
-  if (point > precision - scale || -exponent > scale) return undefined;
-  const before = digits.slice(0, Math.max(0, point)).padEnd(point, '0');
-  const after = `${'0'.repeat(Math.max(0, -point))}${digits.slice(Math.max(0, point))}`;
-  return `"${sign}${before || '0'}${exponent < 0 ? `.${after}` : ''}"`;
 }
