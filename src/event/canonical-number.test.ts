@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { canonicalNumber } from './canonical-number.ts';
+import { canonicalNumber, plainDecimal } from './canonical-number.ts';
 import { canonicalJson, parseWithNumberTexts } from './changed-properties.ts';
 
 test.each([
@@ -40,6 +40,21 @@ test('two ways to write a number have one text, and other numbers have others', 
       expect(canonicalNumber(`${whole}1e${power}`)).not.toBe(one);
     }),
   );
+});
+
+test.each([
+  ['0', 4, 2, '0'],
+  ['-0.0', 4, 2, '-0'],
+  ['12.34', 4, 2, '12.34'],
+  ['1234e-2', 4, 2, '12.34'],
+  ['-0.01', 4, 2, '-0.01'],
+  ['99', 4, 2, '99'],
+  ['9.9e1', 4, 2, '99'],
+  ['100', 4, 2, undefined],
+  ['0.001', 4, 2, undefined],
+  ['x', 4, 2, undefined],
+])('%s in a column of %i digits, %i after the point, is %s', (text, precision, scale, plain) => {
+  expect(plainDecimal(text, precision, scale)).toBe(plain);
 });
 
 test('the time grows with the length', () => {

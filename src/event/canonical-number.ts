@@ -60,3 +60,22 @@ function lengthWithoutZeros(text: string): number {
   while (length > 0 && text[length - 1] === '0') length -= 1;
   return length;
 }
+
+/**
+ * A number with all its digits and without an exponent, for a column with a fixed point. Undefined if it has
+ * more digits before or after the point than the column.
+ *
+ * @param precision digits of the column in all.
+ * @param scale digits of these after the point.
+ */
+export function plainDecimal(text: string, precision: number, scale: number): string | undefined {
+  const parts = decimalParts(text);
+  if (parts === undefined) return undefined;
+  const { sign, digits, exponent } = parts;
+  if (digits === '') return `${sign}0`;
+  const point = digits.length + exponent;
+  if (point > precision - scale || -exponent > scale) return undefined;
+  const before = digits.slice(0, Math.max(0, point)).padEnd(point, '0');
+  const after = `${'0'.repeat(Math.max(0, -point))}${digits.slice(Math.max(0, point))}`;
+  return `${sign}${before || '0'}${exponent < 0 ? `.${after}` : ''}`;
+}

@@ -215,6 +215,9 @@ const wallClock: Readonly<Record<string, string>> = {
   'destinations/vendors/vendor.ts': 'Retry-After without a Date, a day at most',
   'destinations/clickhouse/fault.ts': 'Retry-After without a Date, a day at most',
   'destinations/sqlite/warehouse.ts': 'delivered_at',
+  'destinations/bigquery/bigquery.ts': 'delivered_at',
+  'destinations/bigquery/journal.ts':
+    'when an id came, whose age is that of event/time/steady-time.ts',
 };
 
 const files = readSources('src')

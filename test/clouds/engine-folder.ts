@@ -10,8 +10,9 @@ export const engineFolder = fileURLToPath(
 /** A fake of Google Cloud Storage. */
 export const gcsProgram = 'fake-gcs-server';
 
-/** A fake of Google Pub/Sub, built with Go from test/clouds/fake-pubsub. */
+/** Fakes of Google's, built with Go from folders of the same names. */
 export const pubsubProgram = 'fake-pubsub';
+export const bigqueryProgram = 'fake-bigquery';
 
 /** A program of that folder, installed by pip; the package of `gcsProgram` has it among its data. */
 export function programOf(name: string): string {

@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-
 import type { DestinationSettings } from '../../src/destinations/destination.ts';
 import { pubsubType } from '../../src/destinations/pubsub/type.ts';
 import type { FarSide } from '../destinations/conformance.ts';
 import { startRelay } from '../destinations/relay.ts';
-import { programOf, pubsubProgram } from './engine-folder.ts';
+import { pubsubProgram } from './engine-folder.ts';
+import { startGoFake } from './go-fake.ts';
 
 /** test/clouds/fake-pubsub, on loopback, with nothing on disk. */
 export interface FakePubsub {
@@ -30,14 +27,11 @@ export interface PubsubTopic {
 export const project = 'test-project';
 
 export async function startFakePubsub(): Promise<FakePubsub> {
-  const child = spawn(programOf(pubsubProgram), [], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exit = once(child, 'exit');
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  const [port, httpPort] = line.split(' ').map(Number);
-  const url = `http://127.0.0.1:${httpPort}`;
+  const { port, url, stop } = await startGoFake(pubsubProgram);
   let topics = 0;
   return {
-    port: port!,
+    port,
+    stop,
     async createTopic() {
       const id = `events-${(topics += 1)}`;
       const query = encodeURIComponent(`projects/${project}/topics/${id}`);
@@ -50,10 +44,6 @@ export async function startFakePubsub(): Promise<FakePubsub> {
           return whole.map((text) => JSON.parse(text) as PublishedMessage);
         },
       };
-    },
-    async stop() {
-      child.kill('SIGKILL');
-      await exit;
     },
   };
 }

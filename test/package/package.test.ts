@@ -277,6 +277,11 @@ describe('without the package of a client', () => {
     ['gcs', 'bucket: b-1, spool: s', 'npm install @google-cloud/storage@8'],
     ['sqs', 'queue_url: http://127.0.0.1:1/1/q', 'npm install @aws-sdk/client-sqs@3'],
     ['pubsub', 'project: p-123456, topic: events', 'npm install @google-cloud/pubsub@6'],
+    [
+      'bigquery',
+      'project: p-123456, dataset: d, journal: j',
+      'npm install @google-cloud/bigquery-storage@5',
+    ],
   ])(
     'says how to install the client that a %s destination needs',
     async (type, settings, command) => {

@@ -1,4 +1,4 @@
-import { decimalParts } from '../../event/canonical-number.ts';
+import { plainDecimal } from '../../event/canonical-number.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import type { EventRow } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
@@ -57,7 +57,7 @@ function literalOf(value: ColumnValue, type: LogicalType): string | undefined {
     // Most numbers. Their digits after the point fit, or they would be misfits already.
     const isShort = typeof value === 'number' && !source.includes('e');
     if (isShort && Math.abs(value) < 10 ** (decimal.precision - decimal.scale)) return source;
-    return decimalLiteral(source, decimal);
+    return plainDecimal(source, decimal.precision, decimal.scale);
   }
   switch (type.kind) {
     case 'timestamp':
@@ -74,20 +74,4 @@ function literalOf(value: ColumnValue, type: LogicalType): string | undefined {
     default:
       return typeof value === 'string' ? tsvText(value) : String(value);
   }
-}
-
-/** All digits, without an exponent. Undefined if it has more than the column. */
-function decimalLiteral(
-  text: string,
-  { precision, scale }: { readonly precision: number; readonly scale: number },
-): string | undefined {
-  const parts = decimalParts(text);
-  if (parts === undefined) return undefined;
-  const { sign, digits, exponent } = parts;
-  if (digits === '') return `${sign}0`;
-  const point = digits.length + exponent;
-  if (point > precision - scale || -exponent > scale) return undefined;
-  const before = digits.slice(0, Math.max(0, point)).padEnd(point, '0');
-  const after = `${'0'.repeat(Math.max(0, -point))}${digits.slice(Math.max(0, point))}`;
-  return `${sign}${before || '0'}${exponent < 0 ? `.${after}` : ''}`;
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parquetMetadata } from 'hyparquet';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { DestinationSettings, TablesPreview } from '../destination.ts';
+import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import { changesOf, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
 import { previewTables } from '../tables/preview-tables.ts';
@@ -48,11 +49,12 @@ export function commentsOf(
   plan: TablePlan,
   changes: TableChanges,
   what: string,
+  dialect: TableDialect = parquetDialect,
 ): string[] {
   const isNew = changes.create !== undefined;
   const common = eventColumns
     .filter((column) => isNew || changes.addCommon.includes(column.name))
-    .map(({ name, type }) => ({ name, declared: parquetDialect.typeOf(type) }));
+    .map(({ name, type }) => ({ name, declared: dialect.typeOf(type) }));
   const columns = [...common, ...(isNew ? plan.columns : changes.add)];
   if (columns.length === 0) return [];
   const lines = columns.map(({ name, declared }) => `--   ${name} ${declared}`);

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
@@ -29,6 +30,8 @@ const (
 	attributeTextMax    = 1_024
 	orderingKeyBytesMax = 1_024
 )
+
+const answerDelay = 30 * time.Millisecond
 
 // What stands for a schema of the topic: messages with it are refused.
 const refusedText = `"refused_by_schema":true`
@@ -81,7 +84,10 @@ func holdLimits(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handl
 			}
 		}
 	}
-	return handle(ctx, request)
+	answer, err := handle(ctx, request)
+	// As far as the service is away: a worker that is killed then has events that are published and not settled.
+	time.Sleep(answerDelay)
+	return answer, err
 }
 
 func listen() net.Listener {
