@@ -25,7 +25,15 @@ function memory() {
     }
     return sums;
   };
-  return { log, kept, accepted };
+  const delivered = (): Record<number, number> => {
+    const sums: Record<number, number> = {};
+    for (const text of kept.values()) {
+      const { hour, destinations } = decodeHourCounts(text)!;
+      for (const one of destinations) sums[hour] = (sums[hour] ?? 0) + one.delivered;
+    }
+    return sums;
+  };
+  return { log, kept, accepted, delivered };
 }
 
 function counting(log: object) {
@@ -37,6 +45,7 @@ function counting(log: object) {
   const counts = countHours({
     log: log as Log,
     totals,
+    deliveredTotals: () => [{ destination: 'crm', total: total.value * 2 }],
     onTrouble: (error) => troubles.push(error),
   });
   counts.start();
@@ -44,7 +53,7 @@ function counting(log: object) {
 }
 
 test('once a minute, and at the end of an hour, what came is added to its hour', async () => {
-  const { log, kept, accepted } = memory();
+  const { log, kept, accepted, delivered } = memory();
   const { total, counts } = counting(log);
   total.value = 5;
   await vi.advanceTimersByTimeAsync(59_999);
@@ -62,6 +71,7 @@ test('once a minute, and at the end of an hour, what came is added to its hour',
   total.value = 10;
   await counts.stop();
   expect(accepted()).toEqual({ 490000: 7, 490001: 3 });
+  expect(delivered()).toEqual({ 490000: 14, 490001: 6 });
 });
 
 test('an hour in which nothing came is not written', async () => {

@@ -18,10 +18,17 @@ export interface EventTotal {
   readonly total: number;
 }
 
+/** The deliveries of this process to a destination: their total since the start. */
+export interface DeliveredTotal {
+  readonly destination: string;
+  readonly total: number;
+}
+
 export interface CountHoursOptions {
   readonly log: Log;
   /** The counters of this process, those of its gate processes included. */
   readonly totals: () => Iterable<EventTotal>;
+  readonly deliveredTotals: () => Iterable<DeliveredTotal>;
   readonly onTrouble: (error: unknown) => void;
   readonly intervalMs?: number;
   /** The wall clock, for tests. */
@@ -47,7 +54,7 @@ const waitingMax = 192;
  * last minute of an hour counts there, because a turn falls on its end.
  */
 export function countHours(options: CountHoursOptions): HourCounting {
-  const { log, totals, onTrouble, intervalMs = intervalMsDefault, now = Date.now } = options;
+  const { log, onTrouble, intervalMs = intervalMsDefault, now = Date.now } = options;
   const processId = randomUUID();
   const seen = new Map<string, number>();
   /** Changed since they were written. */
@@ -55,14 +62,21 @@ export function countHours(options: CountHoursOptions): HourCounting {
   const hourNow = (): number => Math.floor(now() / hourMs);
   let current = createHourCounts(hourNow());
 
+  /** By how much a counter has grown since the last time. */
+  const growthOf = (key: string, total: number): number => {
+    const grown = total - (seen.get(key) ?? 0);
+    if (grown <= 0) return 0;
+    seen.set(key, total);
+    waiting.set(current.hour, current);
+    return grown;
+  };
   const collect = (): void => {
-    for (const { eventName, source, outcome, total } of totals()) {
-      const key = `${outcome}\0${eventName}\0${source}`;
-      const grown = total - (seen.get(key) ?? 0);
-      if (grown <= 0) continue;
-      seen.set(key, total);
+    for (const { eventName, source, outcome, total } of options.totals()) {
+      const grown = growthOf(`${outcome}\0${eventName}\0${source}`, total);
       current.add(eventName, source, outcome, grown);
-      waiting.set(current.hour, current);
+    }
+    for (const { destination, total } of options.deliveredTotals()) {
+      current.addDelivered(destination, growthOf(`delivered\0${destination}`, total));
     }
     // A clock that is set back leaves the counts where they are.
     if (hourNow() > current.hour) current = createHourCounts(hourNow());

@@ -9,6 +9,7 @@ const all: CountRange = { sinceMs: 0, untilMs: Infinity, eventName: '', source: 
 
 function entry(hour: number, eventName: string, source: string, accepted: number, rejected = 0) {
   const counts = createHourCounts(hour);
+  counts.addDelivered('crm', accepted * 2);
   counts.add(eventName, source, 'accepted', accepted);
   counts.add(eventName, source, 'rejected', rejected);
   return { text: encodeHourCounts(counts), storedAtMs: hour * hourMs + 60_000 };
@@ -24,11 +25,12 @@ test('the entries of several processes are one sum, and every hour is there', as
     entry(nowHour, 'a', 'shop', 2, 1),
     entry(nowHour - 168, 'b', 'web', 9),
   );
-  const { hours, pairs, updatedAtMs } = await sumCounts(entries, all, nowMs);
+  const { hours, pairs, destinations, updatedAtMs } = await sumCounts(entries, all, nowMs);
   expect(hours).toHaveLength(hoursKept + 1);
   expect(hours[0]!.startMs).toBe((nowHour - hoursKept) * hourMs);
   expect(hours.at(-1)).toEqual({
     startMs: nowHour * hourMs,
+    delivered: 14,
     accepted: 7,
     duplicate: 0,
     rejected: 1,
@@ -39,6 +41,7 @@ test('the entries of several processes are one sum, and every hour is there', as
     ['a', 7],
     ['b', 9],
   ]);
+  expect(destinations).toEqual([{ destination: 'crm', delivered: 32 }]);
   expect(updatedAtMs).toBe(nowHour * hourMs + 60_000);
 });
 

@@ -3,6 +3,7 @@ import {
   countedOutcomes,
   decodeHourCounts,
   hourMs,
+  type CountedDestination,
   type CountedPair,
   type PairCounts,
 } from './hour-counts.ts';
@@ -19,6 +20,8 @@ export interface CountRange {
 
 export interface CountedHour extends Readonly<PairCounts> {
   readonly startMs: number;
+  /** To all destinations together; 0 if a name or a source is selected, which deliveries are not counted by. */
+  readonly delivered: number;
 }
 
 export interface SummedCounts {
@@ -26,6 +29,8 @@ export interface SummedCounts {
   readonly hours: readonly CountedHour[];
   /** The most rejected first, then the most accepted. */
   readonly pairs: readonly CountedPair[];
+  /** The most delivered first; empty if a name or a source is selected. */
+  readonly destinations: readonly CountedDestination[];
   /** Undefined if nothing was ever counted. */
   readonly updatedAtMs: number | undefined;
 }
@@ -42,11 +47,13 @@ export async function sumCounts(
   const last = Math.floor(Math.min(nowMs, range.untilMs - 1) / hourMs);
   const newest = Math.floor(nowMs / hourMs);
   const first = Math.max(Math.ceil(range.sinceMs / hourMs), newest - hoursKept);
-  const hours = new Map<number, CountedHour & PairCounts>();
+  const isOfAll = range.eventName === '' && range.source === '';
+  const hours = new Map<number, CountedHour & PairCounts & { delivered: number }>();
   for (let hour = first; hour <= last; hour += 1) {
-    hours.set(hour, { startMs: hour * hourMs, ...noCounts() });
+    hours.set(hour, { startMs: hour * hourMs, delivered: 0, ...noCounts() });
   }
   const pairs = new Map<string, CountedPair & PairCounts>();
+  const delivered = new Map<string, number>();
   let updatedAtMs: number | undefined;
   for await (const { text, storedAtMs } of entries) {
     updatedAtMs = Math.max(updatedAtMs ?? 0, storedAtMs);
@@ -65,11 +72,19 @@ export async function sumCounts(
         known[outcome] += pair[outcome];
       }
     }
+    if (!isOfAll) continue;
+    for (const { destination, delivered: events } of entry.destinations) {
+      sum.delivered += events;
+      delivered.set(destination, (delivered.get(destination) ?? 0) + events);
+    }
   }
   const sorted = [...pairs.values()].sort(
     (one, other) => other.rejected - one.rejected || other.accepted - one.accepted,
   );
-  return { hours: [...hours.values()], pairs: sorted, updatedAtMs };
+  const destinations = [...delivered]
+    .map(([destination, events]) => ({ destination, delivered: events }))
+    .sort((one, other) => other.delivered - one.delivered);
+  return { hours: [...hours.values()], pairs: sorted, destinations, updatedAtMs };
 }
 
 function noCounts(): PairCounts {

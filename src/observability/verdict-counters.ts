@@ -77,3 +77,16 @@ export function* eventTotals({ registry }: Pick<Metrics, 'registry'>): Generator
     }
   }
 }
+
+/** What this process has delivered to each destination since its start, those of its other processes included. */
+export function* deliveredTotals({
+  registry,
+}: Pick<Metrics, 'registry'>): Generator<{ readonly destination: string; readonly total: number }> {
+  for (const family of countedFamiliesOf(registry)) {
+    if (family.type !== 'counter' || family.name !== 'headgate_deliveries_total') continue;
+    for (const { labels, value } of family.all.values()) {
+      const { destination = '', outcome } = labels;
+      if (outcome === 'delivered' && value > 0) yield { destination, total: value };
+    }
+  }
+}

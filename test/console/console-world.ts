@@ -133,6 +133,8 @@ export async function writeHourCounts({ service }: RealService): Promise<void> {
     counts.add('order_completed', 'shop', 'accepted', Math.round(400 * wave + (hour % 7) * 20));
     counts.add('order_completed', 'shop', 'rejected', hour % 24 > 15 ? 12 + (hour % 5) : 2);
     counts.add('invoice_paid', 'shop', 'dead', hour % 11 === 0 ? 3 : 0);
+    counts.addDelivered('warehouse', Math.round(390 * wave));
+    counts.addDelivered('crm', 7);
     await writeCountEntry(service.log, hour, 'test', encodeHourCounts(counts));
   }
 }

@@ -112,15 +112,19 @@ describe.skipIf(whyNoBrowser() !== undefined)('pages of the console', () => {
     await expectAccessible(phone.page);
   });
 
-  test('the first page has the three signals beside last week, and each number leads on', async () => {
+  test('the first page has the four signals beside last week, and each number leads on', async () => {
     const { page } = window;
     await window.goTo('/');
     const refused = page.getByRole('region', { name: 'Refused', exact: true });
     await refused.getByText('That hour last week').waitFor();
     const hour = Math.floor(Date.now() / 3_600_000) - 1;
     const wanted = hour % 24 > 15 ? 12 + ((hour - 168) % 5) : 2;
-    const row = refused.locator('dl > div').filter({ hasText: 'That hour last week' });
-    expect(await row.locator('dd').textContent()).toBe(String(wanted));
+    const weekBefore = (card: typeof refused) =>
+      card.locator('dl > div').filter({ hasText: 'That hour last week' }).locator('dd');
+    expect(await weekBefore(refused).textContent()).toBe(String(wanted));
+    const delivered = page.getByRole('region', { name: 'Delivered', exact: true });
+    const wave = 1 + Math.sin((((hour - 168) % 24) / 24) * 2 * Math.PI);
+    expect(await weekBefore(delivered).textContent()).toBe(String(Math.round(390 * wave) + 7));
     const destinations = page.getByRole('table', { name: 'Destinations' });
     const crm = destinations.getByRole('row', { name: /^crm/ });
     await crm.getByText('parked').waitFor();

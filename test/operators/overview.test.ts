@@ -47,8 +47,10 @@ interface Counts {
     readonly hour: string;
     readonly accepted?: string;
     readonly rejected?: string;
+    readonly delivered?: string;
     readonly deadLetters?: string;
   }[];
+  readonly destinations?: { readonly destination: string; readonly delivered: string }[];
   readonly events?: {
     readonly eventName: string;
     readonly source: string;
@@ -62,8 +64,10 @@ interface Counts {
 const countsOf = ({ adminUrl }: RealService, request: object = {}): Promise<Counts> =>
   askAdmin(adminUrl, 'SignalService/GetHourlyCounts', request);
 
-const sum = (counts: Counts, outcome: 'accepted' | 'rejected' | 'deadLetters'): number =>
-  counts.hours.reduce((total, hour) => total + Number(hour[outcome] ?? 0), 0);
+const sum = (
+  counts: Counts,
+  outcome: 'accepted' | 'rejected' | 'delivered' | 'deadLetters',
+): number => counts.hours.reduce((total, hour) => total + Number(hour[outcome] ?? 0), 0);
 
 describe('the catalogue of events', () => {
   interface Listed {
@@ -303,6 +307,11 @@ describe('the counts by hour', () => {
         rejected: '2',
       });
       expect(before.updatedAt).toBeDefined();
+      // A transform, a filter or a failure is no delivery.
+      expect(sum(before, 'delivered')).toBe(30);
+      expect(before.destinations).toEqual([{ destination: 'warehouse', delivered: '30' }]);
+      const ofName = await countsOf(real, { eventName: 'order_completed' });
+      expect([sum(ofName, 'delivered'), ofName.destinations]).toEqual([0, undefined]);
       await send(real, [order({ properties: good }), order({ properties: good })]);
       await expect
         .poll(

@@ -1,9 +1,9 @@
 import type { HourlyCount } from '../../../gen/headgate/v1/signal_service_pb.ts';
 import { msOf } from '../../parts/time.tsx';
 
-export type Signal = 'accepted' | 'rejected' | 'deadLetters';
+export type Signal = 'accepted' | 'rejected' | 'delivered' | 'deadLetters';
 
-/** One of the three signals, hour by hour, beside the same hours of last week. */
+/** One of the signals, hour by hour, beside the same hours of last week. */
 export interface SignalHours {
   /** The last 23 whole hours, the newest last: with last week's, as far back as counts are kept. */
   readonly day: readonly number[];

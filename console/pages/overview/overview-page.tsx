@@ -14,7 +14,7 @@ import { runningHourMs } from './hours.ts';
 
 const everyMs = 15_000;
 
-/** What came in, what was refused, what was given up, and how the destinations are. */
+/** What came in, was refused, delivered and given up, and how the destinations are. */
 export function OverviewPage() {
   const { signals, destinations } = useService();
   const counts = useLoad(
@@ -73,6 +73,14 @@ function Signals({ answer }: { readonly answer: GetHourlyCountsResponse }) {
           tone="bad"
           to={linkTo('/refused', { since, with: 'all' })}
           toDay={linkTo('/refused', { since: '24h', with: 'all' })}
+        />
+        <SignalCard
+          title="Delivered"
+          hours={hours}
+          signal="delivered"
+          tone="accent"
+          to={linkTo('/destinations', {})}
+          toDay={linkTo('/destinations', {})}
         />
         <SignalCard
           title="Dead letters"

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file headgate/v1/signal_service.proto.
  */
 export const file_headgate_v1_signal_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBoZWFkZ2F0ZS92MS9zaWduYWxfc2VydmljZS5wcm90bxILaGVhZGdhdGUudjEipwEKFkdldEhvdXJseUNvdW50c1JlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpldmVudF9uYW1lGAMgASgJEg4KBnNvdXJjZRgEIAEoCRITCgt3aXRoX2V2ZW50cxgFIAEoCCKEAQoLSG91cmx5Q291bnQSKAoEaG91chgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYWNjZXB0ZWQYAiABKAQSEQoJZHVwbGljYXRlGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEhQKDGRlYWRfbGV0dGVycxgFIAEoBCJ9CgpFdmVudENvdW50EhIKCmV2ZW50X25hbWUYASABKAkSDgoGc291cmNlGAIgASgJEhAKCGFjY2VwdGVkGAMgASgEEhEKCWR1cGxpY2F0ZRgEIAEoBBIQCghyZWplY3RlZBgFIAEoBBIUCgxkZWFkX2xldHRlcnMYBiABKAQimwEKF0dldEhvdXJseUNvdW50c1Jlc3BvbnNlEicKBWhvdXJzGAEgAygLMhguaGVhZGdhdGUudjEuSG91cmx5Q291bnQSJwoGZXZlbnRzGAIgAygLMhcuaGVhZGdhdGUudjEuRXZlbnRDb3VudBIuCgp1cGRhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDJtCg1TaWduYWxTZXJ2aWNlElwKD0dldEhvdXJseUNvdW50cxIjLmhlYWRnYXRlLnYxLkdldEhvdXJseUNvdW50c1JlcXVlc3QaJC5oZWFkZ2F0ZS52MS5HZXRIb3VybHlDb3VudHNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiBoZWFkZ2F0ZS92MS9zaWduYWxfc2VydmljZS5wcm90bxILaGVhZGdhdGUudjEipwEKFkdldEhvdXJseUNvdW50c1JlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpldmVudF9uYW1lGAMgASgJEg4KBnNvdXJjZRgEIAEoCRITCgt3aXRoX2V2ZW50cxgFIAEoCCKXAQoLSG91cmx5Q291bnQSKAoEaG91chgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYWNjZXB0ZWQYAiABKAQSEQoJZHVwbGljYXRlGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEhQKDGRlYWRfbGV0dGVycxgFIAEoBBIRCglkZWxpdmVyZWQYBiABKAQifQoKRXZlbnRDb3VudBISCgpldmVudF9uYW1lGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIQCghhY2NlcHRlZBgDIAEoBBIRCglkdXBsaWNhdGUYBCABKAQSEAoIcmVqZWN0ZWQYBSABKAQSFAoMZGVhZF9sZXR0ZXJzGAYgASgEIjoKEERlc3RpbmF0aW9uQ291bnQSEwoLZGVzdGluYXRpb24YASABKAkSEQoJZGVsaXZlcmVkGAIgASgEItABChdHZXRIb3VybHlDb3VudHNSZXNwb25zZRInCgVob3VycxgBIAMoCzIYLmhlYWRnYXRlLnYxLkhvdXJseUNvdW50EicKBmV2ZW50cxgCIAMoCzIXLmhlYWRnYXRlLnYxLkV2ZW50Q291bnQSLgoKdXBkYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoMZGVzdGluYXRpb25zGAQgAygLMh0uaGVhZGdhdGUudjEuRGVzdGluYXRpb25Db3VudDJtCg1TaWduYWxTZXJ2aWNlElwKD0dldEhvdXJseUNvdW50cxIjLmhlYWRnYXRlLnYxLkdldEhvdXJseUNvdW50c1JlcXVlc3QaJC5oZWFkZ2F0ZS52MS5HZXRIb3VybHlDb3VudHNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message headgate.v1.GetHourlyCountsRequest
@@ -93,6 +93,14 @@ export type HourlyCount = Message<"headgate.v1.HourlyCount"> & {
    * @generated from field: uint64 dead_letters = 5;
    */
   deadLetters: bigint;
+
+  /**
+   * Deliveries to all destinations together: an event that two destinations take counts twice. 0 if an event name or a source is
+   * selected, because deliveries are counted by destination.
+   *
+   * @generated from field: uint64 delivered = 6;
+   */
+  delivered: bigint;
 };
 
 /**
@@ -147,6 +155,30 @@ export const EventCountSchema: GenMessage<EventCount> = /*@__PURE__*/
   messageDesc(file_headgate_v1_signal_service, 2);
 
 /**
+ * The deliveries to a destination over these hours. Beyond a limit, destinations are `_other`.
+ *
+ * @generated from message headgate.v1.DestinationCount
+ */
+export type DestinationCount = Message<"headgate.v1.DestinationCount"> & {
+  /**
+   * @generated from field: string destination = 1;
+   */
+  destination: string;
+
+  /**
+   * @generated from field: uint64 delivered = 2;
+   */
+  delivered: bigint;
+};
+
+/**
+ * Describes the message headgate.v1.DestinationCount.
+ * Use `create(DestinationCountSchema)` to create a new message.
+ */
+export const DestinationCountSchema: GenMessage<DestinationCount> = /*@__PURE__*/
+  messageDesc(file_headgate_v1_signal_service, 3);
+
+/**
  * @generated from message headgate.v1.GetHourlyCountsResponse
  */
 export type GetHourlyCountsResponse = Message<"headgate.v1.GetHourlyCountsResponse"> & {
@@ -170,6 +202,13 @@ export type GetHourlyCountsResponse = Message<"headgate.v1.GetHourlyCountsRespon
    * @generated from field: google.protobuf.Timestamp updated_at = 3;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * The most delivered first, at most 1000. Empty if an event name or a source is selected.
+   *
+   * @generated from field: repeated headgate.v1.DestinationCount destinations = 4;
+   */
+  destinations: DestinationCount[];
 };
 
 /**
@@ -177,10 +216,10 @@ export type GetHourlyCountsResponse = Message<"headgate.v1.GetHourlyCountsRespon
  * Use `create(GetHourlyCountsResponseSchema)` to create a new message.
  */
 export const GetHourlyCountsResponseSchema: GenMessage<GetHourlyCountsResponse> = /*@__PURE__*/
-  messageDesc(file_headgate_v1_signal_service, 3);
+  messageDesc(file_headgate_v1_signal_service, 4);
 
 /**
- * The volume, the validation failures and the dead letters of the last eight days. Served on the admin
+ * The volume, the validation failures, the deliveries and the dead letters of the last eight days. Served on the admin
  * port. Read-only.
  *
  * @generated from service headgate.v1.SignalService

@@ -3,13 +3,13 @@ import type { ServiceImpl } from '@connectrpc/connect';
 
 import type { SignalService } from '../../../gen/headgate/v1/signal_service_pb.ts';
 import { sumCounts, type CountedHour } from '../../counts/read-counts.ts';
-import type { CountedPair, PairCounts } from '../../counts/hour-counts.ts';
+import type { CountedDestination, CountedPair, PairCounts } from '../../counts/hour-counts.ts';
 import { canonicalName } from '../../event/name/event-name.ts';
 import { readCountEntries } from '../../jetstream/counts/count-entries.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { readBounds } from '../request-fields.ts';
 
-/** Pairs of a name and a source in one answer. */
+/** Pairs of a name and a source, and destinations, in one answer. */
 const pairsShownMax = 1_000;
 
 export interface SignalServiceOptions {
@@ -28,7 +28,7 @@ export function createSignalService({
       const bounds = readBounds({ since, until });
       await addNow();
       const range = { ...bounds, eventName: canonicalName(eventName), source };
-      const { hours, pairs, updatedAtMs } = await sumCounts(
+      const { hours, pairs, destinations, updatedAtMs } = await sumCounts(
         readCountEntries(log),
         range,
         Date.now(),
@@ -36,14 +36,20 @@ export function createSignalService({
       return {
         hours: hours.map(hourMessage),
         events: withEvents ? pairs.slice(0, pairsShownMax).map(pairMessage) : [],
+        destinations: destinations.slice(0, pairsShownMax).map(destinationMessage),
         updatedAt: updatedAtMs === undefined ? undefined : timestampFromMs(updatedAtMs),
       };
     },
   };
 }
 
-function hourMessage({ startMs, ...counts }: CountedHour) {
-  return { hour: timestampFromMs(startMs), ...countFields(counts) };
+function hourMessage({ startMs, delivered, ...counts }: CountedHour) {
+  const hour = timestampFromMs(startMs);
+  return { hour, ...countFields(counts), delivered: BigInt(delivered) };
+}
+
+function destinationMessage({ destination, delivered }: CountedDestination) {
+  return { destination, delivered: BigInt(delivered) };
 }
 
 function pairMessage({ eventName, source, ...counts }: CountedPair) {

@@ -2,7 +2,7 @@ import { countHours, type EventTotal } from '../../counts/count-hours.ts';
 import type { CountedOutcome } from '../../counts/hour-counts.ts';
 import { eventNameOf, sourceOf, type GivenUpEvent } from '../../event/delivery-attempt.ts';
 import type { Log } from '../../jetstream/log.ts';
-import { eventTotals } from '../../observability/verdict-counters.ts';
+import { deliveredTotals, eventTotals } from '../../observability/verdict-counters.ts';
 import { otherLabel, type Metrics } from '../../observability/metrics.ts';
 import type { Signals } from '../../observability/signals.ts';
 import type { Lifecycle } from '../lifecycle.ts';
@@ -25,7 +25,7 @@ export interface ServiceCounts {
 const addEveryMs = 5_000;
 
 /**
- * Counts by hour what this process accepts, rejects and gives up. Call it before the stages that are
+ * Counts by hour what this process accepts, rejects, delivers and gives up. Call it before the stages that are
  * counted start: what they do last, while they stop, is counted too.
  */
 export function startCounts({ log, metrics, signals, lifecycle }: CountsParts): ServiceCounts {
@@ -47,6 +47,7 @@ export function startCounts({ log, metrics, signals, lifecycle }: CountsParts): 
   const counting = countHours({
     log,
     totals,
+    deliveredTotals: () => deliveredTotals(metrics),
     onTrouble: (error) => signals.trouble('writing the counts of the hour', error),
   });
   let addedMs = -Infinity;
