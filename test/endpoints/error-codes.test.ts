@@ -175,6 +175,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   redelivery_not_found: "belongs to the operators' port: test/redelivery",
   redelivery_running: "belongs to the operators' port: test/redelivery",
   redelivery_ended: "belongs to the operators' port: test/redelivery",
+  too_many_searches: "belongs to the operators' port: src/operators/events/search-turns.test.ts",
   too_many_subscribers: "belongs to the operators' port: test/tail",
   log_unavailable: "belongs to the operators' port: test/operators",
   audit_full: "belongs to the operators' port: test/audit",
