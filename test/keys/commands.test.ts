@@ -103,12 +103,20 @@ test('what cannot be done is said, and no key is made', async () => {
   expect(existsSync(noKey)).toBe(false);
   const unknown = await keys('revoke', '0123456789ab');
   expect(unknown.stderr).toContain('no write key 0123456789ab');
-  const inFile = await keys('revoke', idOf(ofFile));
+  const inFile = await keys('rotate', idOf(ofFile), '--out', noKey);
   expect(inFile.stderr).toContain('keys of headgate.yaml are changed there');
+  expect(existsSync(noKey)).toBe(false);
   const shown = await keys('revoke', ofFile);
   expect(shown.code).toBe(1);
   expect(shown.stderr).toContain('not the id of a write key, which has 12 hex digits');
   expect(shown.stderr).not.toContain(ofFile);
+}, 60_000);
+
+test('a key of headgate.yaml is revoked too, and its line does nothing from then on', async () => {
+  expect((await track(real.url, ofFile)).status).toBe(202);
+  const { stdout } = await keys('revoke', idOf(ofFile));
+  expect(stdout).toContain(`revoked ${idOf(ofFile)} of till at 2`);
+  expect((await track(real.url, ofFile)).text).toMatch(/This write key was revoked at 2/);
 }, 60_000);
 
 test('limits are stated, listed, and said where they differ', async () => {
