@@ -17,17 +17,6 @@ export class BigqueryError extends Error {
 
 const textCharactersMax = 400;
 
-/** https://grpc.io/docs/guides/status-codes */
-export const grpcCodes = {
-  invalidArgument: 3,
-  deadlineExceeded: 4,
-  notFound: 5,
-  alreadyExists: 6,
-  failedPrecondition: 9,
-  outOfRange: 11,
-  unavailable: 14,
-} as const;
-
 export function errorOf(error: unknown): BigqueryError {
   if (error instanceof BigqueryError) return error;
   const { code, message, details } = error as Record<string, unknown>;

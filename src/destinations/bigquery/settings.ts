@@ -2,15 +2,8 @@ import path from 'node:path';
 
 import { StartError } from '../../errors.ts';
 import type { DestinationSettings } from '../destination.ts';
+import { readAddress, readProject, type GoogleAddress } from '../google-client.ts';
 import { tablesOf, type TableMode } from '../tables/table-mode.ts';
-
-/** An address of one of the two services of BigQuery. */
-export interface BigqueryAddress {
-  /** Host, with a port if it is not 443. */
-  readonly host: string;
-  /** False with `http://`: in the clear, without credentials. */
-  readonly isSecure: boolean;
-}
 
 /** The settings of a `bigquery` destination, checked. */
 export interface BigquerySettings {
@@ -26,13 +19,11 @@ export interface BigquerySettings {
   readonly busyTimeoutMs: number;
   readonly timeoutMs: number;
   /** Tables are made here. */
-  readonly api: BigqueryAddress;
+  readonly api: GoogleAddress;
   /** Rows are written here. */
-  readonly storage: BigqueryAddress;
+  readonly storage: GoogleAddress;
 }
 
-/** Also `example.com:my-project`, of domains that had projects before 2013. */
-const projectText = /^(?:[a-z\d.-]{1,253}:)?[a-z][a-z\d-]{3,61}[a-z\d]$/;
 const datasetText = /^\w{1,1024}$/;
 const tableText = /^[A-Za-z_]\w{0,1023}$/;
 
@@ -44,27 +35,12 @@ export function readBigquerySettings(
   const fail = (setting: string, text: string): never => {
     throw new StartError(`destinations.${name}.${setting}: ${text}`);
   };
-  const [project, dataset, table] = ['project', 'dataset', 'table'].map((key) =>
-    String(settings[key]),
-  ) as [string, string, string];
-  if (!projectText.test(project)) fail('project', 'it is not the id of a project: my-project');
+  const project = readProject(name, settings);
+  const [dataset, table] = [String(settings['dataset']), String(settings['table'])];
   if (!datasetText.test(dataset)) fail('dataset', 'use letters, digits and _, as in analytics');
   if (!tableText.test(table)) fail('table', 'use letters, digits and _, as in events');
-  const addressOf = (setting: string, host: string): BigqueryAddress => {
-    const given = settings[setting] ?? null;
-    if (given === null) return { host, isSecure: true };
-    const url = URL.parse(String(given));
-    if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/') {
-      return fail(setting, `give a scheme, a host and a port, such as https://${host}`);
-    }
-    if (url.username !== '' || url.password !== '') {
-      fail(
-        setting,
-        'leave out the user and password: credentials come from the environment of Google',
-      );
-    }
-    return { host: url.host, isSecure: url.protocol === 'https:' };
-  };
+  const addressOf = (setting: string, host: string): GoogleAddress =>
+    readAddress(`destinations.${name}.${setting}`, settings[setting], host);
   const timeoutMs = Number(settings['timeout']);
   if (!(timeoutMs > 0)) fail('timeout', 'give a duration above 0, such as 20s');
   return {

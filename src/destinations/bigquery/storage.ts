@@ -1,8 +1,14 @@
+import { Code } from '@connectrpc/connect';
 import { v1, type protos } from '@google-cloud/bigquery-storage';
 
-import { whenAborted } from '../when-aborted.ts';
+import {
+  createReplacedClient,
+  initialized,
+  ownConnections,
+  type OpenedClient,
+} from '../google-client.ts';
 import type { BigqueryColumn } from './columns.ts';
-import { BigqueryError, errorOf, grpcCodes } from './fault.ts';
+import { BigqueryError, errorOf } from './fault.ts';
 import type { Append } from './journal.ts';
 import { rowDescriptor } from './rows.ts';
 import type { BigquerySettings } from './settings.ts';
@@ -28,74 +34,54 @@ interface Connection {
   answered: (answer: AppendResponse | BigqueryError) => void;
 }
 
-interface Client {
-  readonly opened: Promise<v1.BigQueryWriteClient>;
+interface Client extends OpenedClient<v1.BigQueryWriteClient> {
   /** By the name of the stream. */
   readonly connections: Map<string, Connection>;
 }
 
 export function createStorage(settings: BigquerySettings): Storage {
   const { project, dataset, timeoutMs } = settings;
-  let client: Client | undefined;
-  const use = (): Client => (client ??= { opened: openClient(settings), connections: new Map() });
-  /** A client keeps what may be the reason: a dead connection, a wait before the next one, credentials. */
-  const drop = (dropped: Client): void => {
-    if (client === dropped) client = undefined;
-    void closeClient(dropped);
-  };
-  const asked = async <Value>(
-    signal: AbortSignal,
-    ask: (used: Client) => Promise<Value>,
-  ): Promise<Value> => {
-    const used = use();
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const aborted = whenAborted(AbortSignal.any([signal, timeout]));
-    const asking = ask(used);
-    // The race may be over before.
-    asking.catch(() => undefined);
-    try {
-      return await Promise.race([asking, aborted.promise]);
-    } catch (cause) {
-      const isLate = timeout.aborted && !signal.aborted;
-      const error = isLate ? noAnswer(timeoutMs) : errorOf(cause);
-      if (!isAnswer(error)) drop(used);
-      throw error;
-    } finally {
-      aborted.forget();
-    }
-  };
+  const client = createReplacedClient<Client, BigqueryError>({
+    timeoutMs,
+    open: () => ({ opened: openClient(settings), connections: new Map() }),
+    release: ({ connections }) => {
+      for (const { call } of connections.values()) call.cancel();
+    },
+    errorOf: (cause, isLate) => (isLate ? noAnswer(timeoutMs) : errorOf(cause)),
+    isAnswer,
+  });
   return {
     createStream: (table, signal) =>
-      asked(signal, async ({ opened }) => {
+      client.ask(signal, async ({ opened }) => {
         const parent = `projects/${project}/datasets/${dataset}/tables/${table}`;
         const request = { parent, writeStream: { type: 'COMMITTED' as const } };
         const options = { timeout: timeoutMs, retry: null };
         const [stream] = await (await opened).createWriteStream(request, options);
         return String(stream.name);
       }),
-    append: (append, signal) => asked(signal, (used) => appendRows(used, append)),
+    append: (append, signal) => client.ask(signal, (used) => appendRows(used, append)),
     headers: async (url) => {
       if (!settings.api.isSecure) return new Headers();
-      return asked(new AbortController().signal, async ({ opened }) => {
+      return client.ask(new AbortController().signal, async ({ opened }) => {
         const { auth } = await opened;
         return new Headers(await auth.getRequestHeaders(url));
       });
     },
-    close: async () => (client === undefined ? undefined : closeClient(client)),
+    close: client.close,
   };
 }
 
 function noAnswer(timeoutMs: number): BigqueryError {
-  return new BigqueryError(`no answer within ${timeoutMs} ms`, grpcCodes.deadlineExceeded);
+  return new BigqueryError(`no answer within ${timeoutMs} ms`, Code.DeadlineExceeded);
 }
 
 /** What was said about the request. */
 function isAnswer({ code }: BigqueryError): boolean {
   const codes: readonly unknown[] = [
-    grpcCodes.invalidArgument,
-    grpcCodes.notFound,
-    grpcCodes.failedPrecondition,
-    grpcCodes.outOfRange,
+    Code.InvalidArgument,
+    Code.NotFound,
+    Code.FailedPrecondition,
+    Code.OutOfRange,
   ];
   return codes.includes(code);
 }
@@ -105,15 +91,13 @@ async function openClient({ storage }: BigquerySettings): Promise<v1.BigQueryWri
   const options = {
     apiEndpoint,
     ...(port === undefined ? {} : { port: Number(port) }),
-    // By default clients share connections, so that a new one would be given the dead one.
-    'grpc.use_local_subchannel_pool': 1,
+    ...ownConnections,
   };
-  const client = new v1.BigQueryWriteClient(
-    storage.isSecure ? options : { ...options, sslCreds: insecureCredentials() },
+  return await initialized(
+    new v1.BigQueryWriteClient(
+      storage.isSecure ? options : { ...options, sslCreds: insecureCredentials() },
+    ),
   );
-  // Here, because the first call would leave a rejection that ends the process if there are no credentials.
-  await client.initialize();
-  return client;
 }
 
 interface GrpcOfClient {
@@ -137,7 +121,7 @@ async function appendRows(used: Client, append: Append): Promise<void> {
   if (error === undefined) return;
   used.connections.delete(append.stream);
   connection.call.cancel();
-  if (error.code !== grpcCodes.alreadyExists) throw error;
+  if (error.code !== Code.AlreadyExists) throw error;
 }
 
 function connect(client: v1.BigQueryWriteClient, used: Client, stream: string): Connection {
@@ -149,7 +133,7 @@ function connect(client: v1.BigQueryWriteClient, used: Client, stream: string): 
   connection.call.on('data', (answer: AppendResponse) => connection.answered(answer));
   connection.call.on('error', (error: unknown) => end(errorOf(error)));
   connection.call.on('close', () =>
-    end(new BigqueryError('the connection ended', grpcCodes.unavailable)),
+    end(new BigqueryError('the connection ended', Code.Unavailable)),
   );
   used.connections.set(stream, connection);
   return connection;
@@ -173,16 +157,6 @@ function errorIn({ error, rowErrors }: AppendResponse): BigqueryError | undefine
   const rows = new Map(
     refused.map(({ index, message }) => [Number(index ?? 0), String(message ?? '')] as const),
   );
-  const code = error?.code || grpcCodes.invalidArgument;
+  const code = error?.code || Code.InvalidArgument;
   return new BigqueryError(String(error?.message || 'rows were refused'), code, rows);
-}
-
-/** A client that could not be opened has nothing to close. */
-async function closeClient({ opened, connections }: Client): Promise<void> {
-  for (const { call } of connections.values()) call.cancel();
-  try {
-    await (await opened).close();
-  } catch {
-    // As above.
-  }
 }

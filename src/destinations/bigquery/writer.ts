@@ -1,6 +1,8 @@
+import { Code } from '@connectrpc/connect';
+
 import type { TablePlan } from '../tables/plan-table.ts';
 import { columnsOf } from './columns.ts';
-import { BigqueryError, errorOf, grpcCodes } from './fault.ts';
+import { BigqueryError, errorOf } from './fault.ts';
 import type { Append, Journal, Row, TableKind } from './journal.ts';
 import type { Storage } from './storage.ts';
 
@@ -34,9 +36,9 @@ const attemptsMax = 10;
 
 /** The stream is not what it was: its rows need another. */
 const lostStream: readonly (number | undefined)[] = [
-  grpcCodes.notFound,
-  grpcCodes.failedPrecondition,
-  grpcCodes.outOfRange,
+  Code.NotFound,
+  Code.FailedPrecondition,
+  Code.OutOfRange,
 ];
 
 interface OwnStream {
@@ -102,7 +104,7 @@ async function send(parts: WriterParts, first: Append, call: WriterCall): Promis
     if (fault === undefined) return noteStored(parts, append);
     const isLost = lostStream.includes(fault.code);
     const isRefused = fault.rows.size > 0;
-    if (fault.code === grpcCodes.invalidArgument && !isRefused) missing(append.table);
+    if (fault.code === Code.InvalidArgument && !isRefused) missing(append.table);
     if ((!isLost && !isRefused) || attempt >= attemptsMax) throw fault;
     const by: Append = isLost
       ? await moved(parts, append, call.signal)
@@ -126,7 +128,7 @@ async function moved(parts: WriterParts, append: Append, signal: AbortSignal): P
     return { ...append, stream: await createStream(parts, table, signal), offset: 0 };
   } catch (error) {
     // Without the table none of its rows exist.
-    if (errorOf(error).code === grpcCodes.notFound) journal.abandon(append);
+    if (errorOf(error).code === Code.NotFound) journal.abandon(append);
     throw error;
   }
 }
@@ -151,7 +153,7 @@ async function createStream(
   try {
     return await storage.createStream(table, signal);
   } catch (error) {
-    if (errorOf(error).code === grpcCodes.notFound) missing(table);
+    if (errorOf(error).code === Code.NotFound) missing(table);
     throw error;
   }
 }

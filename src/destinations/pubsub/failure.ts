@@ -1,34 +1,14 @@
+import { grpcCodeNames } from '../../errors.ts';
 import type { Outcome } from '../destination.ts';
-
-/** The codes of gRPC by number: https://grpc.io/docs/guides/status-codes */
-const codes = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
 
 /** Said of the content of a request: a size, or the schema of a topic. */
 export const contentCode = 'INVALID_ARGUMENT';
 
 const textCharactersMax = 300;
 
-/** Undefined: the request was not sent, such as for want of credentials. */
+/** `NOT_FOUND`. Undefined: the request was not sent, such as for want of credentials. */
 export function codeOf(error: unknown): string | undefined {
-  return codes[Number((error as { code?: unknown }).code)];
+  return grpcCodeNames[Number((error as { code?: unknown }).code)]?.toUpperCase();
 }
 
 /**

@@ -1,6 +1,7 @@
 import { PubSub, v1 } from '@google-cloud/pubsub';
 
-import { whenAborted } from '../when-aborted.ts';
+import { grpcCode } from '../../errors.ts';
+import { createReplacedClient, initialized, ownConnections } from '../google-client.ts';
 import { codeOf, contentCode } from './failure.ts';
 import type { PubsubMessage } from './message.ts';
 import type { PubsubSettings } from './settings.ts';
@@ -12,11 +13,7 @@ export interface TopicPublisher {
   close(): Promise<void>;
 }
 
-interface Client {
-  readonly opened: Promise<v1.PublisherClient>;
-}
-
-const noAnswer = { code: 4, message: 'no answer in time' };
+const noAnswer = { code: grpcCode.deadlineExceeded, message: 'no answer in time' };
 
 /**
  * The requests of the service itself, as the vendor's client makes them: batches, limits and retries are
@@ -25,57 +22,27 @@ const noAnswer = { code: 4, message: 'no answer in time' };
  */
 export function createPublisher(settings: PubsubSettings): TopicPublisher {
   const { topic, timeoutMs } = settings;
-  let client: Client | undefined;
-  const drop = (dropped: Client): void => {
-    if (client === dropped) client = undefined;
-    void closeClient(dropped);
-  };
+  const client = createReplacedClient({
+    timeoutMs,
+    open: () => ({ opened: openClient(settings) }),
+    errorOf: (cause, isLate) => (isLate ? noAnswer : cause),
+    isAnswer: (error) => codeOf(error) === contentCode,
+  });
   return {
-    async publish(messages, signal) {
-      const used = (client ??= { opened: openClient(settings) });
-      const timeout = AbortSignal.timeout(timeoutMs);
-      const aborted = whenAborted(AbortSignal.any([signal, timeout]));
-      const sending = used.opened.then((opened) => {
+    publish: (messages, signal) =>
+      client.ask(signal, async ({ opened }) => {
+        const publisher = await opened;
         signal.throwIfAborted();
         const request = { topic, messages: [...messages] };
-        return opened.publish(request, { timeout: timeoutMs, retry: null });
-      });
-      // The race may be over before.
-      sending.catch(() => undefined);
-      try {
-        await Promise.race([sending, aborted.promise]);
-      } catch (error) {
-        const cause = timeout.aborted && !signal.aborted ? noAnswer : error;
-        // A client keeps what may be the reason: a connection that is dead without having ended, a wait before
-        // the next one, credentials.
-        if (codeOf(cause) !== contentCode) drop(used);
-        throw cause;
-      } finally {
-        aborted.forget();
-      }
-    },
-    close: async () => (client === undefined ? undefined : closeClient(client)),
+        await publisher.publish(request, { timeout: timeoutMs, retry: null });
+      }),
+    close: client.close,
   };
 }
 
 async function openClient(settings: PubsubSettings): Promise<v1.PublisherClient> {
   const { project, address, isSecure } = settings;
   const options = { projectId: project, apiEndpoint: address, emulatorMode: !isSecure };
-  const client = new v1.PublisherClient({
-    ...(await new PubSub(options).getClientConfig()),
-    // By default clients share connections, so that a new one would be given the dead one.
-    'grpc.use_local_subchannel_pool': 1,
-  });
-  // Here, because the first call would leave a rejection that ends the process if there are no credentials.
-  await client.initialize();
-  return client;
-}
-
-/** A client that could not be opened has nothing to close. */
-async function closeClient({ opened }: Client): Promise<void> {
-  try {
-    await (await opened).close();
-  } catch {
-    // As above.
-  }
+  const config = await new PubSub(options).getClientConfig();
+  return initialized(new v1.PublisherClient({ ...config, ...ownConnections }));
 }

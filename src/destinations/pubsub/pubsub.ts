@@ -2,6 +2,7 @@ import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
   delivered,
+  stopped,
   type Delivery,
   type Destination,
   type DestinationSettings,
@@ -51,7 +52,6 @@ async function deliver(
   const requests = {
     requestBytesMax,
     requestEventsMax: requestMessagesMax,
-    read: (delivery: Delivery) => readMessage(pubsub, delivery),
     async send(messages: readonly PubsubMessage[]): Promise<RequestOutcome> {
       // A fault of the topic is one for every key.
       if (fault !== undefined) return fault;
@@ -60,14 +60,17 @@ async function deliver(
       return outcome;
     },
   };
-  if (pubsub.ordering === undefined) return deliverInRequests(requests, batch, signal);
+  const read = (delivery: Delivery) => readMessage(pubsub, delivery);
+  if (pubsub.ordering === undefined) return deliverInRequests({ ...requests, read }, batch, signal);
   const outcomes = Array.from<Outcome>({ length: batch.length });
   // A request may have messages of one key only.
-  const waiting = placesByKey(pubsub, batch).values();
+  const messages = new Map(batch.map((delivery) => [delivery, read(delivery)]));
+  const readOnce = (delivery: Delivery) => messages.get(delivery)!;
+  const waiting = placesByKey(batch, readOnce).values();
   const deliverKeys = async (): Promise<void> => {
     for (const places of waiting) {
       const deliveries = places.map(({ delivery }) => delivery);
-      const own = await deliverInRequests(requests, deliveries, signal);
+      const own = await deliverInRequests({ ...requests, read: readOnce }, deliveries, signal);
       for (const [at, { index }] of places.entries()) outcomes[index] = own[at]!;
     }
   };
@@ -76,10 +79,13 @@ async function deliver(
 }
 
 /** What is no message has the key ''. */
-function placesByKey(pubsub: PubsubSettings, batch: readonly Delivery[]): Map<string, Place[]> {
+function placesByKey(
+  batch: readonly Delivery[],
+  read: (delivery: Delivery) => PubsubMessage | string,
+): Map<string, Place[]> {
   const keys = new Map<string, Place[]>();
   for (const [index, delivery] of batch.entries()) {
-    const message = readMessage(pubsub, delivery);
+    const message = read(delivery);
     const key = typeof message === 'string' ? '' : message.orderingKey;
     const places = keys.get(key);
     if (places === undefined) keys.set(key, [{ index, delivery }]);
@@ -103,9 +109,3 @@ async function send(
     return signal.aborted ? stopped : outcomeOfRequest(error, timeoutMs);
   }
 }
-
-const stopped = {
-  kind: 'retry',
-  fault: 'destination',
-  reason: 'the delivery was stopped',
-} as const;

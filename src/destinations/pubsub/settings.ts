@@ -1,6 +1,7 @@
 import { StartError } from '../../errors.ts';
 import { readFormat } from '../cloudevents/format.ts';
 import type { DestinationSettings } from '../destination.ts';
+import { readAddress, readProject } from '../google-client.ts';
 import { messageGroupings, type MessageGrouping } from '../queues/message-group.ts';
 
 /** The settings of a `pubsub` destination, checked. */
@@ -21,9 +22,6 @@ export interface PubsubSettings {
 
 const googleAddress = 'pubsub.googleapis.com';
 
-/** Also `example.com:my-project`, of domains that had projects before 2013. */
-const projectText = /^(?:[a-z\d.-]{1,253}:)?[a-z][a-z\d-]{3,61}[a-z\d]$/;
-
 /** https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
 const topicText = /^(?!goog)[A-Za-z][\w.~+%-]{2,254}$/;
 
@@ -35,28 +33,20 @@ export function readPubsubSettings(name: string, settings: DestinationSettings):
   const fail = (setting: string, text: string): never => {
     throw new StartError(`destinations.${name}.${setting}: ${text}`);
   };
-  const [project, topic] = [String(settings['project']), String(settings['topic'])];
-  if (!projectText.test(project)) fail('project', 'it is not the id of a project: my-project');
+  const project = readProject(name, settings);
+  const topic = String(settings['topic']);
   if (!topicText.test(topic)) {
     fail(
       'topic',
       'give the last part of its name alone: events of projects/my-project/topics/events',
     );
   }
-  const endpoint = settings['endpoint'] ?? null;
-  const url = endpoint === null ? undefined : URL.parse(String(endpoint));
-  if (endpoint !== null && (!/^https?:$/.test(url?.protocol ?? '') || url?.pathname !== '/')) {
-    fail(
-      'endpoint',
-      'give a scheme, a host and a port, such as https://europe-west1-pubsub.googleapis.com',
-    );
-  }
-  if (url && (url.username !== '' || url.password !== '')) {
-    fail(
-      'endpoint',
-      'leave out the user and password: credentials come from the environment of Google',
-    );
-  }
+  const address = readAddress(
+    `destinations.${name}.endpoint`,
+    settings['endpoint'],
+    googleAddress,
+    'europe-west1-pubsub.googleapis.com',
+  );
   const asked = settings['ordering'] ?? 'none';
   const ordering = messageGroupings.find((one) => one === asked);
   if (asked !== 'none' && ordering === undefined) {
@@ -67,8 +57,8 @@ export function readPubsubSettings(name: string, settings: DestinationSettings):
   return {
     project,
     topic: `projects/${project}/topics/${topic}`,
-    address: url ? url.host : googleAddress,
-    isSecure: url?.protocol !== 'http:',
+    address: address.host,
+    isSecure: address.isSecure,
     ordering,
     format: readFormat(name, settings, ['headgate', 'cloudevents']),
     timeoutMs,
