@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { StartError } from '../../errors.ts';
 import { createClickhouseConnection } from './connection.ts';
@@ -17,6 +16,7 @@ import type {
   Outcome,
   TimeWindow,
 } from '../destination.ts';
+import { readInTurns } from '../read-in-turns.ts';
 import { tablesOf } from '../tables/table-mode.ts';
 
 /**
@@ -50,14 +50,10 @@ export function createClickhouseDestination(
     batch: readonly Delivery[],
     signal: AbortSignal,
   ): Promise<Outcome[]> => {
-    const outcomes: Outcome[] = [];
-    const rows: (ClickhouseRow & { readonly index: number })[] = [];
-    for (const [index, delivery] of batch.entries()) {
-      if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+    const { rows, outcomes } = await readInTurns(batch, (delivery, index) => {
       const row = rowOf(delivery);
-      if (typeof row === 'string') outcomes[index] = { kind: 'dead', reason: row };
-      else rows.push({ ...row, index });
-    }
+      return typeof row === 'string' ? row : { ...row, index };
+    });
     rows.sort(bySequence);
     const written = await inserts.write(events, rows, signal);
     for (const [at, { index }] of rows.entries()) outcomes[index] = written[at]!;
@@ -88,9 +84,6 @@ export function createClickhouseDestination(
     },
   };
 }
-
-/** So many rows take about 5 ms. Then the event loop takes the requests of others. */
-const rowsPerTurn = 1_000;
 
 function bySequence(one: InsertedRow, other: InsertedRow): number {
   return one.sequence - other.sequence;

@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { isUuid } from '../../event/event-id.ts';
 import type { Delivery, DestinationContext, Outcome } from '../destination.ts';
+import { readInTurns } from '../read-in-turns.ts';
 import { readTypedPayload } from '../tables/event-row.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import { faultOf } from './fault.ts';
@@ -14,9 +14,6 @@ export interface TypedDelivery {
   /** The quoted names of all tables. */
   tables(): Promise<string[]>;
 }
-
-/** So many events take about 5 ms. Then the event loop takes the requests of others. */
-const rowsPerTurn = 1_000;
 
 const decoder = new TextDecoder();
 
@@ -31,14 +28,7 @@ export function createTypedDelivery(
   return {
     async deliver(batch, signal) {
       tables.use(context?.contracts() ?? []);
-      const outcomes: Outcome[] = [];
-      const events: ClickhouseEvent[] = [];
-      for (const [index, delivery] of batch.entries()) {
-        if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
-        const event = typedEventOf(delivery, index);
-        if (typeof event === 'string') outcomes[index] = { kind: 'dead', reason: event };
-        else events.push(event);
-      }
+      const { rows: events, outcomes } = await readInTurns(batch, typedEventOf);
       events.sort((one, other) => one.sequence - other.sequence);
       let groups: TypedGroups;
       try {

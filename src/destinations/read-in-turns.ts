@@ -1,0 +1,32 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import type { Delivery, Outcome } from './destination.ts';
+
+/** So many rows take about 5 ms. Then the event loop takes the requests of others. */
+const rowsPerTurn = 1_000;
+
+/** What was read of a batch, and the outcomes of what cannot be read, by their index. */
+export interface ReadBatch<Row> {
+  readonly rows: Row[];
+  readonly outcomes: Outcome[];
+}
+
+/**
+ * Reads a batch of thousands of events.
+ *
+ * @param read returns a row, or the reason why the event can never be one.
+ */
+export async function readInTurns<Row extends object>(
+  batch: readonly Delivery[],
+  read: (delivery: Delivery, index: number) => Row | string,
+): Promise<ReadBatch<Row>> {
+  const rows: Row[] = [];
+  const outcomes: Outcome[] = [];
+  for (const [index, delivery] of batch.entries()) {
+    if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+    const row = read(delivery, index);
+    if (typeof row === 'string') outcomes[index] = { kind: 'dead', reason: row };
+    else rows.push(row);
+  }
+  return { rows, outcomes };
+}
