@@ -1,7 +1,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 import { eventColumns } from '../tables/event-columns.ts';
-import type { EventRow } from '../tables/event-row.ts';
+import { addMisfits, misfitsAt, type EventRow } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { columnsOf, fieldValue, type BigqueryColumn, type FieldValue } from './columns.ts';
 
@@ -45,8 +45,7 @@ export function encodeRow(plan: Pick<TablePlan, 'columns'>, row: EventRow): Uint
     return held ?? null;
   });
   if (misfits.length > 0) {
-    const known = JSON.parse(String(values[misfitsAt] ?? '[]')) as string[];
-    values[misfitsAt] = JSON.stringify([...new Set([...known, ...misfits])]);
+    values[misfitsAt] = JSON.stringify(addMisfits(values[misfitsAt], misfits));
   }
   const writer = new BinaryWriter();
   for (const [at, { declared }] of columnsOf(plan).entries()) {
@@ -55,8 +54,6 @@ export function encodeRow(plan: Pick<TablePlan, 'columns'>, row: EventRow): Uint
   }
   return writer.finish();
 }
-
-const misfitsAt = eventColumns.findIndex(({ name }) => name === 'misfits');
 
 function writeField(
   writer: BinaryWriter,

@@ -63,12 +63,8 @@ async function firstEvent(
   table: string,
   asked: Asked,
 ): Promise<string | undefined> {
-  const query = `SELECT event_name FROM ${nameOf(table)} LIMIT 1`;
+  const query = `SELECT event_name FROM ${quoted(table)} LIMIT 1`;
   return (await ask<{ event_name: string }>(client, query, asked))[0]?.event_name;
-}
-
-function nameOf(table: string): string {
-  return `\`${table.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 }
 
 /** The quoted names of the tables of events that have rows. */
@@ -86,7 +82,7 @@ export async function findEventTables(client: ClickHouseClient, prefix: string):
     naming,
     (table) => firstEvent(client, table, {}),
   );
-  return tables.map(nameOf);
+  return tables.map(quoted);
 }
 
 /** Which of these tables have become the table of their event, by their comments. */

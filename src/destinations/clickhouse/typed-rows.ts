@@ -1,6 +1,6 @@
 import { plainDecimal } from '../../event/canonical-number.ts';
 import { eventColumns } from '../tables/event-columns.ts';
-import type { EventRow } from '../tables/event-row.ts';
+import { addMisfits, type EventRow } from '../tables/event-row.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
 import type { PlannedColumn, TablePlan } from '../tables/plan-table.ts';
@@ -43,8 +43,8 @@ function withMisfits(
   more: readonly string[],
   columns: readonly PlannedColumn[],
 ): string {
-  const all = new Set([...(JSON.parse(String(known ?? '[]')) as string[]), ...more]);
-  const inOrder = columns.map(({ name }) => name).filter((name) => all.has(name));
+  const all = addMisfits(known, more);
+  const inOrder = columns.map(({ name }) => name).filter((name) => all.includes(name));
   return tsvText(JSON.stringify(inOrder));
 }
 

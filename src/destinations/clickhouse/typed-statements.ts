@@ -157,9 +157,9 @@ export function typedColumns({ columns }: TablePlan): string[] {
 /** Those of `eventColumns` that an insert says. */
 export const insertedColumns = eventColumns.filter(({ name }) => name !== serverColumn);
 
-/** Names are lower snake case of ASCII. */
+/** Any name: those of tables that were found are not ours. */
 export function quoted(name: string): string {
-  return `\`${name}\``;
+  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 }
 
 /** A literal. */

@@ -8,9 +8,11 @@ import { noMembers, type PayloadMembers } from '../payload-members.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import {
+  addMisfits,
   createRowMaker,
   eventOfMembers,
   eventOfStored,
+  misfitsAt,
   type PayloadEvent,
 } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
@@ -82,7 +84,6 @@ function columnsOf(
   const maker = createRowMaker(plan);
   const all = [...eventColumns, ...plan.columns];
   const data = all.map((): ParquetValue[] => []);
-  const misfitsAt = eventColumns.findIndex(({ name }) => name === 'misfits');
   for (const row of rows) {
     const made = maker.rowOf(eventOf(row), {
       sequence: Number(row['sequence']),
@@ -96,8 +97,7 @@ function columnsOf(
       data[at]!.push(held ?? null);
     }
     if (misfits.length === 0) continue;
-    const more = JSON.parse(String(data[misfitsAt]!.pop() ?? '[]')) as string[];
-    data[misfitsAt]!.push(JSON.stringify([...new Set([...more, ...misfits])]));
+    data[misfitsAt]!.push(JSON.stringify(addMisfits(data[misfitsAt]!.pop(), misfits)));
   }
   return all.map(({ name, type }, at) => ({ element: elementOf(name, type), data: data[at]! }));
 }

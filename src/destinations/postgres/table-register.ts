@@ -78,7 +78,7 @@ export async function findEventTables(
   const { rows } = await client.query<{ name: string }>(findCandidates, [schema, telltaleColumns]);
   const naming = { prefix, nameBytesMax: postgresDialect.nameBytesMax };
   const names = rows.map(({ name }) => name);
-  const nameOf = (table: string): string => `${schema}"${table.replaceAll('"', '""')}"`;
+  const nameOf = (table: string): string => `${schema}${quoted(table)}`;
   const found = await eventTablesAmong(names, naming, (table) => firstEvent(client, nameOf(table)));
   return found.map(nameOf);
 }

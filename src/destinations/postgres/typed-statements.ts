@@ -168,7 +168,7 @@ export function insertRows(schema: SchemaPrefix, plan: TablePlan, unplanned: Tab
     ON CONFLICT (event_id) DO NOTHING`;
 }
 
-/** Names are lower snake case of ASCII. */
+/** Any name: those of tables that were found are not ours. */
 export function quoted(name: string): string {
-  return `"${name}"`;
+  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -42,8 +42,7 @@ export function findEventTables(database: DatabaseSync, prefix: string): Promise
 }
 
 function firstEvent(database: DatabaseSync, table: string): string | undefined {
-  const name = `"${table.replaceAll('"', '""')}"`;
-  const row = database.prepare(`SELECT event_name FROM ${name} LIMIT 1`).get();
+  const row = database.prepare(`SELECT event_name FROM ${quoted(table)} LIMIT 1`).get();
   return row === undefined ? undefined : String(row['event_name']);
 }
 

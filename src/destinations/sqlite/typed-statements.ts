@@ -121,7 +121,7 @@ export function insertRow({ table, columns }: TablePlan, how: 'keyed' | 'new' | 
   return `${into} SELECT ${values} WHERE NOT EXISTS (${merged})`;
 }
 
-/** Names are lower snake case of ASCII. */
+/** Any name: those of tables that were found are not ours. */
 export function quoted(name: string): string {
-  return `"${name}"`;
+  return `"${name.replaceAll('"', '""')}"`;
 }

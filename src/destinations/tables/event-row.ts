@@ -150,10 +150,15 @@ export function createRowMaker({ columns, versions }: TablePlan): RowMaker {
   };
 }
 
+/** The misfits of a row, and after them those that its engine finds. `known` is JSON; null or undefined if there are none yet. */
+export function addMisfits(known: unknown, more: readonly string[]): string[] {
+  return [...new Set([...(JSON.parse(String(known ?? '[]')) as string[]), ...more])];
+}
+
 const placeOf = (column: string): number => eventColumns.findIndex(({ name }) => name === column);
 const sequenceAt = placeOf('sequence');
 const deliveredAtAt = placeOf('delivered_at');
-const misfitsAt = placeOf('misfits');
+export const misfitsAt = placeOf('misfits');
 
 /**
  * Those of the event's version. Without one that is known, the newest of each property: its type may have
