@@ -38,6 +38,10 @@ export type Outcome =
 
 export const delivered: Outcome = { kind: 'delivered' };
 
+/** Why events of an aborted call come again. */
+export const stoppedText = 'the delivery was stopped';
+export const stopped: Outcome = { kind: 'retry', fault: 'destination', reason: stoppedText };
+
 /** From `fromMs` up to but not including `toMs`: Unix times in ms, of the server's `timestamp`. */
 export interface TimeWindow {
   readonly fromMs: number;

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { delivered, type Outcome } from '../destination.ts';
+import { delivered, stoppedText, type Outcome } from '../destination.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import type { ClickhouseConnection } from './connection.ts';
 import { faultOf, isTableGone } from './fault.ts';
@@ -40,7 +40,7 @@ export interface Inserts {
   ): Promise<Outcome[]>;
 }
 
-const stopped = new Error('the delivery was stopped');
+const stopped = new Error(stoppedText);
 
 /**
  * A batch is one insert with a token made of its events: the server drops the same batch the second time. A

@@ -10,7 +10,7 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 
 import { RelayService } from '../../../gen/headgate/v1/relay_service_pb.ts';
 import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
-import type { Outcome } from '../destination.ts';
+import { stoppedText, type Outcome } from '../destination.ts';
 import { openForward } from './forward-call.ts';
 import type { FarGateSettings } from './settings.ts';
 import { tlsFault } from './tls-fault.ts';
@@ -129,7 +129,7 @@ function reasonOf(failure: ConnectError, code: string | undefined, far: FarGateS
   // Only our gates send these details; any other text may come from whatever answers at the address.
   if (code !== undefined) return shownText(`${code}: ${failure.rawMessage}`, far);
   if (failure.code === Code.DeadlineExceeded) return `no answer within ${far.timeoutMs} ms`;
-  if (failure.code === Code.Canceled) return 'the delivery was stopped';
+  if (failure.code === Code.Canceled) return stoppedText;
   if (failure.code === Code.Aborted) return 'the connection broke off before the answer';
   const { cause } = failure;
   if (cause instanceof Error && 'code' in cause) {

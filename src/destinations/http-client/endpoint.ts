@@ -2,9 +2,9 @@ import { buildConnector, Pool, type Dispatcher } from 'undici';
 import { StartError } from '../../errors.ts';
 import { traceHttpRequests } from '../../tracing/http-client-spans.ts';
 import { AddressRefusedError, connectPublicOnly } from './address-guard.ts';
-import type { DestinationSettings, Outcome } from '../destination.ts';
+import { stopped, type DestinationSettings, type Outcome } from '../destination.ts';
 import type { HttpAnswer } from './answers.ts';
-import { exchange, RequestStoppedError, stopped, type ExchangeAnswer } from './exchange.ts';
+import { exchange, RequestStoppedError, type ExchangeAnswer } from './exchange.ts';
 import { createPace } from './pace.ts';
 
 /** The limit of a handshake. A slower host is treated as unreachable. */
@@ -97,7 +97,8 @@ export function openEndpoint(
     concurrency: Math.min(connections, turnsMax),
     async post(path, headers, body, signal) {
       // Without a rate nothing is awaited here, so that a call counts as running at once.
-      if (takeTurn !== undefined && !(await takeTurn(signal))) return unanswered(stopped);
+      if (takeTurn !== undefined && !(await takeTurn(signal)))
+        return { kind: 'unanswered', outcome: stopped };
       const send = async (sent: typeof headers): Promise<Reply> => {
         const request = { method, path, headers: sent, body };
         const end = await exchange(pool, request, { timeoutMs, answerBytesMax, signal });

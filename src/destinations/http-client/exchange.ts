@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici';
 
+import { stoppedText } from '../destination.ts';
+
 /** The request was given up; the message says why. */
 export class RequestStoppedError extends Error {
   override readonly name = 'RequestStoppedError';
@@ -25,8 +27,6 @@ export interface ExchangeOptions {
   readonly answerBytesMax: number;
   readonly signal: AbortSignal;
 }
-
-export const stopped = 'the delivery was stopped';
 
 /**
  * Sends one request and reads its answer. Never rejects.
@@ -66,13 +66,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#options = options;
     this.#resolve = resolve;
     this.#timer = setTimeout(onTimeout, timeoutMs, this, timeoutMs);
-    if (signal.aborted) this.stop(stopped);
+    if (signal.aborted) this.stop(stoppedText);
     else signal.addEventListener('abort', this, { once: true });
   }
 
   /** The signal calls it. */
   handleEvent(): void {
-    this.stop(stopped);
+    this.stop(stoppedText);
   }
 
   /** Ends the request with what has come of its answer, and closes its connection. */
@@ -85,7 +85,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     // It was stopped while it waited for a connection.
-    if (!this.isOpen) controller.abort(new RequestStoppedError(stopped));
+    if (!this.isOpen) controller.abort(new RequestStoppedError(stoppedText));
   }
 
   onResponseStart(

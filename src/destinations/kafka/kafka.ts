@@ -1,7 +1,14 @@
 import { compatibilityPartitioner, Producer } from '@platformatic/kafka';
 import { deliverInRequests, type MessageOutcome, type RequestOutcome } from '../batch-requests.ts';
 import { readCloudEvent, structuredCloudEvent, structuredType } from '../cloudevents/cloudevent.ts';
-import type { Delivery, Destination, DestinationSettings, Outcome } from '../destination.ts';
+import {
+  stopped,
+  stoppedText,
+  type Delivery,
+  type Destination,
+  type DestinationSettings,
+  type Outcome,
+} from '../destination.ts';
 import { describeKafkaError, validateFailure } from './failure.ts';
 import { readKafkaSettings, type KafkaSettings } from './settings.ts';
 import { readEvent } from '../readable-event.ts';
@@ -48,7 +55,7 @@ export function createKafkaDestination(name: string, settings: DestinationSettin
     signal: AbortSignal,
   ): Promise<RequestOutcome> => {
     if (closing !== undefined) return faultOf('the destination is closed');
-    if (signal.aborted) return faultOf(stopped);
+    if (signal.aborted) return stopped;
     producer ??= openProducer(kafka);
     const writing = write(producer, kafka.topic, records);
     const verdict = await orGivenUp(writing, kafka.timeoutMs, signal);
@@ -78,8 +85,6 @@ export function createKafkaDestination(name: string, settings: DestinationSettin
     close: () => (closing ??= close()),
   };
 }
-
-const stopped = 'the delivery was stopped';
 
 function faultOf(reason: string): Outcome {
   return { kind: 'retry', fault: 'destination', reason };
@@ -184,7 +189,7 @@ async function orGivenUp(
   signal: AbortSignal,
 ): Promise<RequestOutcome | string> {
   const { promise, resolve } = Promise.withResolvers<string>();
-  const onAbort = (): void => resolve(stopped);
+  const onAbort = (): void => resolve(stoppedText);
   signal.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(() => resolve(`no answer within ${timeoutMs} ms`), timeoutMs);
   try {

@@ -10,6 +10,7 @@ import {
 } from '../cloudevents/cloudevent.ts';
 import {
   delivered,
+  stopped,
   type Delivery,
   type Destination,
   type DestinationSettings,
@@ -74,7 +75,7 @@ export function createNatsDestination(name: string, settings: DestinationSetting
     } catch (error) {
       if (connection === undefined) connecting = undefined;
       else connection.drop();
-      if (signal.aborted) return faultOf('the delivery was stopped');
+      if (signal.aborted) return stopped;
       return faultOf(`NATS cannot be reached: ${describe(error)}`);
     } finally {
       aborted.forget();

@@ -3,6 +3,7 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { StartError } from '../../errors.ts';
 import {
   delivered,
+  stoppedText,
   type Delivery,
   type Destination,
   type DestinationContext,
@@ -93,7 +94,7 @@ export async function createSqliteDestination(
     async deliver(batch, signal) {
       if (batch.length === 0) return [];
       if (closing !== undefined) return failAll(batch, 'the destination is closed');
-      if (signal.aborted) return failAll(batch, stopped);
+      if (signal.aborted) return failAll(batch, stoppedText);
       const reply = await orAborted(write(batch), signal);
       if (reply.kind === 'failed') return failAll(batch, reply.reason);
       const outcomes = Array.from<Outcome>({ length: batch.length }).fill(delivered);
@@ -109,8 +110,6 @@ export async function createSqliteDestination(
   };
 }
 
-const stopped = 'the delivery was stopped';
-
 function failAll(batch: readonly Delivery[], reason: string): Outcome[] {
   return batch.map(() => ({ kind: 'retry', fault: 'destination', reason }));
 }
@@ -118,7 +117,7 @@ function failAll(batch: readonly Delivery[], reason: string): Outcome[] {
 /** The batch may still be written after an abort; when it comes again, its ids are known. */
 function orAborted(written: Promise<WriteReply>, signal: AbortSignal): Promise<WriteReply> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => resolve({ kind: 'failed', reason: stopped });
+    const onAbort = (): void => resolve({ kind: 'failed', reason: stoppedText });
     signal.addEventListener('abort', onAbort, { once: true });
     written.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject);
   });

@@ -6,6 +6,7 @@ import { deliverInRequests, type RequestOutcome } from '../batch-requests.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
   delivered,
+  stopped,
   type Delivery,
   type Destination,
   type DestinationSettings,
@@ -102,12 +103,6 @@ async function send(
     return signal.aborted ? stopped : outcomeOfRequest(error, timeoutMs);
   }
 }
-
-const stopped = {
-  kind: 'retry',
-  fault: 'destination',
-  reason: 'the delivery was stopped',
-} as const;
 
 const unanswered = {
   kind: 'retry',
