@@ -68,25 +68,27 @@ export interface LabelledTotal {
 }
 
 /** `headgate_events_total` as values. */
-export function* eventTotals({ registry }: Pick<Metrics, 'registry'>): Generator<LabelledTotal> {
-  for (const family of countedFamiliesOf(registry)) {
-    if (family.type !== 'counter' || family.name !== 'headgate_events_total') continue;
-    for (const { labels, value } of family.all.values()) {
-      const { event_name: eventName = '', source = '', outcome = '' } = labels;
-      if (value > 0) yield { eventName, source, outcome, total: value };
-    }
+export function* eventTotals(metrics: Pick<Metrics, 'registry'>): Generator<LabelledTotal> {
+  for (const { labels, value } of counted(metrics, 'headgate_events_total')) {
+    const { event_name: eventName = '', source = '', outcome = '' } = labels;
+    yield { eventName, source, outcome, total: value };
   }
 }
 
 /** What this process has delivered to each destination since its start, those of its other processes included. */
-export function* deliveredTotals({
-  registry,
-}: Pick<Metrics, 'registry'>): Generator<{ readonly destination: string; readonly total: number }> {
+export function* deliveredTotals(
+  metrics: Pick<Metrics, 'registry'>,
+): Generator<{ readonly destination: string; readonly total: number }> {
+  for (const { labels, value } of counted(metrics, 'headgate_deliveries_total')) {
+    const { destination = '', outcome } = labels;
+    if (outcome === 'delivered') yield { destination, total: value };
+  }
+}
+
+/** The series of a counter that are above 0. */
+function* counted({ registry }: Pick<Metrics, 'registry'>, name: string) {
   for (const family of countedFamiliesOf(registry)) {
-    if (family.type !== 'counter' || family.name !== 'headgate_deliveries_total') continue;
-    for (const { labels, value } of family.all.values()) {
-      const { destination = '', outcome } = labels;
-      if (outcome === 'delivered' && value > 0) yield { destination, total: value };
-    }
+    if (family.type !== 'counter' || family.name !== name) continue;
+    for (const series of family.all.values()) if (series.value > 0) yield series;
   }
 }

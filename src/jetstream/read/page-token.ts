@@ -18,8 +18,7 @@ export type PageStart = WalkPosition | 'beginning' | 'done';
 
 const done = 'done';
 const positionPattern = /^(\d{1,15})-(\d{1,15})-(\d{1,15})$/;
-const tokenPattern =
-  /^([a-z]{1,16}):([\d-]{1,60}|done)(?:\/([\d-]{1,60}|done))?(?:\/([\d-]{1,60}|done))?(?:\/([\d-]{1,60}|done))?$/;
+const tokenPattern = /^([a-z]{1,16}):((?:[\d-]{1,60}|done)(?:\/(?:[\d-]{1,60}|done)){0,3})$/;
 
 /**
  * The `next_page_token` of a page: the list, and one position for each of its streams, in order. A
@@ -42,9 +41,9 @@ export function writePageToken(
  */
 export function readPageToken(list: PagedList, streams: 1 | 2 | 3 | 4, token: string): PageStart[] {
   if (token === '') return Array.from({ length: streams }, () => 'beginning');
-  const [, tokenList, ...parts] = tokenPattern.exec(token) ?? refuse('is not a next_page_token');
+  const [, tokenList, parts = ''] = tokenPattern.exec(token) ?? refuse('is not a next_page_token');
   if (tokenList !== list) refuse('is the next_page_token of another list');
-  const starts = parts.filter((part) => part !== undefined).map(readStart);
+  const starts = parts.split('/').map(readStart);
   const isValid = starts.length === streams && starts.some((start) => start !== done);
   return isValid ? starts : refuse('is not a next_page_token');
 }
