@@ -100,13 +100,11 @@ const readStored: ReadPage = async ({ log }, filters, pageToken, signal) => {
 };
 
 const readRefused: ReadPage = async ({ rejected }, filters, pageToken, signal) => {
-  const { eventName, source, since, until } = requestOf(filters);
   const filter = {
-    eventName,
-    source,
+    eventName: filters.get('event'),
+    source: filters.get('source'),
     user: filters.get('user'),
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
+    ...rangeOf(filters),
     withReplayed: true,
     withDiscarded: true,
   };

@@ -18,8 +18,8 @@ export function tablesCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       `
-Where the database answers, only what its tables lack is printed. Of parquet destinations the folders and
-their columns are printed, as comments. A table that cannot take events as it is
+Where the database answers, only what its tables lack is printed. Of parquet, s3, gcs and bigquery destinations
+the folders or tables and their columns are printed, as comments. A table that cannot take events as it is
 is named on stderr.
 
 Exit code: 0 when it is printed, 1 when a table cannot take events or the schemas are not sound.
