@@ -1,23 +1,8 @@
 import { expect, test } from 'vitest';
 
-import { decodeStoredEvent, type StoredEvent } from '../../event/stored-event.ts';
-import type { Delivery } from '../destination.ts';
+import type { StoredEvent } from '../../event/stored-event.ts';
+import { deliveryOf } from '../queues/small-event.fixture.ts';
 import { readMessage, requestBytesMax, type PubsubMessage } from './message.ts';
-
-const stored: StoredEvent = {
-  eventId: 'e-1',
-  eventName: 'order_completed',
-  source: 'shop',
-  timestamp: '2026-03-01T12:00:00.123Z',
-  idempotencyKey: 'k',
-  schemaVersion: 1,
-  properties: {},
-};
-
-function deliveryOf(overrides: Partial<StoredEvent> = {}): Delivery {
-  const payload = Buffer.from(JSON.stringify({ ...stored, ...overrides }));
-  return { sequence: 1, attempt: 1, payload, event: () => decodeStoredEvent(payload) };
-}
 
 const settings = { ordering: 'user', format: 'headgate' } as const;
 

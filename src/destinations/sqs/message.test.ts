@@ -1,23 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { decodeStoredEvent, type StoredEvent } from '../../event/stored-event.ts';
-import type { Delivery } from '../destination.ts';
+import type { StoredEvent } from '../../event/stored-event.ts';
+import { deliveryOf, smallEvent } from '../queues/small-event.fixture.ts';
 import { messageBytesMax, readMessage, type SqsMessage } from './message.ts';
-
-const stored: StoredEvent = {
-  eventId: 'e-1',
-  eventName: 'order_completed',
-  source: 'shop',
-  timestamp: '2026-03-01T12:00:00.123Z',
-  idempotencyKey: 'k',
-  schemaVersion: 1,
-  properties: {},
-};
-
-function deliveryOf(overrides: Partial<StoredEvent> = {}): Delivery {
-  const payload = Buffer.from(JSON.stringify({ ...stored, ...overrides }));
-  return { sequence: 1, attempt: 1, payload, event: () => decodeStoredEvent(payload) };
-}
 
 const fifo = { isFifo: true, groupBy: 'source', format: 'headgate' } as const;
 
@@ -44,7 +29,7 @@ test('characters that SQS refuses are escaped, so the event stays the same', () 
   const text = 'a\uFFFE\uFFFF\u0001\u{1F600}b';
   const { MessageBody: body } = messageOf({ properties: { text } }).entry;
   expect(body).not.toMatch(/[\uFFFE\uFFFF]/);
-  expect(JSON.parse(body!)).toEqual({ ...stored, properties: { text } });
+  expect(JSON.parse(body!)).toEqual({ ...smallEvent, properties: { text } });
 });
 
 describe('the group', () => {

@@ -37,7 +37,7 @@ test.each([
   expect(decode(change, first)).toMatchObject({ fault: expect.stringMatching(fault) });
 });
 
-test('a trace that is none is left out, also behind an event without one', () => {
+test('a trace that cannot be read is left out, also behind an event without one', () => {
   const without = decode({ traceparent: undefined }) as ForwardedEvent;
   expect(without.traceparent).toBe('');
   for (const last of [undefined, first, without]) {

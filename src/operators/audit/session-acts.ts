@@ -12,7 +12,7 @@ export type RecordSession = (
 ) => Promise<void>;
 
 /**
- * An entry that cannot be written refuses nobody: a session shows nothing by itself, what it asks for is
+ * An entry that cannot be written refuses no request: a session shows nothing by itself, what it asks for is
  * recorded or refused, and health can be read without the log. The gate's log then says who it was.
  */
 export function createSessionRecorder(

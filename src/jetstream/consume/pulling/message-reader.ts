@@ -175,7 +175,7 @@ let headerBytes = 0;
 
 /**
  * Reads a line at `from`. Returns the offset behind it and behind the message that it announces;
- * `incomplete` if the line is, `unreadable` if it is none of the protocol.
+ * `incomplete` if the line is, `unreadable` if the protocol has no such line.
  */
 function readHead(bytes: Uint8Array, from: number): number {
   const { length } = bytes;
