@@ -11,12 +11,14 @@ import { fitValue } from '../../src/destinations/tables/fit-value.ts';
 import { planTable, type TablePlan } from '../../src/destinations/tables/plan-table.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
 import { clickhouseSettings } from '../destinations/clickhouse-far-side.ts';
-import { deliveryOf, never, readAll, storedEvent } from '../destinations/deliveries.ts';
+import { deliverPayloads as deliver, readAll, storedEvent } from '../destinations/deliveries.ts';
 import {
   comparable,
   contractOf,
   generatedHistory,
+  payloadOf,
   propertyAt,
+  withoutSpelling,
   type GeneratedEvent,
 } from '../tables/generated-events.ts';
 import { startEngine, whyNoEngine, type ClickhouseEngine } from './engine.ts';
@@ -41,22 +43,8 @@ function open(more: DestinationSettings = {}): Destination {
   return destination;
 }
 
-/** A payload whose properties are this text. */
-function payloadOf(eventName: string, { version, properties }: GeneratedEvent): string {
-  const event = storedEvent({ eventName, schemaVersion: version, properties: {} });
-  return JSON.stringify(event).replace('"properties":{}', () => `"properties":${properties}`);
-}
-
-async function deliver(destination: Destination, ...payloads: string[]): Promise<unknown[]> {
-  const outcomes = await destination.deliver(payloads.map(deliveryOf), never);
-  return outcomes.map((outcome) => (outcome.kind === 'delivered' ? 'delivered' : outcome));
-}
-
 const asText = ({ columns }: TablePlan): string =>
   columns.map(({ name }) => `toString(\`${name}\`) AS \`${name}\``).join(', ');
-
-/** Without what JSON leaves open: `-0`, `1.0`, `\\u0041`. */
-const withoutSpelling = (json: string): string => JSON.stringify(JSON.parse(json));
 
 async function checkRows(
   plan: TablePlan,

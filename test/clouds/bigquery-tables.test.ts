@@ -8,12 +8,14 @@ import { fitValue } from '../../src/destinations/tables/fit-value.ts';
 import { planTable, type TablePlan } from '../../src/destinations/tables/plan-table.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
 import { readTime } from '../../src/event/time/time-text.ts';
-import { deliveryOf, never, storedEvent } from '../destinations/deliveries.ts';
+import { deliverPayloads as deliver, storedEvent } from '../destinations/deliveries.ts';
 import {
   comparable,
   contractOf,
   generatedHistory,
+  payloadOf,
   propertyAt,
+  withoutSpelling,
   type GeneratedEvent,
 } from '../tables/generated-events.ts';
 import {
@@ -36,22 +38,8 @@ function open(dataset: BigqueryDataset, more: DestinationSettings = {}): Destina
   return destination;
 }
 
-/** A payload whose properties are this text. */
-function payloadOf(eventName: string, { version, properties }: GeneratedEvent): string {
-  const event = storedEvent({ eventName, schemaVersion: version, properties: {} });
-  return JSON.stringify(event).replace('"properties":{}', () => `"properties":${properties}`);
-}
-
-async function deliver(destination: Destination, ...payloads: string[]): Promise<unknown[]> {
-  const outcomes = await destination.deliver(payloads.map(deliveryOf), never);
-  return outcomes.map((outcome) => (outcome.kind === 'delivered' ? 'delivered' : outcome));
-}
-
 const toMicroseconds = (time: string): string | undefined =>
   readTime(time.replace(/(\.\d{6})\d+/, '$1'));
-
-/** Without what JSON leaves open: `-0`, `1.0`, `\\u0041`. */
-const withoutSpelling = (json: string): string => JSON.stringify(JSON.parse(json));
 
 async function checkRows(
   dataset: BigqueryDataset,

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { createBigqueryDestination } from '../../src/destinations/bigquery/bigquery.ts';
@@ -26,6 +24,7 @@ import {
   type FakeBigquery,
 } from './bigquery-far-side.ts';
 import { bigqueryProgram, whyNoFake } from './engine-folder.ts';
+import { sendPageViewed } from './page-viewed.ts';
 
 const isLong = process.env['CLOUDS'] === 'long';
 /** The contract of the events of the suite. */
@@ -78,18 +77,7 @@ describe.skipIf(whyNoFake(bigqueryProgram) !== undefined)('with a fake of BigQue
     await using gate = await startRealService({
       yaml: JSON.stringify({ destinations: { warehouse: { ...far, tables: 'both' } } }),
     });
-    const key = randomUUID();
-    const response = await fetch(`${gate.url}/v1/track`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        event_name: 'page_viewed',
-        idempotency_key: key,
-        user_id: 'u-1',
-        properties: { path: '/a', title: 'A' },
-      }),
-    });
-    expect(await response.json()).toMatchObject({ status: 'accepted' });
+    const key = await sendPageViewed(gate.url);
     await expect.poll(() => dataset.count('page_viewed')).toBe(1);
     expect(await dataset.rows('page_viewed')).toMatchObject([{ idempotency_key: key, title: 'A' }]);
     expect(await dataset.rows('events')).toMatchObject([{ idempotency_key: key, user_id: 'u-1' }]);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -11,6 +10,7 @@ import { deliverAll, deliveryOfEvent, never, storedEvent } from '../destinations
 import { deliverWhileKilled, expectAllArrived } from '../destinations/killed-worker.ts';
 import { startRealService } from '../real-service.ts';
 import { pubsubProgram, whyNoFake } from './engine-folder.ts';
+import { sendPageViewed } from './page-viewed.ts';
 import {
   idOf,
   project,
@@ -49,18 +49,7 @@ describe.skipIf(whyNoFake(pubsubProgram) !== undefined)('with a fake of Pub/Sub'
     await using gate = await startRealService({
       yaml: `destinations:\n  bus: { type: pubsub, project: ${project}, topic: ${topic.id}, endpoint: "${String(endpoint)}" }\n`,
     });
-    const key = randomUUID();
-    const response = await fetch(`${gate.url}/v1/track`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        event_name: 'page_viewed',
-        idempotency_key: key,
-        user_id: 'u-1',
-        properties: { path: '/a', title: 'A' },
-      }),
-    });
-    expect(await response.json()).toMatchObject({ status: 'accepted' });
+    const key = await sendPageViewed(gate.url);
     await expect.poll(async () => (await topic.messages()).length).toBe(1);
     const [message] = await topic.messages();
     expect(JSON.parse(message!.data)).toMatchObject({ idempotencyKey: key, userId: 'u-1' });

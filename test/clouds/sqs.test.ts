@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { createSqsDestination } from '../../src/destinations/sqs/sqs.ts';
@@ -10,6 +8,7 @@ import { deliverWhileKilled, expectAllArrived } from '../destinations/killed-wor
 import { startRealService } from '../real-service.ts';
 import { awsEnvironment, whyNoFake } from './engine-folder.ts';
 import { startMinistack, type Ministack } from './ministack.ts';
+import { sendPageViewed } from './page-viewed.ts';
 import { createQueue, idOf, region, sqsSettings, startSqsFarSide } from './sqs-far-side.ts';
 
 const isLong = process.env['CLOUDS'] === 'long';
@@ -38,18 +37,7 @@ describe.skipIf(whyNoFake('ministack') !== undefined)('with a fake of SQS', () =
     await using gate = await startRealService({
       yaml: `destinations:\n  queue: { type: sqs, queue_url: "${queue.url}", region: ${region} }\n`,
     });
-    const key = randomUUID();
-    const response = await fetch(`${gate.url}/v1/track`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        event_name: 'page_viewed',
-        idempotency_key: key,
-        user_id: 'u-1',
-        properties: { path: '/a', title: 'A' },
-      }),
-    });
-    expect(await response.json()).toMatchObject({ status: 'accepted' });
+    const key = await sendPageViewed(gate.url);
     await expect.poll(() => queue.count()).toBe(1);
     const [message] = await queue.messages();
     expect(JSON.parse(message!.Body!)).toMatchObject({ idempotencyKey: key, userId: 'u-1' });

@@ -50,6 +50,15 @@ export async function deliverAll(
   return answers.flat();
 }
 
+/** Delivers these bytes in one call. What is not delivered stands as the whole outcome. */
+export async function deliverPayloads(
+  destination: Destination,
+  ...payloads: string[]
+): Promise<unknown[]> {
+  const outcomes = await destination.deliver(payloads.map(deliveryOf), never);
+  return outcomes.map((outcome) => (outcome.kind === 'delivered' ? 'delivered' : outcome));
+}
+
 export async function readAll<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
   const read: Value[] = [];
   for await (const value of values) read.push(value);

@@ -146,7 +146,7 @@ describe('headgate trace --property', () => {
     await manager.streams.deleteMessage(natsStream('EVENTS'), sequence);
     const [dead] = await search();
     expect(dead).toMatchObject({ deadLetter: { destination: 'refusing' } });
-    expect(await search('--source', 'nobody')).toEqual([]);
+    expect(await search('--source', 'unknown')).toEqual([]);
     const byId = await run(key);
     expect(byId.stdout).toMatch(/the log has deleted the event/);
   });

@@ -325,7 +325,7 @@ test('who signs in and out is in the audit log, without the token and the cookie
   const signOut = (): Promise<Response> =>
     fetch(`${other.adminUrl}/console/session`, { method: 'DELETE', headers: { ...own, cookie } });
   await signOut();
-  // Nobody is signed in any more.
+  // No operator is signed in any more.
   await signOut();
   const entries = await readEntries(log);
   const known = { operator: 'viewer-1', role: 'viewer', address: '127.0.0.1', outcome: 'ok' };

@@ -226,9 +226,9 @@ test('contracts that the disk did not take are kept once it does', async () => {
 });
 
 test.each<[string, (form: { headerJson: string; events: object[] }) => object]>([
-  ['a header that is none', (form) => ({ ...form, headerJson: 'x' })],
+  ['a header that is not JSON', (form) => ({ ...form, headerJson: 'x' })],
   ['no list of events', (form) => ({ ...form, events: undefined })],
-  ['an event that is none', (form) => ({ ...form, events: [{ name: 'order_completed' }] })],
+  ['an event without its schemas', (form) => ({ ...form, events: [{ name: 'order_completed' }] })],
 ])('kept contracts with %s are replaced by those of the far gate', async (_what, damage) => {
   const kept = path.join(folder, 'relay', 'contracts.json');
   await relay.stop();

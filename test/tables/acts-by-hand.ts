@@ -3,7 +3,7 @@ export type EngineName = 'SQLite' | 'PostgreSQL' | 'ClickHouse';
 /** What somebody may do to a table of events. */
 export interface Act {
   readonly what: string;
-  /** By engine, for the table TABLE_, its view TABLE__all, and TABLE__other, which is nobody's. */
+  /** By engine, for the table TABLE_, its view TABLE__all, and TABLE__other, which no event writes to. */
   readonly done: Partial<Record<EngineName, readonly string[]>>;
   /** Why events wait until `undone`. Without it they do not. */
   readonly reason?: RegExp;

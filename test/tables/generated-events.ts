@@ -8,6 +8,7 @@ import { readTime } from '../../src/event/time/time-text.ts';
 import { generatedVersions } from '../../src/destinations/tables/generated-schemas.fixture.ts';
 import type { ColumnValue } from '../../src/destinations/tables/fit-value.ts';
 import type { LogicalType } from '../../src/destinations/tables/logical-type.ts';
+import { storedEvent } from '../destinations/deliveries.ts';
 
 /** An event of one version of a generated contract. Its properties are a text, with all their digits. */
 export interface GeneratedEvent {
@@ -101,6 +102,15 @@ export const generatedHistory: fc.Arbitrary<GeneratedHistory> = generatedVersion
     )
     .map((events) => ({ schemas, events: events.flat() })),
 );
+
+/** A payload whose properties are this text. */
+export function payloadOf(eventName: string, { version, properties }: GeneratedEvent): string {
+  const event = storedEvent({ eventName, schemaVersion: version, properties: {} });
+  return JSON.stringify(event).replace('"properties":{}', () => `"properties":${properties}`);
+}
+
+/** Without what JSON leaves open: `-0`, `1.0`, `\\u0041`. */
+export const withoutSpelling = (json: string): string => JSON.stringify(JSON.parse(json));
 
 export function contractOf(name: string, schemas: readonly JsonObject[]): EventContract {
   return { name, schemas };

@@ -20,7 +20,7 @@ import { fitValue } from '../../src/destinations/tables/fit-value.ts';
 import { planTable } from '../../src/destinations/tables/plan-table.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
 import { readTime } from '../../src/event/time/time-text.ts';
-import { deliveryOf, never, readAll, storedEvent } from '../destinations/deliveries.ts';
+import { deliveryOf, never, readAll } from '../destinations/deliveries.ts';
 import {
   askFiles,
   parquetSettings,
@@ -31,6 +31,7 @@ import {
   comparable,
   contractOf,
   generatedHistory,
+  payloadOf,
   propertyAt,
   type GeneratedEvent,
 } from './generated-events.ts';
@@ -50,12 +51,6 @@ async function open(folder: string, more: DestinationSettings = {}): Promise<Des
   });
   onTestFinished(() => destination.close());
   return destination;
-}
-
-/** A payload whose properties are this text. */
-function payloadOf(eventName: string, { version, properties }: GeneratedEvent): string {
-  const event = storedEvent({ eventName, schemaVersion: version, properties: {} });
-  return JSON.stringify(event).replace('"properties":{}', () => `"properties":${properties}`);
 }
 
 const idOf = (payload: string): string => (JSON.parse(payload) as { eventId: string }).eventId;
