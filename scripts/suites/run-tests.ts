@@ -37,11 +37,13 @@ function run(name: string, args: readonly string[]): { status: number; report: R
 }
 
 function failedTests(report: Report): string[] {
-  return report.testResults.flatMap(({ name, assertionResults }) =>
-    assertionResults
-      .filter(({ status }) => status === 'failed')
-      .map(({ fullName }) => `${path.relative('.', name)}: ${fullName}`),
-  );
+  return report.testResults.flatMap(({ name, status, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    // Its process may have ended before its tests did.
+    if (failed.length === 0 && status === 'failed')
+      return [`${path.relative('.', name)}: the file`];
+    return failed.map(({ fullName }) => `${path.relative('.', name)}: ${fullName}`);
+  });
 }
 
 try {
@@ -51,6 +53,7 @@ try {
   const files = totals.testResults.filter(({ status }) => status === 'failed');
   let { numPassedTests: passed, numFailedTests: broken } = totals;
   let { status } = first;
+  let stillFailed = failed;
   if (files.length > 0 && failed.length <= againMax && files.length <= againMax) {
     console.log(
       `\nOnce more, alone: ${files.map(({ name }) => path.relative('.', name)).join(' ')}`,
@@ -60,11 +63,13 @@ try {
     ({ status } = again);
     broken = Math.max(again.report.numFailedTests, again.status === 0 ? 0 : 1);
     passed += Math.max(0, failed.length - broken);
-    const stillFailed = new Set(failedTests(again.report));
-    for (const test of failed.filter((one) => !stillFailed.has(one))) {
+    stillFailed = failedTests(again.report);
+    for (const test of failed.filter((one) => !stillFailed.includes(one))) {
       console.log(`UNSTEADY, failed beside the others and passed alone: ${test}`);
     }
   }
+  // The reasons stand far above: here are the names, for who sees only the end.
+  for (const test of stillFailed) console.log(`FAILED ${test}`);
   const skipped = totals.numPendingTests + totals.numTodoTests;
   console.log(`${passed} passed, ${broken} failed, ${skipped} skipped`);
   process.exitCode = status;

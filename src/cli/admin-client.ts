@@ -10,7 +10,7 @@ import {
 } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 
-import { formatAddress, isLoopback } from '../config/address.ts';
+import { formatAddress, isLoopbackUrl } from '../config/address.ts';
 import { readAdminAccess, type AdminAccess } from '../config/read-admin-access.ts';
 import { relayDataDir, settings } from '../config/settings.ts';
 import { StartError } from '../errors.ts';
@@ -92,8 +92,7 @@ function tokenFor(
 ): string | undefined {
   const own = env['HEADGATE_OPERATOR_TOKEN'] || token?.reveal();
   if (own !== undefined) return own;
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
-  if (!isLoopback(host)) return undefined;
+  if (!isLoopbackUrl(url)) return undefined;
   const made = readAdminTokenFile(dataDir);
   // A relay has another folder by default, and most need no file of settings that names it.
   const isDefault = dataDir === settings.data_dir.default;
@@ -114,6 +113,8 @@ export function connectAdminPort<Service extends DescService>(
     httpVersion: '1.1',
     interceptors: [withToken],
     defaultTimeoutMs: timeoutMs,
+    // Within one machine compressing costs more than the bytes do.
+    ...(isLoopbackUrl(url) && { acceptCompression: [] }),
     ...(tls !== undefined && { nodeOptions: tls }),
   });
   const service = createClient(described, transport);

@@ -1,14 +1,11 @@
 import net from 'node:net';
 
 import { createClient, type Client, type Interceptor } from '@connectrpc/connect';
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  Http2SessionManager,
-} from '@connectrpc/connect-node';
+import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 
 import { TrackService } from '../../gen/headgate/v1/track_service_pb.ts';
 import { formatListenAddress, isSocket, parseSocketPath } from '../config/address.ts';
+import { ClientSessions } from '../destinations/headgate/client-sessions.ts';
 import { StartError } from '../errors.ts';
 import { commandSettings } from './command-settings.ts';
 
@@ -58,7 +55,7 @@ export function connectGate(options: GateClientOptions, env: Environment): GateC
     });
     return { url, service: createClient(TrackService, transport), [Symbol.dispose]: () => {} };
   }
-  const sessionManager = new Http2SessionManager(
+  const sessionManager = new ClientSessions(
     baseUrl,
     {},
     socketPath === undefined ? {} : { createConnection: () => net.connect(socketPath) },

@@ -14,6 +14,7 @@ import { initCommand } from './init/init.ts';
 import { keysCommand } from './keys/keys.ts';
 import { mockCommand } from './mock.ts';
 import { operatorsCommand } from './operators.ts';
+import { partitionsCommand } from './partitions/partitions.ts';
 import { queryCommand } from './query/query.ts';
 import { reconcileCommand } from './reconcile/reconcile.ts';
 import { redeliverCommand } from './redeliver/redeliver.ts';
@@ -56,6 +57,7 @@ function commands(context: CommandContext): readonly Command[] {
     archiveCommand(context),
     traceCommand(context),
     auditCommand(context),
+    partitionsCommand(context),
     reconcileCommand(context),
     doctorCommand(context),
   ];

@@ -9,6 +9,7 @@ import { configFileOf, readConfig } from '../config/read-config.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { observingText } from '../observability/signals.ts';
 import { prepareRuntime } from '../service/runtime.ts';
+import type { ServerEnv } from '../jetstream/server/server-memory.ts';
 import type { Service } from '../service/service.ts';
 import type { ConfigReader } from '../service/follow/take-configuration.ts';
 import type { CommandContext } from './command-context.ts';
@@ -40,6 +41,7 @@ async function serve(context: CommandContext, configFile: string | undefined): P
   await runService({
     config: read((file) => readFileSync(file, 'utf8')),
     searchPath: context.env['PATH'] ?? '',
+    serverEnv: context.env,
     configReader: { file: configFileOf({ env: context.env, configFile }), read },
     welcome,
   });
@@ -52,6 +54,8 @@ export interface RunOptions {
   readonly config: Config;
   /** The directories to search for nats-server, in the format of PATH. */
   readonly searchPath: string;
+  /** The environment of the embedded nats-server. */
+  readonly serverEnv: ServerEnv;
   readonly configReader: ConfigReader;
   /** What people read once it runs. */
   readonly welcome: (service: Service, config: Config, isTerminal: boolean) => string;

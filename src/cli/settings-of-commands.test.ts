@@ -92,6 +92,8 @@ const commands: Readonly<
   trace: { args: key, settings: admin },
   'tables plan': { args: '', settings: schemas },
   'transform try': { args: '--destination warehouse', settings: { data_dir: missing } },
+  'partitions show': { args: '', settings: { data_dir: missing } },
+  'partitions set': { args: '2 --yes', settings: { data_dir: missing } },
   reconcile: { args: '', settings: { data_dir: missing } },
   doctor: { args: '', settings: { schemas_dir: missing, 'admin.listen': nowhere } },
 };

@@ -77,6 +77,11 @@ export function isLoopback(host: string): boolean {
   return host.toLowerCase() === 'localhost';
 }
 
+/** The same for the host of a URL, which has an IPv6 address in brackets. */
+export function isLoopbackUrl(url: string): boolean {
+  return isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''));
+}
+
 /** Digits and dots only: a mistyped IPv4 address, not a host name. */
 function isHostName(text: string): boolean {
   return isIPv4(text) || (hostNamePattern.test(text) && /[a-z]/i.test(text));

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { read } from './read-config.fixture.ts';
 
 /** Counts. Their names say what they count, so they have no unit. */
-const counts = new Set(['processes', 'retry.attempts']);
+const counts = new Set(['processes', 'log.partitions', 'retry.attempts']);
 
 const config = read({
   file: `

@@ -102,6 +102,8 @@ export interface Address {
 export interface SocketAddress {
   /** Absolute, or relative to the working directory. */
   readonly socketPath: string;
+  /** Where several processes bind it together, before the file moves to `socketPath`. */
+  readonly boundPath?: string;
 }
 
 /** Where a server listens. */
@@ -149,6 +151,8 @@ export interface LogRetention {
   /** All events are kept at least this long, however full the log is. At most `retentionMs`. */
   readonly retentionMinMs: number;
   readonly dedupWindowMs: number;
+  /** Of a new log. */
+  readonly partitions: number;
   /** All streams together. Always kept below the free disk space. */
   readonly storageBytesMax: number;
   /** If undefined, a part of the room for events. */

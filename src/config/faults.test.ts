@@ -91,6 +91,13 @@ describe('faults', () => {
     expect(faultsOf(log('  retention_min: 10m\n'))).toEqual([]);
   });
 
+  it('report a number of partitions that is out of bounds', () => {
+    const partitions = (count: number) => faultsOf({ file: `log: { partitions: ${count} }\n` });
+    expect([1, 32].flatMap(partitions)).toEqual([]);
+    expect(partitions(0)).toEqual([expect.stringMatching(/log\.partitions: "0" is below 1/)]);
+    expect(partitions(33)).toEqual([expect.stringMatching(/log\.partitions: "33" is above 32/)]);
+  });
+
   it('do not include faults that follow from an unreadable file', () => {
     const given = env({ HEADGATE_AUTH: 'keys', HEADGATE_DESTINATIONS_CRM_URL: 'https://a' });
     expect(faultsOf({ ...given, configFile: 'gone.yaml' })).toHaveLength(1);

@@ -44,6 +44,7 @@ describe('without any configuration', () => {
         retentionMs: 604_800_000,
         retentionMinMs: 3_600_000,
         dedupWindowMs: 600_000,
+        partitions: 1,
         storageBytesMax: 21_474_836_480,
       },
       rejected: { retentionMs: 604_800_000, storageBytesMax: undefined },
@@ -94,7 +95,7 @@ describe('without any configuration', () => {
     const names = [config, destinations[0]?.retry, { ackWaitMs: destinations[0]?.ackWaitMs }]
       .flatMap(numberNames)
       // Counts of the very thing that they are named for.
-      .filter((name) => !['port', 'processes', 'attempts'].includes(name));
+      .filter((name) => !['port', 'processes', 'partitions', 'attempts'].includes(name));
     expect(names.length).toBeGreaterThan(12);
     for (const name of names) expect(name).toMatch(/(Ms|BytesMax|EventsMax|connectionsMax)$/);
   });

@@ -261,7 +261,14 @@ export const settings = {
     default: '10m',
     min: '100ms',
     max: '1d',
-    text: 'How long a retry is recognized as a duplicate. Each id uses about 230 bytes of the server’s memory for this time: 1,000 events/s over 10 minutes are 138 MB.',
+    text: 'How long a retry is recognized as a duplicate. Each id needs about 280 bytes of nats-server’s [memory](../../operate/memory.md) for this time: 1,000 events/s over 10 minutes are 168 MB.',
+  },
+  'log.partitions': {
+    kind: 'integer',
+    default: 1,
+    min: 1,
+    max: 32,
+    text: 'Into how many [partitions](../../operate/partitions.md) a new log is split. Of a log that exists `headgate partitions set` changes the number. Each partition is a stream of NATS with its own leader and an equal share of the room for events.',
   },
   'log.storage_bytes_max': {
     kind: 'bytes',

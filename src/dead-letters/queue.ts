@@ -10,6 +10,7 @@ import {
   readNext,
   type StoredMessage,
 } from '../jetstream/read/read.ts';
+import type { WalkProgress } from '../jetstream/read/walk-pages.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
 import { createEntryLocks } from './entry-locks.ts';
 import {
@@ -43,6 +44,7 @@ export interface DeadLetterPage {
 export interface DeadLetterCounts {
   readonly count: number;
   readonly reasons: readonly ReasonCount[];
+  readonly walk: WalkProgress;
   /** Empty on the last page. */
   readonly nextPageToken: string;
 }
@@ -58,7 +60,7 @@ export interface OpenedDeadLetter {
   readonly deadLetter: StoredDeadLetter;
   /** The event in the form of `POST /v1/track`; empty when it cannot be read. */
   readonly eventJson: string;
-  /** Changes with each fix. */
+  /** The position of the entry in DEAD. Changes with each fix. */
   readonly revision: number;
 }
 
@@ -85,18 +87,18 @@ export interface DeadLetterQueue {
   count(filter: DeadLetterFilter, pageToken: string): Promise<DeadLetterCounts>;
   /**
    * Throws `dead_letter_not_found`, as `fix`, `replay` and `discard` do. Those three also throw
-   * `dead_letter_busy` while another caller changes the entry.
+   * `dead_letter_busy` while another caller changes the entry, and `dead_letter_changed` unless it has
+   * the expected `revision`; 0: any.
    */
   get(id: string): Promise<OpenedDeadLetter>;
   /**
-   * Replaces the entry's event. `revision` is the expected revision, or 0 for any. Throws
-   * `dead_letter_changed`, and the errors of the fixer.
+   * Replaces the entry's event. Also throws the errors of the fixer.
    */
   fix(id: string, revision: number, edit: DeadLetterEdit): Promise<OpenedDeadLetter>;
   /** Delivers the event to its destination again. Resolves to its position in REPLAY. */
-  replay(id: string): Promise<number>;
+  replay(id: string, revision?: number): Promise<number>;
   /** Gives the event up permanently; the entry is kept with the reason. */
-  discard(id: string, why: string): Promise<void>;
+  discard(id: string, why: string, revision?: number): Promise<void>;
   countOf(destination: string): Promise<DeadLetterCount>;
 }
 
@@ -116,12 +118,14 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
   /** Lets one caller at a time work; others get `dead_letter_busy` or `dead_letter_not_found`. */
   const settle = async <Value>(
     id: string,
+    revision: number,
     work: (entry: StoredMessage) => Promise<Value>,
   ): Promise<Value> => {
     const { sequence } = await find(id);
     return locks.hold(sequence, async () => {
       const entry = await readMessage(log, 'DEAD', sequence);
       if (entry === undefined) return refuseUnknown(id);
+      checkRevision(id, entry, revision);
       const value = await work(entry);
       // Delete the entry only after its replacement is stored: a crash may leave both, never
       // neither.
@@ -137,14 +141,13 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
     count: (filter, pageToken) => countPage(log, filter, pageToken),
     get: async (id) => openEntry(await find(id), fixer),
     fix: (id, revision, edit) =>
-      settle(id, async (entry) => {
-        checkRevision(id, entry, revision);
+      settle(id, revision, async (entry) => {
         const sequence = await storeFixed(log, fixer, id, entry, edit);
         return openEntry((await readMessage(log, 'DEAD', sequence))!, fixer);
       }),
-    replay: (id) => settle(id, (entry) => storeReplay(log, id, entry)),
-    discard: (id, why) =>
-      settle(id, async (entry) => {
+    replay: (id, revision = 0) => settle(id, revision, (entry) => storeReplay(log, id, entry)),
+    discard: (id, why, revision = 0) =>
+      settle(id, revision, async (entry) => {
         const { destination } = splitEntry(entry.payload).fields;
         await log.store(
           'DEAD',
@@ -273,8 +276,14 @@ async function countPage(
     reasons.add(reasonClassOf(reason), 1);
     count += 1;
   };
-  const { nextPageToken } = await walkDeadLetters(log, filter, pageToken, everything, countOne);
-  return { nextPageToken, count, reasons: reasons.counts() };
+  const { nextPageToken, walk } = await walkDeadLetters(
+    log,
+    filter,
+    pageToken,
+    everything,
+    countOne,
+  );
+  return { nextPageToken, walk, count, reasons: reasons.counts() };
 }
 
 /**

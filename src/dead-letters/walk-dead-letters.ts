@@ -20,6 +20,8 @@ export interface DeadLetterFilter {
   readonly sinceMs: number;
   /** Became a dead letter before this time; Infinity: ever. */
   readonly untilMs: number;
+  /** The last position in DEAD; Infinity: every position. */
+  readonly sequenceMax: number;
 }
 
 /** A token of a NATS subject that is a name, not a wildcard. */
@@ -49,23 +51,23 @@ export async function walkDeadLetters<Item>(
   pageToken: string,
   itemsMax: number,
   take: (message: StoredMessage, fields: EntryFields) => Item | undefined,
-): Promise<Pick<WalkPage<Item>, 'items' | 'nextPageToken'>> {
+): Promise<WalkPage<Item>> {
   const subject = subjectOf(filter);
   const matches = createMatcher(filter);
   // Filter by the time in the entry: a fixed entry was stored after its event became a dead letter.
   const walk = { sinceMs: 0, untilMs: Number.POSITIVE_INFINITY };
-  const { items, nextPageToken } = await walkPage(
+  return walkPage(
     log,
     'dead',
     { stream: 'DEAD', subjects: subject === undefined ? [] : [subject], ...walk },
     pageToken,
     { itemsMax, messagesMax: Number.POSITIVE_INFINITY, bytesMax: pageBytesMax },
     (message) => {
+      if (message.sequence > filter.sequenceMax) return undefined;
       const { fields, eventText } = splitEntry(message.payload);
       return matches(fields, eventText) ? take(message, fields) : undefined;
     },
   );
-  return { items, nextPageToken };
 }
 
 function createMatcher(

@@ -77,13 +77,13 @@ export function createCalls(parts: CallParts): Calls {
     }
     const endedMs = performance.now();
     const time = { startedAtMs, durationMs: endedMs - startedMs };
-    const { own, failures, answered } = settleBatch(events, outcomes, time);
-    const succeeded = own.length + failures.length === 0;
+    const { own, limited, failures, answered } = settleBatch(events, outcomes, time);
+    const succeeded = own.length + limited.length + failures.length === 0;
     signals.destinationCalled(name, succeeded, () =>
-      describeCall(parts, { events, own, failures, probe, durationMs: time.durationMs }),
+      describeCall(parts, { events, own, limited, failures, probe, durationMs: time.durationMs }),
     );
     const decision = parking.decide({ probe, startedMs, endedMs, answered, failures });
-    await Promise.all([...own.map(settler.failed), apply(decision)]);
+    await Promise.all([...own.map(settler.failed), ...limited.map(delay), apply(decision)]);
     return true;
   };
 
@@ -126,6 +126,8 @@ async function markAttempt(
 interface Settled {
   /** Failures caused by the event. */
   readonly own: readonly FailedAttempt[];
+  /** Events that wait because the destination takes no more of their source now. */
+  readonly limited: readonly FailedAttempt[];
   /** Failures that look as if the destination caused them. */
   readonly failures: readonly FailedAttempt[];
   readonly answered: readonly HeldEvent[];
@@ -150,6 +152,7 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
   ): Settled => {
     const nowMs = time.startedAtMs + time.durationMs;
     const own: FailedAttempt[] = [];
+    const limited: FailedAttempt[] = [];
     const failures: FailedAttempt[] = [];
     const refused: HeldEvent[] = [];
     let deliveredCount = 0;
@@ -177,6 +180,9 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
       else if (outcome.fault === 'event') {
         own.push(failure);
         refused.push(held);
+      } else if (outcome.fault === 'source') {
+        limited.push(failure);
+        refused.push(held);
       } else {
         failures.push(failure);
         held.batchEventsMax = Math.ceil(batch.length / 2);
@@ -184,30 +190,30 @@ function createSettleBatch({ name, signals, settler }: CallParts) {
     }
     if (deliveredCount > 0) signals.eventsDelivered(name, deliveredCount);
     if (filteredCount > 0) signals.eventsFiltered(name, filteredCount);
-    if (deliveredCount === batch.length) return { own, failures, answered: batch };
+    if (deliveredCount === batch.length) return { own, limited, failures, answered: batch };
     const delivered = batch.filter((_held, index) => outcomes[index]!.kind === 'delivered');
-    return { own, failures, answered: [...delivered, ...refused] };
+    return { own, limited, failures, answered: [...delivered, ...refused] };
   };
 }
 
-interface EndedCall extends Pick<Settled, 'own' | 'failures'> {
+interface EndedCall extends Omit<Settled, 'answered'> {
   readonly events: readonly HeldEvent[];
   readonly probe: boolean;
   readonly durationMs: number;
 }
 
 function describeCall({ name }: CallParts, call: EndedCall): DeliveryCall {
-  const { events, own, failures, probe } = call;
+  const { events, own, limited, failures, probe } = call;
   const [first, last] = [events[0]!, events.at(-1)!];
-  const outcome = (failures[0] ?? own[0])?.outcome;
+  const outcome = (failures[0] ?? limited[0] ?? own[0])?.outcome;
   return {
     destination: name,
     stream: first.stream,
     firstSequence: first.sequence,
     lastSequence: last.sequence,
     events: events.length,
-    delivered: events.length - own.length - failures.length,
-    postponed: failures.length,
+    delivered: events.length - own.length - limited.length - failures.length,
+    postponed: limited.length + failures.length,
     refused: own.length,
     probe,
     durationMs: Math.round(call.durationMs),

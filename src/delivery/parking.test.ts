@@ -86,6 +86,23 @@ describe('an outage', () => {
     }
   });
 
+  test('that seems to be over is probed at once, unless the destination asked to wait', () => {
+    const { parking, call, probe } = setUp();
+    call(0, 0, [a, b]);
+    for (const nowMs of [0, 10_000, 20_000, 40_000]) probe(nowMs, nowMs, [a]);
+    expect(parking.dueMs).toBe(48_000);
+    parking.hurry(41_000);
+    expect(parking.dueMs).toBe(41_000);
+    parking.hurry(42_000);
+    expect(parking.dueMs).toBe(41_000);
+    probe(41_000, 41_500, [failureOf('a', { notBeforeMs: 5_000 })]);
+    parking.hurry(42_000);
+    expect(parking.dueMs).toBe(46_500);
+    probe(46_500, 46_500, [], other);
+    parking.hurry(47_000);
+    expect([parking.parked, parking.mayStart(47_000)]).toEqual([false, 'batch']);
+  });
+
   test('has the reason of the last probe, and is reported once', () => {
     const { parking, changes, reasons, call, probe } = setUp();
     call(0, 10, [a, b]);

@@ -91,6 +91,8 @@ export class Parking<Failure extends SharedFailure> {
   #answeredMs = Number.NEGATIVE_INFINITY;
   #parkedMs = 0;
   #dueMs = 0;
+  /** The destination asked not to be called before. */
+  #notBeforeMs = 0;
   #step = 0;
 
   constructor(options: ParkingOptions) {
@@ -120,6 +122,11 @@ export class Parking<Failure extends SharedFailure> {
   /** Records that the probe that `mayStart` allowed has started. */
   probeStarted(): void {
     this.#state = 'probing';
+  }
+
+  /** The destination seems to be back: the next probe starts at once, if the destination did not ask to wait. */
+  hurry(nowMs: number): void {
+    this.#dueMs = Math.min(this.#dueMs, Math.max(nowMs, this.#notBeforeMs));
   }
 
   decide(report: CallReport<Failure>): FailureDecision<Failure> {
@@ -184,7 +191,8 @@ export class Parking<Failure extends SharedFailure> {
       this.#dueMs = endedMs + this.#nextInterval();
       this.#announce(failures[0]!.outcome.reason);
     }
-    this.#dueMs = Math.max(this.#dueMs, endedMs + leastWaitMs(failures));
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, endedMs + leastWaitMs(failures));
+    this.#dueMs = Math.max(this.#dueMs, this.#notBeforeMs);
     return { ...nothing, queued: failures };
   }
 
@@ -192,7 +200,8 @@ export class Parking<Failure extends SharedFailure> {
     this.#state = 'parked';
     this.#parkedMs = nowMs;
     this.#step = 0;
-    this.#dueMs = nowMs + Math.max(doubtful ? 0 : this.#nextInterval(), leastWaitMs(failures));
+    this.#notBeforeMs = nowMs + leastWaitMs(failures);
+    this.#dueMs = Math.max(nowMs + (doubtful ? 0 : this.#nextInterval()), this.#notBeforeMs);
     if (!doubtful) this.#announce(failures.at(-1)!.outcome.reason);
     return { ...nothing, queued: failures };
   }

@@ -25,6 +25,7 @@ import { createDelayedEvents } from './delayed-events.ts';
 import type { HeldEvent } from './held-event.ts';
 import { createLanes } from './lanes.ts';
 import { createHeldRoom } from './receive/held-room.ts';
+import { createIntakePace } from './receive/intake-pace.ts';
 import { createLanePull } from './receive/lane-pull.ts';
 import { openPulls } from './receive/open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
@@ -47,6 +48,8 @@ export interface DeliveryWorker {
   state(): WorkerState;
   /** The destination was paused or resumed: `pause` says which. */
   pauseChanged(): void;
+  /** The destination seems to be back: while it is parked, it is probed now. */
+  probeSoon(): void;
   /** Moves its waiting events up to a position in EVENTS aside: `AsideMoves.request`. */
   moveAside(upTo: number, evenIfRunning: boolean): AsideProgress;
   /**
@@ -68,7 +71,7 @@ export interface DeliveryWorkerOptions {
   readonly giveUp: GiveUp;
   /** The payload bytes of the events that this worker may hold: `heldBytesMaxOf`. */
   readonly heldBytesMax: number;
-  /** Whether its process takes events, too: then it holds up the event loop for less time at once. */
+  /** Whether its process takes events, too: while it does, it holds up the event loop for less time at once. */
   readonly besideIntake?: boolean;
   /** How long running calls may take to end after `stop` is called. */
   readonly stopGraceMs: number;
@@ -94,15 +97,14 @@ const failuresMin = 8;
  * queue and its acknowledgement; promises are created per batch.
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
-  const { destinationConfig: config, log, besideIntake = false } = options;
-  const { settler, queue, parking, delayed, calls, status, aside } = createParts(options, () =>
-    schedule(),
-  );
+  const { destinationConfig: config, log } = options;
+  const parts = createParts(options, () => schedule());
+  const { settler, queue, parking, delayed, calls, status, aside, isTaking } = parts;
   const tickMs = config.ackWaitMs / ticksPerAckWait;
   const ticksMax = deliverMsMax(config.ackWaitMs) / tickMs;
   let tick = 0;
   let stopping = false;
-  const shared = { ...options, besideIntake, settler, queue, stopping: () => stopping };
+  const shared = { ...options, isTaking, settler, queue, stopping: () => stopping };
 
   const running = createRunningBatches(
     () => tick,
@@ -168,8 +170,14 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     openLane: (from) => lane.open(from, rooms.lane, receiver.onRedelivered),
     state: () => status.state(parking.dueMs, options.destination.disabled?.(), options.pause?.()),
     pauseChanged: schedule,
+    probeSoon: () => hurry(parking, schedule),
     moveAside: aside.request,
   };
+}
+
+function hurry(parking: Pick<Parking<FailedAttempt>, 'hurry'>, schedule: () => void): void {
+  parking.hurry(performance.now());
+  schedule();
 }
 
 /**
@@ -242,7 +250,8 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   // A paused destination takes nothing either.
   const isParked = (): boolean => parking.parked || options.pause?.() !== undefined;
   const aside = createAsideMoves({ queue, settler, isParked, onReturned: onDue });
-  return { settler, queue, parking, delayed, calls, status, aside };
+  const isTaking = options.besideIntake === true ? createIntakePace(log.published) : () => false;
+  return { settler, queue, parking, delayed, calls, status, aside, isTaking };
 }
 
 /** The destination, behind its transform if it has one. */

@@ -12,8 +12,12 @@ export interface DeliveryFacts {
     | 'stopped'
     | 'elsewhere'
     | 'removed';
-  /** Without characters that a terminal would take as commands. */
+  /** Without characters that a terminal would take as commands, as is `pausedBy`. */
   readonly reason: string;
+  /** Empty unless it is paused. */
+  readonly pausedBy: string;
+  /** Since when it has been in this state, as a Unix time in ms. Undefined if unknown. */
+  readonly sinceMs: number | undefined;
   readonly waiting: bigint;
   readonly dead: bigint;
   /** When the oldest waiting event was stored, as a Unix time in ms. Undefined if no event waits. */
@@ -30,7 +34,7 @@ const lagMsMax = 3_600_000;
 
 function checkState(
   findings: CheckFindings,
-  { name, state, reason: why, waiting, dead }: DeliveryFacts,
+  { name, state, reason: why, pausedBy, sinceMs, waiting, dead }: DeliveryFacts,
 ): void {
   const waits = `${waiting.toLocaleString('en')} events wait`;
   if (state === 'disabled') {
@@ -45,7 +49,7 @@ function checkState(
     );
   } else if (state === 'paused') {
     findings.warning(
-      `${name} is paused by an operator (${why}), and ${waits}`,
+      `${name} has been paused ${sinceText(sinceMs)}by ${pausedBy || 'an operator'} (${why}), and ${waits}`,
       `Resume it when the reason is gone: headgate destinations resume ${name}`,
     );
   } else if (state === 'stopped') {
@@ -62,6 +66,12 @@ function checkState(
       `headgate dead list --destination ${name} shows why; fix it, and replay them.`,
     );
   }
+}
+
+/** In UTC: `since 2026-11-28 14:05 UTC `. */
+function sinceText(sinceMs: number | undefined): string {
+  if (sinceMs === undefined) return '';
+  return `since ${new Date(sinceMs).toISOString().slice(0, 16).replace('T', ' ')} UTC `;
 }
 
 function checkLag(

@@ -43,11 +43,11 @@ function checkFiles(
   { name, type, settings }: DestinationConfig,
   described: DestinationType,
 ): void {
-  for (const [setting, { type: kind }] of Object.entries(described.settings)) {
+  for (const [setting, { type: kind, isMade }] of Object.entries(described.settings)) {
     const file = settings[setting];
     if (kind !== 'path' || typeof file !== 'string') continue;
     const where = `destinations.${name}.${setting}`;
-    if (setting !== 'path' || type === 'module') {
+    if (isMade !== true) {
       checkReadable(findings, file, where);
       continue;
     }

@@ -1,5 +1,6 @@
 import { ageMs } from '../event/time/steady-time.ts';
 import { listConsumingDestinations } from '../jetstream/consume/destination-consumer.ts';
+import { positionText } from '../jetstream/events/event-position.ts';
 import { partsOf } from '../jetstream/events/event-streams.ts';
 import { readConfirmed } from '../jetstream/integrity/confirmed-position.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -21,7 +22,7 @@ export async function checkMissingDeliveries(findings: CheckFindings, log: Log):
       const total = position.missing > last.events ? ` (${position.missing} in all)` : '';
       findings.warning(
         `${last.events} events${total} were settled and not delivered to ${destination}, between positions ` +
-          `${last.from} and ${last.to}, found at ${new Date(last.foundAtMs).toISOString()}. They were delivered again`,
+          `${positionText(last.from)} and ${positionText(last.to)}, found at ${new Date(last.foundAtMs).toISOString()}. They were delivered again`,
         'Find out what happened to NATS before, and follow docs/runbooks/deliveries-missing.md.',
       );
     }

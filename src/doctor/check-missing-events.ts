@@ -1,3 +1,4 @@
+import { positionText } from '../jetstream/events/event-position.ts';
 import { lengthOf } from '../jetstream/events/ranges.ts';
 import { readMissingEvents } from '../jetstream/integrity/integrity.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -15,7 +16,10 @@ export async function checkMissingEvents(findings: CheckFindings, log: Log): Pro
   }
   const named = ranges
     .slice(0, namedMax)
-    .map(({ from, to, afterMs, beforeMs }) => `${from} to ${to}${timesText(afterMs, beforeMs)}`);
+    .map(
+      ({ from, to, afterMs, beforeMs }) =>
+        `${positionText(from)} to ${positionText(to)}${timesText(afterMs, beforeMs)}`,
+    );
   const more = ranges.length > namedMax ? ', and more' : '';
   findings.failure(
     `${lengthOf(ranges)} accepted events are gone from the log, and no deletion of them is recorded: ${named.join('; ')}${more}`,

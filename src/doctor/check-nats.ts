@@ -5,6 +5,7 @@ import {
   accountBytesMax,
   countReplicas,
   inspectStreams,
+  openPartitions,
   type StreamCheck,
   type StreamSize,
 } from '../jetstream/server/inspect-server.ts';
@@ -35,6 +36,7 @@ export async function checkStreams(
     wantedTopology(config, config.log.storageBytesMax),
   );
   reportChecks(findings, config, checks);
+  checkPartitions(findings, config, log);
   let limits = 0;
   for (const size of sizes) {
     limits += Math.max(0, size.bytesMax);
@@ -53,6 +55,15 @@ export async function checkStreams(
       'Raise the limit of the account, or lower log.storage_bytes_max.',
     );
   }
+}
+
+function checkPartitions(findings: CheckFindings, config: Config, log: Log): void {
+  const count = openPartitions(log);
+  if (count === config.log.partitions) return;
+  findings.warning(
+    `the log has ${count} partitions, and log.partitions is ${config.log.partitions}`,
+    `Set log.partitions to ${count}, or change the log: headgate partitions set ${config.log.partitions}.`,
+  );
 }
 
 function reportChecks(

@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs';
 import path from 'node:path';
 
 import type { Config } from '../config/config.ts';
+import { readServerRecord } from '../jetstream/server/orphaned-server.ts';
 import { folderBytes } from '../jetstream/server/storage-budget.ts';
 import { nearestFolder } from './check-host.ts';
 
@@ -13,6 +14,11 @@ export function storedBytes({ dataDir }: Config): number {
     // Absent or not readable. Another check reports that.
     return 0;
   }
+}
+
+/** The memory that the embedded server may use. Undefined if its start did not record it. */
+export function serverMemoryBytes({ dataDir }: Config): number | undefined {
+  return readServerRecord(path.join(dataDir, 'nats')).memoryBytes;
 }
 
 /** The free bytes of the disk that it is on. */

@@ -10,10 +10,17 @@ export interface IdTable {
   find(id: string): number | undefined;
 }
 
-/** Digests and positions, with open addressing. */
-export function createIdTable(): IdTable {
-  let digests = new Float64Array(1024);
-  let places = new Float64Array(1024);
+const slotsMin = 1_024;
+
+/**
+ * Digests and positions, with open addressing.
+ *
+ * @param idsMax how many ids are expected; more make it grow.
+ */
+export function createIdTable(idsMax = 0): IdTable {
+  const slots = Math.max(slotsMin, 2 ** Math.ceil(Math.log2(idsMax * 2 + 1)));
+  let digests = new Float64Array(slots);
+  let places = new Float64Array(slots);
   let count = 0;
   const slotOf = (digest: number): number => {
     let slot = digest % digests.length;

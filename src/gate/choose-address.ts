@@ -3,7 +3,7 @@ import net from 'node:net';
 
 import { isSocket } from '../config/address.ts';
 import type { ListenAddress } from '../config/config.ts';
-import { removeStaleSocket } from '../http/connections/unix-socket.ts';
+import { nameBeside, removeStaleSocket } from '../http/connections/unix-socket.ts';
 
 /**
  * The address that several gate processes share. Resolves port 0 once: a replacement that starts alone
@@ -13,7 +13,7 @@ import { removeStaleSocket } from '../http/connections/unix-socket.ts';
 export async function chooseAddress(listen: ListenAddress): Promise<ListenAddress> {
   if (isSocket(listen)) {
     await removeStaleSocket(listen.socketPath, 'HEADGATE_LISTEN');
-    return listen;
+    return { ...listen, boundPath: nameBeside(listen.socketPath) };
   }
   if (listen.port !== 0) return listen;
   const server = net.createServer().listen({ host: listen.host, port: 0 });

@@ -29,9 +29,8 @@ export async function bind(
   }
   const { socketPath } = address;
   if (cluster.isWorker) {
-    // It shares the socket of the first process, which has removed an old file.
-    await bindSocket(server, socketPath, address, setting);
-    openToGroup(socketPath, setting);
+    // The first process binds it for all of them: `shareSocket` gives it its path.
+    await bindSocket(server, address.boundPath ?? socketPath, address, setting);
     return () => {};
   }
   await removeStaleSocket(socketPath, setting);

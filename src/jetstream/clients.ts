@@ -2,7 +2,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { MessageAnswers } from './consume/pulling/message-answers.ts';
-import type { EventStreams } from './events/stream-parts.ts';
+import type { EventStreams } from './events/follow-event-streams.ts';
 import type { Log } from './log.ts';
 import type { TopologyOptions } from './topology.ts';
 import type { Traffic } from './traffic.ts';

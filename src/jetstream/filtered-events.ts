@@ -1,3 +1,4 @@
+import { compileRanges, type EventRanges } from './events/event-ranges.ts';
 import type { Log } from './log.ts';
 import { readMatching } from './read/read.ts';
 import { subjects } from './topology.ts';
@@ -22,20 +23,21 @@ export async function recordFiltered(
 const decoder = new TextDecoder();
 
 /**
- * The positions of the events that were filtered, from one on. Rejects when the log cannot be
- * reached.
+ * The positions of the events that were filtered, of some ranges or of all. Rejects when the log cannot
+ * be reached.
  */
 export async function readFiltered(
   log: Log,
   destination: string,
-  from: number,
+  ranges?: EventRanges,
 ): Promise<ReadonlySet<number>> {
   const filtered = new Set<number>();
+  const isAskedFor = ranges === undefined ? () => true : compileRanges(ranges);
   for await (const message of readMatching(log, 'FILTERED', subjects.filtered(destination))) {
     let position = 0;
     for (const distance of JSON.parse(decoder.decode(message.payload)) as number[]) {
       position += distance;
-      if (position >= from) filtered.add(position);
+      if (isAskedFor(position)) filtered.add(position);
     }
   }
   return filtered;

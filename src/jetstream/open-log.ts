@@ -1,37 +1,25 @@
-import path from 'node:path';
-
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
 import { withClients } from './clients.ts';
+import { copyConsumers } from './consume/copy-consumers.ts';
 import { createMessageAnswers } from './consume/pulling/message-answers.ts';
 import { connectToServer } from './connection.ts';
-import { findEventStreams, type EventStreams } from './events/stream-parts.ts';
+import { findEventStreams, type EventStreams } from './events/follow-event-streams.ts';
+import { writeLayout } from './events/layout.ts';
 import type { Log } from './log.ts';
 import type { ServerAddress } from './server/embedded-server.ts';
-import {
-  createGroupCommit,
-  syncStreamDescription,
-  type GroupCommit,
-} from './publish/group-commit.ts';
-import { withEarlierIds } from './publish/earlier-ids.ts';
+import { createCommits, syncedStreams, type StreamCommits } from './publish/stream-commits.ts';
+import { openEvents } from './open-events.ts';
 import { createProbe } from './probe.ts';
 import { createPublisher, type Publisher, type PublishToStream } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
-import { earlierIdsMs } from './server/earlier-stream.ts';
 import { retryWhileForming } from './server/retry-forming.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
-import { ensureStreams, streamSettings } from './server/stream-settings.ts';
-import {
-  earlierStream,
-  partitionStream,
-  streamNames,
-  type StoredStreamName,
-  type StreamName,
-  type TopologyOptions,
-} from './topology.ts';
+import { ensureStreams } from './server/stream-settings.ts';
+import { partitionStream, streamNames, type StreamName, type TopologyOptions } from './topology.ts';
 import { createTraffic } from './traffic.ts';
 
 export interface LogOptions {
@@ -43,21 +31,9 @@ export interface LogOptions {
   readonly topology: TopologyOptions | undefined;
   readonly publishTimeoutMs: number;
   readonly onStatus: (connection: string, status: string) => void;
+  /** Called when a change of the partitions cannot be completed. It is tried again. */
+  readonly onTrouble?: (error: unknown) => void;
 }
-
-/** The streams that must survive a power cut. The others hold data that Headgate can recreate. */
-const syncedStreams: readonly StoredStreamName[] = [
-  'LEDGER',
-  'AUDIT',
-  'REJECTED',
-  'DEAD',
-  'REPLAY',
-  'RETRY',
-  'ASIDE',
-  'FILTERED',
-  'PROBE',
-  'KV_headgate_keys',
-];
 
 /**
  * Connects to NATS, creates or updates the streams, and opens the log on them. Rejects with a
@@ -70,17 +46,25 @@ export async function openLog(options: LogOptions): Promise<Log> {
     name: 'headgate work',
     onStatus: (status) => onStatus('work', status),
   });
-  const { manager, events, commits, idsMs, publishing } = await prepare(connection, options).catch(
-    async (error: unknown) => {
-      // An open connection would reconnect without end, and the process would not exit.
-      await connection.close();
-      throw error;
-    },
-  );
+  const { manager, events, commits, complete, publishing } = await prepare(
+    connection,
+    options,
+  ).catch(async (error: unknown) => {
+    // An open connection would reconnect without end, and the process would not exit.
+    await connection.close();
+    throw error;
+  });
   const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
 
   const answers = createMessageAnswers(connection);
-  const streams = openStreams(publisher, commits, idsMs);
+  const opened = openEvents({
+    events,
+    openStream: (stream) => publisher.openStream({ commit: commits.of(stream), dedups: true }),
+    complete,
+    publishTimeoutMs: options.publishTimeoutMs,
+    onTrouble: options.onTrouble ?? (() => {}),
+  });
+  const streams = openStreams(publisher, commits).set('EVENTS', opened.publish);
   const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
     streams.get(stream)!(subject, headers, payload, callback);
 
@@ -99,19 +83,22 @@ export async function openLog(options: LogOptions): Promise<Log> {
       store,
       publishing,
       timeoutMs: options.publishTimeoutMs,
-      syncFailure: () => commits.get(partitionStream(0))?.failure(),
+      open: opened.open,
+      syncFailure: (partition) => commits.of(partitionStream(partition))?.failure(),
     }),
     failure: publisher.failure,
     syncStream: async (stream) => {
-      await commits.get(stream)?.syncEverything();
+      await commits.of(stream)?.syncEverything();
     },
     inFlight: publisher.inFlight,
+    published: publisher.published,
     messageBytesMax: () => publishing.info?.max_payload ?? 1024 * 1024,
     close: async () => {
+      opened.close();
       publisher.close();
       answers.flush();
       await Promise.allSettled([publishing.close(), connection.close()]);
-      for (const commit of commits.values()) commit.close();
+      commits.close();
     },
   };
   return withClients(log, {
@@ -128,42 +115,70 @@ export async function openLog(options: LogOptions): Promise<Log> {
 async function prepare(connection: NatsConnection, options: LogOptions) {
   const { address, onStatus, topology } = options;
   const manager = await openManager(connection);
-  if (topology !== undefined) {
-    await ensureStreams(manager, topology);
-    if (topology.replicas > 1) {
-      const names = streamSettings(topology).map(({ name }) => name);
-      await waitUntilReadable(manager, names);
-    }
-  }
+  if (topology !== undefined) await ensureReadable(manager, topology);
   const events = await findEventStreams(manager);
-  const commits = await createCommits(options, events);
-  const idsMs = await earlierIdsMs(manager);
+  const commits = createCommits(options);
+  await commits.describe([
+    ...events.parts().map(({ stream }) => stream),
+    ...syncedStreams(options),
+  ]);
+  const complete =
+    topology === undefined
+      ? undefined
+      : () => completeLayout({ manager, topology, events, commits });
+  // The process that changed the partitions has ended, or a power cut took what it did.
+  if (complete !== undefined && !events.now().layout.isReady) await complete();
+  // A new log has its layout in LEDGER.
+  if (topology !== undefined) await commits.of('LEDGER')?.syncEverything();
   const publishing = await connectToServer({
     address,
     name: 'headgate publish',
     onStatus: (status) => onStatus('publish', status),
   });
-  return { manager, events, commits, idsMs, publishing };
+  return { manager, events, commits, complete, publishing };
 }
 
-/** The publish function of each stream of the log. */
+async function ensureReadable(manager: JetStreamManager, topology: TopologyOptions): Promise<void> {
+  const names = await ensureStreams(manager, topology);
+  if (topology.replicas > 1) await waitUntilReadable(manager, names);
+}
+
+interface LayoutChange {
+  readonly manager: JetStreamManager;
+  readonly topology: TopologyOptions;
+  readonly events: EventStreams;
+  readonly commits: StreamCommits;
+}
+
+/**
+ * Closes the partitions of the last generation, creates those of the new one, and lets events into
+ * them. Several processes may do it at once, and any may end in between.
+ */
+async function completeLayout({ manager, topology, events, commits }: LayoutChange): Promise<void> {
+  // Only this entry says, after a power cut, what the new streams are and why the old ones are closed.
+  await commits.of('LEDGER')?.syncEverything();
+  await ensureReadable(manager, topology);
+  await events.refresh();
+  const { layout, layoutSequence } = events.now();
+  await commits.describe(layout.open.map(partitionStream));
+  await copyConsumers(manager, layout);
+  if (!layout.isReady) await writeLayout(manager, { ...layout, isReady: true }, layoutSequence);
+  await commits.of('LEDGER')?.syncEverything();
+  await events.refresh();
+}
+
+/** The publish function of each stream of the log but EVENTS. */
 function openStreams(
   publisher: Publisher,
-  commits: ReadonlyMap<StoredStreamName, GroupCommit>,
-  idsMs: number,
-): ReadonlyMap<StreamName, PublishToStream> {
+  commits: StreamCommits,
+): Map<StreamName, PublishToStream> {
   // An acknowledgement of a synced stream is passed on once its block is synced.
-  const streams = new Map<StreamName, PublishToStream>(
+  return new Map<StreamName, PublishToStream>(
     streamNames.map((name) => [
       name,
-      publisher.openStream({ commit: commits.get(name), dedups: false }),
+      publisher.openStream({ commit: commits.of(name), dedups: false }),
     ]),
   );
-  const partition = partitionStream(0);
-  const publish = publisher.openStream({ commit: commits.get(partition), dedups: true });
-  if (idsMs === 0) return streams.set('EVENTS', publish);
-  const ask = publisher.openStream({ commit: commits.get(earlierStream), dedups: true });
-  return streams.set('EVENTS', withEarlierIds(publish, ask, idsMs));
 }
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
@@ -179,21 +194,4 @@ async function openManager(connection: NatsConnection): Promise<JetStreamManager
       { cause },
     );
   }
-}
-
-async function createCommits(
-  options: LogOptions,
-  events: EventStreams,
-): Promise<Map<StoredStreamName, GroupCommit>> {
-  const commits = new Map<StoredStreamName, GroupCommit>();
-  if (options.durability !== 'fsync' || options.streamsDir === undefined) return commits;
-  const storeDir = path.resolve(options.streamsDir, '..', '..', '..');
-  const streams = [...events.parts().map(({ stream }) => stream), ...syncedStreams];
-  if (options.topology?.keepsSchemas === true) streams.push('KV_headgate_schemas');
-  for (const stream of streams) {
-    const streamDir = path.join(options.streamsDir, stream);
-    if (options.topology !== undefined) await syncStreamDescription(storeDir, streamDir);
-    commits.set(stream, createGroupCommit(streamDir));
-  }
-  return commits;
 }

@@ -28,7 +28,7 @@ export type StreamName = (typeof streamNames)[number];
 /** Whether a stream of NATS belongs to the log, of this release or another one. */
 export function isStreamOfLog(name: string): boolean {
   const isKnown = (streamNames as readonly string[]).includes(name);
-  return isKnown || /^(EVENTS_\d+|KV_headgate_.*)$/.test(name);
+  return isKnown || isPartitionStream(name) || name.startsWith('KV_headgate_');
 }
 
 /** Whether a subject of a stream is one of the log. */
@@ -48,11 +48,23 @@ export type ConsumedStream = (typeof consumedStreams)[number];
 /** The stream of NATS that holds the events of a partition. */
 export const partitionStream = (partition: number) => `EVENTS_${partition}` as const;
 
+export function isPartitionStream(name: string): boolean {
+  return /^EVENTS_\d+$/.test(name);
+}
+
+/** @param stream of a partition. */
+export const partitionOfStream = (stream: string): number => Number(stream.slice('EVENTS_'.length));
+
 /**
  * The stream of NATS in which releases without partitions kept the events. It takes no new ones,
  * and is deleted once its events are old and settled (docs/adr/0032-partitions-and-the-ledger.md).
  */
 export const earlierStream = 'EVENTS';
+
+/** Whether a stream of NATS holds events: one of a partition, or of an earlier release. */
+export function isEventStream(name: string): boolean {
+  return name === earlierStream || isPartitionStream(name);
+}
 
 /** A stream as NATS knows it. */
 export type StoredStreamName = StreamName | ReturnType<typeof partitionStream>;
@@ -87,6 +99,8 @@ export const subjects = {
   eventFromEarlier: 'headgate.events.0.{{wildcard(1)}}.{{wildcard(2)}}',
   /** The stream of earlier releases takes nothing under this subject, but answers a known id. */
   earlierIds: 'headgate.earlier',
+  /** The same for a partition that was closed. */
+  closedIds: (partition: number) => `headgate.closed.${partition}`,
   /** How earlier releases kept rejected events; also the beginning of what is kept now. */
   rejected: (source: string, eventName: NameOrAny) =>
     `headgate.rejected.${source}.${tokenOf(eventName)}`,
@@ -126,12 +140,18 @@ export const subjects = {
   claim: (deadSequence: number) => `headgate.claims.${deadSequence}`,
   /** The claim of the process that confirms the deliveries of a destination. */
   confirming: (destination: string) => `headgate.claims.confirming-${destination}`,
+  /** The claim of the process that spreads the leaders of the partitions. */
+  spreading: 'headgate.claims.spreading-leaders',
   probe: 'headgate.probe',
   /**
    * What was deleted from a stream of NATS on purpose, what was found missing, and how far the
    * deliveries of a destination are confirmed.
    */
   ledger: (stream: string, what: string) => `headgate.ledger.${stream}.${what}`,
+  /** From which sequence on the events of a stream are kept, also in LEDGER. */
+  purged: (stream: string) => `headgate.ledger.${stream}.purged`,
+  /** The partitions of EVENTS, also in LEDGER: events/layout.ts. */
+  layout: 'headgate.ledger.layout.events',
   /**
    * What an operator did. Everything about one act has the same bucket, the first three hex digits of
    * its id: a subject for each act would cost the server memory.
@@ -153,6 +173,13 @@ export const subjects = {
   counts: (hour: number | '*', processId: string) => `$KV.headgate_counts.${hour}.${processId}`,
 } as const;
 
+const firstPartition = 'headgate.events.0';
+
+/** The subject of an event in a partition, from that in partition 0. */
+export function subjectInPartition(subject: string, partition: number): string {
+  return `headgate.events.${partition}${subject.slice(firstPartition.length)}`;
+}
+
 /**
  * How long the lock of a dead letter remains after its process crashed, in ms. It is longer than
  * the longest publish (nats.publish_timeout, at most a minute).
@@ -164,6 +191,8 @@ export const unplannedName = '_unplanned';
 
 export interface TopologyOptions {
   readonly dedupWindowMs: number;
+  /** Into how many partitions a new log is split. Undefined: one. */
+  readonly partitions?: number;
   /** The limit for all streams together. */
   readonly storageBytesMax: number;
   /** The limit for REJECTED. Undefined: a part of `storageBytesMax`, at most 1 GiB. */

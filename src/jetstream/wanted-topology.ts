@@ -11,6 +11,7 @@ const replicasWanted = 3;
 export function wantedTopology(config: Config, storageBytesMax: number): TopologyOptions {
   return {
     dedupWindowMs: config.log.dedupWindowMs,
+    partitions: config.log.partitions,
     storageBytesMax,
     rejectedBytesMax: config.rejected.storageBytesMax,
     asideBytesMax: config.log.asideBytesMax,

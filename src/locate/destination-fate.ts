@@ -89,7 +89,7 @@ export function createFateReader(
   let found: Promise<StartPosition | undefined> | undefined;
   const start = () => (found ??= readStart(log, destination.name));
   let taken: Promise<ReadonlySet<number>> | undefined;
-  const filtered = () => (taken ??= readFiltered(log, destination.name, 1));
+  const filtered = () => (taken ??= readFiltered(log, destination.name));
   let { stored } = destination;
   // If the destination does not answer once, do not ask it again.
   const ask = async (event: LocatedEvent): Promise<boolean | undefined> => {

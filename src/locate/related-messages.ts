@@ -9,11 +9,12 @@ import {
   readMatching,
   readMessage,
   sequenceSince,
+  type SingleStreamName,
   type StoredMessage,
 } from '../jetstream/read/read.ts';
 import { originOfAsideCopy } from '../jetstream/consume/aside/aside-copies.ts';
 import { originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
-import { subjects, type ConsumedStream, type StreamName } from '../jetstream/topology.ts';
+import { subjects, type ConsumedStream } from '../jetstream/topology.ts';
 
 /** The newest message of each kind that other streams hold about an event, for one destination. */
 export interface RelatedMessages {
@@ -54,7 +55,11 @@ interface Entries {
 export function createRelatedReader(log: Log, destination: string) {
   const entriesBySubject = new Map<string, Promise<Entries>>();
 
-  const read = async (stream: StreamName, subject: string, sinceMs: number): Promise<Entries> => {
+  const read = async (
+    stream: SingleStreamName,
+    subject: string,
+    sinceMs: number,
+  ): Promise<Entries> => {
     const newest = new Map<number, number>();
     const from = await sequenceSince(log, stream, sinceMs);
     if (from === undefined) return { newest, cut: false };
@@ -74,7 +79,7 @@ export function createRelatedReader(log: Log, destination: string) {
   ): Promise<RelatedMessages> => {
     let cut = false;
     const find = async (
-      stream: StreamName,
+      stream: SingleStreamName,
       subject: string,
     ): Promise<StoredMessage | undefined> => {
       let entries = entriesBySubject.get(subject);

@@ -79,9 +79,10 @@ function createPauseSignals({ gauges }: Metrics, logger: Logger) {
     /** Undefined: the destination was resumed. */
     destinationPaused: (
       destination: string,
-      pause: { readonly by: string; readonly why: string } | undefined,
+      pause: { readonly by: string; readonly why: string; readonly sinceMs: number } | undefined,
     ): void => {
       gauges.destinationPaused.set(destination, pause === undefined ? 0 : 1);
+      gauges.destinationPausedSince.set(destination, (pause?.sinceMs ?? 0) / 1_000);
       if (pause === undefined) logger.info({ destination }, 'destination resumed');
       else logger.warn({ destination, by: pause.by, why: pause.why }, 'destination paused');
     },

@@ -22,6 +22,8 @@ export function createGauges(
     destinationParked: zeros(destinations),
     destinationDisabled: zeros(destinations),
     destinationPaused: zeros(destinations),
+    /** Unix times in seconds. */
+    destinationPausedSince: zeros(destinations),
     redeliveryRunning: zeros(destinations),
     deadLetters: zeros(destinations),
     deadLetterOldest: zeros(destinations),
@@ -202,6 +204,7 @@ type DestinationGauge =
   | 'destinationParked'
   | 'destinationDisabled'
   | 'destinationPaused'
+  | 'destinationPausedSince'
   | 'destinationHeldBytes'
   | 'redeliveryRunning'
   | 'deadLetters'
@@ -242,6 +245,11 @@ function exposeDestinations(
     'headgate_destination_paused',
     '1 while an operator has paused a destination: it gets nothing, and its events wait.',
     gauges.destinationPaused,
+  );
+  show(
+    'headgate_destination_paused_timestamp_seconds',
+    'When an operator paused a destination; 0 while it is not paused. A restart does not change it.',
+    gauges.destinationPausedSince,
   );
   show(
     'headgate_destination_held_bytes',

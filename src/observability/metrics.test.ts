@@ -65,6 +65,7 @@ describe('the metrics', () => {
       'destination_pending',
       'destination_parked',
       'destination_oldest_timestamp_seconds',
+      'destination_paused_timestamp_seconds',
       'dead_letters',
       'dead_letter_oldest_timestamp_seconds',
     ]) {

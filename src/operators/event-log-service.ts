@@ -38,7 +38,7 @@ export function createEventLogService(log: Log): ServiceImpl<typeof EventLogServ
         ({ sequence, subject, payload }) =>
           isCanarySubject(subject)
             ? undefined
-            : { sequence: BigInt(sequence), storedJson: new Uint8Array(payload) },
+            : { sequence: BigInt(sequence), storedJson: payload },
       );
       return { ...page, events: [...page.items] };
     },

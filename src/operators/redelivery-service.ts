@@ -16,13 +16,14 @@ import { ServiceError } from '../errors.ts';
 import type { EventFilter } from '../event/event-filter.ts';
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
 import type { Log } from '../jetstream/log.ts';
+import { walkProgress } from '../jetstream/read/walk-pages.ts';
 import type { Signals } from '../observability/signals.ts';
 import { countSelection, type StoredEventsOf } from '../redelivery/count-selection.ts';
 import { hasEnded, type JobState, type RedeliveryJob } from '../redelivery/job.ts';
 import { createRedeliveryJobs } from '../redelivery/jobs.ts';
 import type { Selection } from '../redelivery/selection.ts';
 import { operatorOf } from './access/operator.ts';
-import { readBounds, readUser, refuse } from './request-fields.ts';
+import { readBounds, readSequenceMax, readUser, refuse } from './request-fields.ts';
 
 export interface RedeliveryServiceOptions {
   readonly log: Log;
@@ -69,7 +70,12 @@ export function createRedeliveryService(
         refuse(`rate is ${request.rate}; at most ${rateMax} events a second are sent again.`);
       }
       const rate = request.rate === 0 ? rateDefault : request.rate;
-      const job = await jobs.start(destination.name, selection, rate);
+      const job = await jobs.start(
+        destination.name,
+        selection,
+        rate,
+        readSequenceMax(request.sequenceMax),
+      );
       return changed(context, job, 'redelivery started');
     },
     listRedeliveries: async () => {
@@ -155,7 +161,7 @@ const states: Readonly<Record<JobState, State>> = {
 };
 
 async function describe(log: Log, job: RedeliveryJob): Promise<Redelivery> {
-  const { id, state, rate, from, upTo, position, sent, note, startedAtMs, endedAtMs } = job;
+  const { id, state, rate, ranges, rest, sent, note, startedAtMs, endedAtMs } = job;
   const lane = hasEnded(job) ? undefined : await readLanePosition(log, job.destination);
   const isUnheld = state === 'running' && job.holder === '';
   return create(RedeliverySchema, {
@@ -165,7 +171,7 @@ async function describe(log: Log, job: RedeliveryJob): Promise<Redelivery> {
     rate,
     startedAt: timestampFromMs(startedAtMs),
     ...(endedAtMs > 0 && { endedAt: timestampFromMs(endedAtMs) }),
-    walk: { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(Math.max(0, position)) },
+    walk: walkProgress(ranges, rest),
     sent: BigInt(sent),
     waiting: BigInt(lane === undefined ? 0 : lane.inWork + lane.waiting),
     note: isUnheld ? 'no worker has taken it yet' : note,

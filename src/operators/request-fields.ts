@@ -45,6 +45,11 @@ function readTime(field: string, { seconds, nanos }: Timestamp): number {
   return Number(seconds) * 1000 + Math.floor(nanos / 1e6);
 }
 
+/** The last position of a stream that an act is on; 0n: every position, Infinity. */
+export function readSequenceMax(sequenceMax: bigint): number {
+  return sequenceMax === 0n ? Infinity : Number(sequenceMax);
+}
+
 /** A reason is a line or a paragraph. */
 const whyCharactersMax = 2_000;
 

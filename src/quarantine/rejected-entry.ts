@@ -54,7 +54,7 @@ export function readEntry(message: StoredMessage): RejectedEntry {
     batchContext: readContext(message),
     sentAt: message.header('Headgate-Sent-At'),
     historical: message.header('Headgate-Historical') === 'true',
-    vendorCall: parsed(message.header('Headgate-Vendor-Call')) as VendorCall | undefined,
+    vendorCall: vendorCallOf(message),
     clock: readClock(message),
     bytes: message.payload,
     incomplete: missingOf(message),
@@ -63,6 +63,11 @@ export function readEntry(message: StoredMessage): RejectedEntry {
       headerExcerpt(event.eventName).trim() === name &&
       headerExcerpt(event.idempotencyKey).trim() === key,
   };
+}
+
+/** Undefined if no vendor's SDK sent it. */
+export function vendorCallOf(message: StoredMessage): VendorCall | undefined {
+  return parsed(message.header('Headgate-Vendor-Call')) as VendorCall | undefined;
 }
 
 /** The error's code, without decoding the rest. */

@@ -4,7 +4,7 @@ import type { EventError } from '../event/verdict.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { subjects, unplannedName } from '../jetstream/topology.ts';
-import { codeOf, nameOf, readEntry, type RejectedEntry } from './rejected-entry.ts';
+import { codeOf, nameOf, readEntry, vendorCallOf, type RejectedEntry } from './rejected-entry.ts';
 import type { Discard, ReplayOutcome } from './outcome-note.ts';
 import { createIsOfPerson, type DecodeRejected, type IsOfPerson } from './rejected-person.ts';
 import type { ReplayMarks } from './replay-marks.ts';
@@ -23,6 +23,8 @@ export interface RejectedFilter {
   readonly withReplayed: boolean;
   /** Include events that an operator has given up. */
   readonly withDiscarded: boolean;
+  /** Positions above it are left out. */
+  readonly sequenceMax: number;
 }
 
 /** A rejected event, and its newest replay or its discard. */
@@ -34,6 +36,8 @@ export interface Found {
   readonly discard: (Discard & { readonly atMs: number }) | undefined;
 }
 
+type NamedEvent = Pick<IncomingEvent, 'eventName' | 'vendorCall'>;
+
 /** The rejected events, and the outcomes of their replays. */
 export interface RejectedEvents {
   /** Throws a ServiceError `malformed_request` for a page token of another list. */
@@ -44,12 +48,24 @@ export interface RejectedEvents {
   readonly decode: (message: StoredMessage) => IncomingEvent;
 }
 
+/**
+ * `nameSent` resolves the aliases of events: an entry keeps the name as it was sent, which may be an alias of the
+ * name that a filter has, and a filter may have an alias.
+ */
 export function createRejectedEvents(
   log: Log,
   marks: ReplayMarks,
   decode: DecodeRejected,
+  nameSent: (event: NamedEvent) => Pick<IncomingEvent, 'eventName'>,
 ): RejectedEvents {
   const isOfPerson = createIsOfPerson(decode);
+  const isNamed = (message: StoredMessage, wanted: string, own: string): boolean => {
+    const eventName = nameOf(message);
+    return (
+      eventName === wanted ||
+      nameSent({ eventName, vendorCall: vendorCallOf(message) }).eventName === own
+    );
+  };
   const readFound = async (message: StoredMessage): Promise<Found> => {
     const mark = await marks.find(message.sequence);
     const entry = readEntry(message);
@@ -64,10 +80,12 @@ export function createRejectedEvents(
     page: async (filter, size, pageToken) => {
       await marks.refresh();
       const { sinceMs, untilMs } = filter;
-      const subjects = subjectsOf(filter);
+      const own = nameSent({ eventName: filter.eventName, vendorCall: undefined }).eventName;
+      const subjects = subjectsOf(filter, own);
       const walk = { stream: 'REJECTED', subjects, sinceMs, untilMs } as const;
       const limits = { itemsMax: size };
       return walkPage(log, 'rejected', walk, pageToken, limits, async (message) => {
+        if (message.sequence > filter.sequenceMax) return undefined;
         if (marks.isSettled(message.sequence)) {
           if (!filter.withReplayed && !filter.withDiscarded) return undefined;
           const mark = await marks.find(message.sequence);
@@ -75,7 +93,7 @@ export function createRejectedEvents(
             mark?.status === 'discarded' ? filter.withDiscarded : filter.withReplayed;
           if (!isWanted) return undefined;
         }
-        if (filter.eventName !== '' && nameOf(message) !== filter.eventName) return undefined;
+        if (filter.eventName !== '' && !isNamed(message, filter.eventName, own)) return undefined;
         if (filter.user !== '' && !isOfPerson(message, filter.user)) return undefined;
         if (filter.code !== '') {
           const newest = await marks.find(message.sequence);
@@ -100,13 +118,12 @@ const rejectedPrefix = subjects.rejected('', '').slice(0, -1);
 const namePattern = /^[a-z0-9_-]+$/;
 
 /** Includes `unplannedName`: the subject of events that the taxonomy did not know on arrival. */
-function subjectsOf({ source, eventName }: RejectedFilter): string[] {
+function subjectsOf({ source, eventName }: RejectedFilter, own: string): string[] {
   if (source !== '' && !namePattern.test(source)) return [];
   const sourceToken = source === '' ? '*' : source;
   if (eventName === '') return [subjects.rejectedOf(sourceToken)];
-  const isUnplanned = nameProblem(eventName) !== undefined || eventName === unplannedName;
-  const names = isUnplanned ? [unplannedName] : [eventName, unplannedName];
-  return names.flatMap((name) => [
+  const planned = [eventName, own].filter((name) => nameProblem(name) === undefined);
+  return [...new Set([...planned, unplannedName])].flatMap((name) => [
     subjects.rejected(sourceToken, name),
     subjects.rejectedAs(sourceToken, name, '*', '*'),
   ]);

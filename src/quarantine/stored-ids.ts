@@ -1,7 +1,9 @@
 import { ServiceError } from '../errors.ts';
 import { createIdTable } from '../event/id-table.ts';
 import { messageIdHeader, type Log } from '../jetstream/log.ts';
-import { boundsOf, readMatching, readMessage, sequenceSince } from '../jetstream/read/read.ts';
+import { createReadPositions, type ReadPositions } from '../jetstream/events/event-ranges.ts';
+import { readMessage } from '../jetstream/read/read.ts';
+import { findRanges, readInOrder } from '../jetstream/read/read-ranges.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** Finds events in EVENTS after the log itself has forgotten their message ids. */
@@ -33,7 +35,9 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
   let last: Promise<unknown> = Promise.resolve();
 
   const readOn = async (subject: string, table: IdTable): Promise<void> => {
-    for await (const message of readMatching(log, 'EVENTS', subject, table.next)) {
+    const { sinceMs, read } = table;
+    const ranges = read.restOf(await findRanges(log, 'EVENTS', { sinceMs }));
+    for await (const message of readInOrder(log, 'EVENTS', [subject], ranges)) {
       table.add(message.header(messageIdHeader), message.sequence);
       if (countOf(tables) > idsMax) makeRoom(tables, subject, idsMax);
     }
@@ -45,8 +49,7 @@ export function createStoredIds(log: Log, idsMax = idsMaxDefault): StoredIds {
       if (performance.now() - known.readAt() >= freshMs) await readOn(subject, known);
       return known;
     }
-    const from = await sequenceSince(log, 'EVENTS', sinceMs);
-    const table = createTable(sinceMs, from ?? (await boundsOf(log, 'EVENTS')).last + 1);
+    const table = createTable(sinceMs);
     tables.set(subject, table);
     await readOn(subject, table);
     return table;
@@ -89,8 +92,8 @@ function makeRoom(tables: Map<string, IdTable>, subject: string, idsMax: number)
 
 interface IdTable {
   readonly sinceMs: number;
-  /** The next position of EVENTS to read. */
-  readonly next: number;
+  /** How far EVENTS was read. */
+  readonly read: ReadPositions;
   readonly count: () => number;
   /** When it was last read to the end of the stream, as a time of `performance.now()`. */
   readonly readAt: () => number;
@@ -99,15 +102,13 @@ interface IdTable {
   find(id: string): number | undefined;
 }
 
-function createTable(sinceMs: number, from: number): IdTable {
+function createTable(sinceMs: number): IdTable {
   const ids = createIdTable();
-  let next = from;
+  const read = createReadPositions();
   let readAt = -Infinity;
   return {
     sinceMs,
-    get next() {
-      return next;
-    },
+    read,
     count: ids.count,
     readAt: () => readAt,
     markRead: () => {
@@ -115,7 +116,7 @@ function createTable(sinceMs: number, from: number): IdTable {
     },
     add: (id, sequence) => {
       ids.add(id, sequence);
-      next = sequence + 1;
+      read.pass(sequence);
     },
     find: ids.find,
   };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readConsumerPosition, readPartPosition } from '../jetstream/consume/consumer-position.ts';
 import { storeRedelivery } from '../jetstream/consume/redelivery.ts';
-import { partAt, withParts } from '../jetstream/events/event-streams.ts';
+import { partsOf, withParts } from '../jetstream/events/event-streams.ts';
 import type { StreamPart } from '../jetstream/events/stream-parts.ts';
 import {
   readConfirmed,
@@ -13,7 +13,7 @@ import {
 import type { Log } from '../jetstream/log.ts';
 import { readMessage } from '../jetstream/read/read.ts';
 import type { AuditedDestination } from './audit.ts';
-import { confirmRange } from './confirm-range.ts';
+import { confirmRanges } from './confirm-range.ts';
 import { readHead } from './event-head.ts';
 
 /** A destination whose deliveries are confirmed, if it can be asked. */
@@ -30,10 +30,10 @@ export interface Confirmations {
    */
   begin(destination: ConfirmedDestination): Promise<void>;
   /**
-   * The position in EVENTS up to which a destination may lose its events, by the one up to which it
-   * has settled them: what is not confirmed is kept for ten minutes at most, whatever the reason.
+   * The position in a part of EVENTS up to which a destination may lose its events, by the one up to
+   * which it has settled them: what is not confirmed is kept for ten minutes at most, whatever the reason.
    */
-  confirmedUpTo(destination: string, settledUpTo: number): Promise<number>;
+  confirmedUpTo(destination: string, settledUpTo: number, part: StreamPart): Promise<number>;
   /** Confirms from now on. */
   start(): void;
   /** Waits for a destination that is being asked, but not for long. */
@@ -121,12 +121,11 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
       if (destination.stored === undefined) return;
       destinations.push(destination);
       await withParts(log, 'EVENTS', async (parts) => {
-        for (const part of parts) await beginPart(log, part, destination.name);
+        await beginParts(log, parts, destination.name);
       }).catch((error: unknown) => onTrouble(destination.name, error));
     },
-    confirmedUpTo: async (name, settledUpTo) => {
+    confirmedUpTo: async (name, settledUpTo, part) => {
       if (!destinations.some((one) => one.name === name)) return settledUpTo;
-      const part = partAt(log, 'EVENTS', settledUpTo);
       const confirmed = await readConfirmed(log, part, name);
       if (confirmed === undefined) return settledUpTo;
       return Math.max(confirmed.upTo, settled.before(`${part.stream} ${name}`, keptMsMax));
@@ -170,12 +169,21 @@ async function readAside(log: Log, destination: string): Promise<number> {
   return position === undefined ? 0 : position.waiting + position.inWork;
 }
 
-async function beginPart(log: Log, part: StreamPart, destination: string): Promise<void> {
-  if ((await readConfirmed(log, part, destination)) !== undefined) return;
-  const position = await readPartPosition(log, part, destination);
-  const upTo = position?.settledUpTo ?? part.position(part.from - 1);
-  // Another process that was faster has begun at the same place, or a little later.
-  await writeConfirmed(log, part, destination, { upTo, missing: 0, lastFound: undefined }, 0);
+async function beginParts(
+  log: Log,
+  parts: readonly StreamPart[],
+  destination: string,
+): Promise<void> {
+  const known = await Promise.all(parts.map((part) => readConfirmed(log, part, destination)));
+  const isNew = known.every((position) => position === undefined);
+  for (const [index, part] of parts.entries()) {
+    if (known[index] !== undefined) continue;
+    // A part that was added since the destination began is confirmed from its first event on.
+    const position = isNew ? await readPartPosition(log, part, destination) : undefined;
+    const upTo = position?.settledUpTo ?? part.position(part.from - 1);
+    // Another process that was faster has begun at the same place, or a little later.
+    await writeConfirmed(log, part, destination, { upTo, missing: 0, lastFound: undefined }, 0);
+  }
 }
 
 function createPartConfirmation(options: ConfirmationOptions, signal: AbortSignal) {
@@ -190,20 +198,19 @@ function createPartConfirmation(options: ConfirmationOptions, signal: AbortSigna
   ): Promise<number | undefined> => {
     const { name } = destination;
     const before = await readConfirmed(log, part, name);
-    if (before === undefined) return void (await beginPart(log, part, name));
+    if (before === undefined) return void (await beginParts(log, partsOf(log, 'EVENTS'), name));
     if (before.upTo >= upTo) return undefined;
-    const { to, events, missing } = await confirmRange({
+    const { rest, events, missing } = await confirmRanges({
       log,
       destination,
-      from: before.upTo + 1,
-      upTo,
+      ranges: [{ from: before.upTo + 1, to: upTo }],
       eventsMax: rangeEventsMax,
       secondLookMs,
       signal,
     });
     const found = await deliverAgain(options, name, missing);
     const after = {
-      upTo: to,
+      upTo: rest[0]!.from - 1,
       missing: before.missing + (found?.events ?? 0),
       lastFound: found ?? before.lastFound,
     };

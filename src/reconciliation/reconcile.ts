@@ -2,8 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { MissingRange } from '../jetstream/integrity/ledger.ts';
 import { readMissingEvents } from '../jetstream/integrity/integrity.ts';
+import { partitionOf } from '../jetstream/events/event-position.ts';
+import {
+  progressOf,
+  rangesAround,
+  type EventRanges,
+  type RangeProgress,
+} from '../jetstream/events/event-ranges.ts';
+import { lengthOf } from '../jetstream/events/ranges.ts';
 import type { Log } from '../jetstream/log.ts';
-import { boundsOf, readMessage, sequenceSince } from '../jetstream/read/read.ts';
+import { readMessage } from '../jetstream/read/read.ts';
+import { findRanges } from '../jetstream/read/read-ranges.ts';
 import { createAudit, type Audit, type AuditedDestination, type Entry } from './audit.ts';
 import {
   createCountTable,
@@ -37,10 +46,8 @@ export interface DestinationReport {
 }
 
 export interface ReconciliationReport {
-  /** Positions in EVENTS; `last` is below `first` if there are no events. */
-  readonly log: { readonly first: number; readonly last: number };
-  /** Whether the log also holds events from before `sinceMs`. */
-  readonly reachesBack: boolean;
+  /** The events that were compared, of each partition. */
+  readonly ranges: EventRanges;
   readonly destinations: readonly DestinationReport[];
   /** By hour, then by name. */
   readonly rows: readonly CountRow[];
@@ -58,7 +65,7 @@ export interface ReconcileOptions {
   readonly segmentEventsMax?: number;
   /** How long to wait before missing events are checked again. */
   readonly secondLookMs?: number;
-  readonly onProgress?: (reached: number, from: number, upTo: number) => void;
+  readonly onProgress?: (progress: RangeProgress) => void;
 }
 
 /** About 60 MB, plus 1 MB per destination. A destination is queried once per segment. */
@@ -72,24 +79,22 @@ const secondLookMsDefault = 1_000;
  */
 export async function reconcile(options: ReconcileOptions): Promise<ReconciliationReport> {
   const { log, destinations, sinceMs } = options;
-  const bounds = await boundsOf(log, 'EVENTS');
-  const first = (await sequenceSince(log, 'EVENTS', sinceMs)) ?? bounds.last + 1;
+  const ranges = await findRanges(log, 'EVENTS', { sinceMs });
   const table = createCountTable(destinations.length);
-  const audits = await openAudits(options, table, first);
+  const audits = await openAudits(options, table, ranges);
 
-  let from = first;
-  while (from <= bounds.last) {
+  let left: EventRanges = ranges;
+  while (lengthOf(left) > 0) {
     const segment = await readSegment({
       log,
-      from,
-      upTo: bounds.last,
+      ranges: left,
       eventsMax: options.segmentEventsMax ?? segmentEventsMaxDefault,
       table,
       subjects: audits.subjects,
-      onProgress: (reached) => options.onProgress?.(reached, first, bounds.last),
+      onProgress: (rest) => options.onProgress?.(progressOf(ranges, rest)),
     });
     for (const audit of audits.all) await audit.count(segment);
-    from = segment.next;
+    left = segment.rest;
   }
   for (const audit of audits.all) audit.finish();
 
@@ -101,8 +106,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
     }
   }
   return {
-    log: { first, last: bounds.last },
-    reachesBack: first > bounds.first,
+    ranges,
     destinations: destinations.map(({ name, type }, index) =>
       describe(name, type, audits.all[index]!),
     ),
@@ -111,8 +115,14 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
         left.hour.localeCompare(right.hour) || left.eventName.localeCompare(right.eventName),
     ),
     missing,
-    lost: (await readMissingEvents(log)).filter(({ to }) => to >= first),
+    lost: (await readMissingEvents(log)).filter(({ to }) => to >= firstOf(ranges, to)),
   };
+}
+
+/** The first position that was compared, of the partition of a position. */
+function firstOf(ranges: EventRanges, position: number): number {
+  const partition = partitionOf(position);
+  return ranges.find(({ from }) => partitionOf(from) === partition)?.from ?? 0;
 }
 
 function describe(name: string, type: string, audit: Audit): DestinationReport {
@@ -129,12 +139,12 @@ function describe(name: string, type: string, audit: Audit): DestinationReport {
 async function openAudits(
   { log, destinations }: ReconcileOptions,
   table: CountTable,
-  first: number,
+  ranges: EventRanges,
 ) {
   const subjects = createSubjectList();
   const all: Audit[] = [];
   for (const [index, audited] of destinations.entries()) {
-    const snapshot = await takeSnapshot(log, audited, first);
+    const snapshot = await takeSnapshot(log, audited, ranges);
     all.push(createAudit({ audited, snapshot, table, subjects, index }));
   }
   return { all, subjects };
@@ -155,7 +165,8 @@ async function recheckMissing(
   const { name, stored } = audited;
   const entries = [...missing.first];
   if (entries.length === 0 || stored === undefined) return [];
-  const snapshot = await takeSnapshot(log, audited, entries[0]!.sequence);
+  const asked = rangesAround(entries.map(({ sequence }) => sequence));
+  const snapshot = await takeSnapshot(log, audited, asked);
   const lost = new Map<string, MissingEvent & Entry>();
   let [fromMs, toMs] = [Number.POSITIVE_INFINITY, 0];
   for (const entry of entries) {

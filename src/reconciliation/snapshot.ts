@@ -10,6 +10,7 @@ import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
 import type { FilterEra } from '../jetstream/consume/filter-history.ts';
 import { readFiltered } from '../jetstream/filtered-events.ts';
+import { compileRanges, type EventRanges } from '../jetstream/events/event-ranges.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMatching } from '../jetstream/read/read.ts';
 import { originHeader, originOfDelayedCopy } from '../jetstream/consume/delayed-copies.ts';
@@ -47,19 +48,21 @@ export interface DestinationSnapshot {
  * a settled event is found in a later stream or was delivered. An event that is replayed and then
  * delayed during the read may be missed: the caller checks missing events a second time.
  *
- * `deadFrom` is the position in DEAD from which its entries are read.
+ * `ranges` are those of the events that are asked for, `deadFrom` is the position in DEAD from which
+ * its entries are read.
  */
 export async function takeSnapshot(
   log: Log,
   { name: destination, filter }: { readonly name: string; readonly filter: EventFilter },
-  fromSequence: number,
+  ranges: EventRanges,
   deadFrom = 1,
 ): Promise<DestinationSnapshot> {
   const fates = new Map<number, EventFate>();
+  const isAskedFor = compileRanges(ranges);
   const events = await readEventPositions(log, destination);
   const start = await readStart(log, destination);
 
-  const aside = await readAsideCopies(log, destination, fromSequence);
+  const aside = await readAsideCopies(log, destination, isAskedFor);
   const delayedCopy = await readDelayedCopies(log, destination, fates);
   for (const [subject, fate] of [
     [subjects.discarded(destination, anyName), 'discarded'],
@@ -68,11 +71,11 @@ export async function takeSnapshot(
     for await (const message of readMatching(log, 'DEAD', subject, deadFrom)) {
       const sequence = Number(message.header(originHeader));
       // A replayed event that waits again is no longer dead.
-      if (sequence >= fromSequence && fates.get(sequence) !== 'waiting') fates.set(sequence, fate);
+      if (isAskedFor(sequence) && fates.get(sequence) !== 'waiting') fates.set(sequence, fate);
     }
   }
   const replayed = await readReplayed(log, destination, fates);
-  const filtered = await readFiltered(log, destination, fromSequence);
+  const filtered = await readFiltered(log, destination, ranges);
   const redelivered = await readRedelivered(log, destination, fates);
   return {
     wants: compileWants(events, filter),
@@ -145,7 +148,7 @@ interface AsideEvents extends InWork {
 async function readAsideCopies(
   log: Log,
   destination: string,
-  fromSequence: number,
+  isAskedFor: (position: number) => boolean,
 ): Promise<AsideEvents> {
   const position = await readConsumerPosition(log, 'ASIDE', destination);
   if (position === undefined || position.waiting + position.inWork === 0) {
@@ -157,7 +160,7 @@ async function readAsideCopies(
   const from = position.settledUpTo + 1;
   for await (const message of readMatching(log, 'ASIDE', subjects.asideOf(destination), from)) {
     const sequence = originOfAsideCopy(message);
-    if (sequence < fromSequence) continue;
+    if (!isAskedFor(sequence)) continue;
     if (message.sequence <= position.deliveredUpTo) {
       some.add(sequence);
       continue;

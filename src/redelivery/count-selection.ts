@@ -1,8 +1,14 @@
 import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
+import { lengthOf } from '../jetstream/events/ranges.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
-import type { WalkProgress } from '../jetstream/read/walk-pages.ts';
+import {
+  walkPositions,
+  walkProgress,
+  walkRanges,
+  type WalkProgress,
+} from '../jetstream/read/walk-pages.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
 import { NoAnswerError } from '../reconciliation/confirm-range.ts';
 import { findRange, selectEvents, type LeftOut, type Selection } from './selection.ts';
@@ -55,14 +61,15 @@ async function countPage(options: CountOptions): Promise<SelectionCounts> {
   const { log, selection, readMax = readMaxDefault } = options;
   const [start] = readPageToken('redelivery', 1, options.pageToken);
   const range = await findRange(log, selection);
-  const { next, from, upTo } = typeof start === 'object' ? start : { ...range, next: range.from };
+  const { ranges, rest } =
+    typeof start === 'object' ? walkRanges(start) : { ranges: range.ranges, rest: range.ranges };
   const counts = new Map<string, number>();
   const leftOut = { waiting: 0, dead: 0 };
-  let reached = next - 1;
+  let left = rest;
   let read = 0;
-  const pages = selectEvents({ ...options, from: next, upTo, askedEventsMax: readMax });
+  const pages = selectEvents({ ...options, ranges: rest, askedEventsMax: readMax });
   for await (const page of pages) {
-    ({ reached } = page);
+    left = page.rest;
     read += page.read;
     leftOut.waiting += page.leftOut.waiting;
     leftOut.dead += page.leftOut.dead;
@@ -72,15 +79,13 @@ async function countPage(options: CountOptions): Promise<SelectionCounts> {
     }
     if (read >= readMax) break;
   }
-  const isLast = reached >= upTo;
-  const walk = { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(Math.max(0, reached)) };
-  const position = isLast ? undefined : { next: reached + 1, from, upTo };
+  const positions = lengthOf(left) === 0 ? undefined : walkPositions(ranges, left);
   return {
     counts,
     leftOut,
-    walk,
+    walk: walkProgress(ranges, left),
     oldestMs: range.oldestMs,
     isCut: range.isCut,
-    nextPageToken: writePageToken('redelivery', [position]),
+    nextPageToken: writePageToken('redelivery', [positions]),
   };
 }

@@ -1,4 +1,5 @@
 import { readEventPositions } from '../jetstream/consume/consumer-position.ts';
+import { sequenceIn } from '../jetstream/events/event-position.ts';
 import type { Log } from '../jetstream/log.ts';
 
 /** How often the log is asked. */
@@ -24,7 +25,7 @@ export function createFreshWatch(log: Log, destination: string): () => Promise<b
     let settledNow = 0;
     for (const one of positions) {
       waiting += one.waiting + one.inWork;
-      settledNow += one.deliveredUpTo - one.inWork;
+      settledNow += sequenceIn(one.deliveredUpTo) - one.inWork;
     }
     const perMs = (settledNow - settled) / (nowMs - lookedAt);
     isBehind = waiting > waitingMin && waiting > perMs * waitMsMax;

@@ -1,4 +1,5 @@
 import type { JobEntry } from '../jetstream/consume/lane/job-entry.ts';
+import { progressOf, type EventRanges } from '../jetstream/events/event-ranges.ts';
 import type { Selection } from './selection.ts';
 
 /**
@@ -10,8 +11,7 @@ export type JobState = 'running' | 'paused' | 'cancelling' | 'cancelled' | 'done
 
 /**
  * A redelivery, as LEDGER holds it. It belongs to the log and not to a process: the holder does the
- * work, and if it ends, another process goes on after `position`. Positions are those of EVENTS,
- * times are Unix times in ms.
+ * work, and if it ends, another process goes on with `rest`. Times are Unix times in ms.
  */
 export interface RedeliveryJob {
   readonly id: string;
@@ -20,10 +20,10 @@ export interface RedeliveryJob {
   readonly state: JobState;
   /** The most events a second. */
   readonly rate: number;
-  readonly from: number;
-  readonly upTo: number;
-  /** Everything up to here was read, and what was selected of it was stored for the destination. */
-  readonly position: number;
+  /** All events among which it selects. */
+  readonly ranges: EventRanges;
+  /** What was not read yet. What was selected before was stored for the destination. */
+  readonly rest: EventRanges;
   /** How many events were selected and stored. */
   readonly sent: number;
   /** The position of REPLAY from which its copies are delivered; 0 before the work begins. */
@@ -45,16 +45,35 @@ export interface StoredJob {
   readonly revision: number;
 }
 
+/** The form in LEDGER. A log with one partition has what releases without partitions wrote and read. */
+interface JobText extends Omit<RedeliveryJob, 'ranges' | 'rest'> {
+  readonly from: number;
+  readonly upTo: number;
+  readonly position: number;
+  readonly ranges?: EventRanges;
+  readonly rest?: EventRanges;
+}
+
 export function readJob({ text, revision }: JobEntry): StoredJob {
-  const job = JSON.parse(text) as RedeliveryJob;
+  const { from, upTo, position, ranges, rest, ...job } = JSON.parse(text) as JobText;
   const { untilMs } = job.selection;
   // JSON has no Infinity.
   const selection = { ...job.selection, untilMs: untilMs ?? Number.POSITIVE_INFINITY };
-  return { job: { ...job, selection }, revision };
+  return {
+    job: {
+      ...job,
+      selection,
+      ranges: ranges ?? [{ from, to: Math.max(upTo, from - 1) }],
+      rest: rest ?? [{ from: position + 1, to: Math.max(upTo, position) }],
+    },
+    revision,
+  };
 }
 
-export function jobText(job: RedeliveryJob): string {
-  return JSON.stringify(job);
+export function jobText({ ranges, rest, ...job }: RedeliveryJob): string {
+  const { reached, ...all } = progressOf(ranges, rest);
+  const text: JobText = { ...job, ...all, position: reached };
+  return JSON.stringify(ranges.length > 1 ? { ...text, ranges, rest } : text);
 }
 
 export function hasEnded({ state }: RedeliveryJob): boolean {

@@ -8,6 +8,7 @@ import {
 } from '../jetstream/consume/lane/job-entry.ts';
 import { deleteLaneConsumer } from '../jetstream/consume/lane/lane-consumer.ts';
 import { deleteLaneCopies } from '../jetstream/consume/lane/lane-copies.ts';
+import type { EventRanges } from '../jetstream/events/event-ranges.ts';
 import type { Log } from '../jetstream/log.ts';
 import { endedJob, hasEnded, jobText, readJob, type RedeliveryJob, type StoredJob } from './job.ts';
 import { findRange, type Selection } from './selection.ts';
@@ -16,8 +17,16 @@ import { findRange, type Selection } from './selection.ts';
 export interface RedeliveryJobs {
   /** The newest of each destination. */
   list(): Promise<RedeliveryJob[]>;
-  /** Throws a ServiceError `redelivery_running` while another one of the destination has not ended. */
-  start(destination: string, selection: Selection, rate: number): Promise<RedeliveryJob>;
+  /**
+   * Sends what is selected now, in a log with one partition up to the position `upToMax` of EVENTS.
+   * Throws a ServiceError `redelivery_running` while another one of the destination has not ended.
+   */
+  start(
+    destination: string,
+    selection: Selection,
+    rate: number,
+    upToMax?: number,
+  ): Promise<RedeliveryJob>;
   /**
    * Throws a ServiceError `redelivery_not_found`, or `redelivery_ended` if it has ended or is being
    * cancelled, as `resume` and `cancel` do. Repeating one of them changes nothing.
@@ -57,12 +66,13 @@ export function createRedeliveryJobs(log: Log): RedeliveryJobs {
 
   return {
     list: async () => (await readJobEntries(log)).map((entry) => readJob(entry).job),
-    start: async (destination, selection, rate) => {
-      const { from, upTo } = await findRange(log, selection);
+    start: async (destination, selection, rate, upToMax = Infinity) => {
+      const found = await findRange(log, selection);
+      const ranges = clipped(found.ranges, upToMax);
       const entry = await readJobEntry(log, destination);
       const earlier = entry && readJob(entry);
       if (earlier !== undefined && !hasEnded(earlier.job)) refuseSecond(earlier.job);
-      const job = { ...newJob(destination, selection, rate), from, upTo, position: from - 1 };
+      const job = { ...newJob(destination, selection, rate), ranges, rest: ranges };
       const revision = await writeJob(log, { job, revision: earlier?.revision ?? 0 });
       if (revision === undefined)
         refuseSecond(readJob((await readJobEntry(log, destination))!).job);
@@ -100,6 +110,13 @@ async function finishCancel(log: Log, stored: StoredJob): Promise<RedeliveryJob 
   const job = { ...stored.job, ...endedJob(stored.job, 'cancelled') };
   const written = await writeJob(log, { job, revision: stored.revision });
   return written === undefined ? undefined : job;
+}
+
+/** The position is one of a log with one partition; over several it says nothing about what came later. */
+function clipped(ranges: EventRanges, upToMax: number): EventRanges {
+  const [only] = ranges;
+  if (ranges.length !== 1 || only === undefined) return ranges;
+  return [{ from: only.from, to: Math.max(only.from - 1, Math.min(only.to, upToMax)) }];
 }
 
 function newJob(destination: string, selection: Selection, rate: number) {

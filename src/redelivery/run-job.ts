@@ -1,4 +1,5 @@
 import { readReplayRoom, storeLaneCopy } from '../jetstream/consume/lane/lane-copies.ts';
+import { createReadPositions, type EventRanges } from '../jetstream/events/event-ranges.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
@@ -100,10 +101,10 @@ const goesOn = ({ lease, signal }: RunningJob): boolean =>
 
 async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress): Promise<void> {
   const { log, target, lease, signal } = run;
-  const { selection, position, upTo } = lease.job();
+  const { selection, rest } = lease.job();
   const pace = createPace(lease.job().rate, signal);
   const areFreshBehind = createFreshWatch(log, target.name);
-  const options = { log, destination: target, selection, from: position + 1, upTo, signal };
+  const options = { log, destination: target, selection, ranges: rest, signal };
   try {
     for await (const page of selectEvents(options)) {
       for (const slice of slicesOf(page.events, lease.job().rate)) {
@@ -119,10 +120,10 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
           await pause(pollMs, signal);
         }
         await storeSlice(run, slice, room, bytes);
-        progress.reached(slice.at(-1)!.sequence, slice.length);
+        progress.stored(slice);
         await progress.write(progressMs);
       }
-      progress.reached(page.reached, 0);
+      progress.reached(page.rest);
       await progress.write(progressMs);
       if (!goesOn(run)) return;
     }
@@ -165,20 +166,27 @@ function* slicesOf(
 }
 
 interface Progress {
-  /** Everything up to a position was read, and so many more events were stored. */
-  reached(position: number, sent: number): void;
+  /** The next events were stored. */
+  stored(events: readonly StoredMessage[]): void;
+  /** Everything was read but this. */
+  reached(rest: EventRanges): void;
   /** Writes the job if the last write is so long ago. `note` says what it waits for. */
   write(afterMs: number, note?: string): Promise<void>;
 }
 
 function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress {
-  let { position, sent } = lease.job();
+  let { rest, sent } = lease.job();
+  const read = createReadPositions();
   let writtenAt = performance.now();
   let deletedAt = performance.now();
   return {
-    reached: (to, more) => {
-      position = Math.max(position, to);
-      sent += more;
+    stored: (events) => {
+      for (const { sequence } of events) read.pass(sequence);
+      rest = read.restOf(rest);
+      sent += events.length;
+    },
+    reached: (left) => {
+      rest = left;
     },
     write: async (afterMs, note = '') => {
       const nowMs = performance.now();
@@ -187,7 +195,7 @@ function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress
       const isDue = nowMs - writtenAt >= (full === lease.job().note ? afterMs : noteMs);
       if (!isDue && afterMs > 0) return;
       const before = room.settledBefore();
-      await lease.update({ position, sent, note: full });
+      await lease.update({ rest, sent, note: full });
       writtenAt = performance.now();
       // After the position is written: a copy that is gone is not recognized when it is stored again.
       if (nowMs - deletedAt < deleteMs || lease.isLost()) return;

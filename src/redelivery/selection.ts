@@ -2,18 +2,19 @@ import { nameOfGlob } from '../event/glob.ts';
 import { compileEventFilter } from '../event/event-filter.ts';
 import { compilePerson } from '../event/stored-event.ts';
 import { positionAt, readEventPositions } from '../jetstream/consume/consumer-position.ts';
-import type { Log } from '../jetstream/log.ts';
+import { sequenceIn } from '../jetstream/events/event-position.ts';
 import {
-  boundsOf,
-  readMatching,
-  readMessage,
-  readNext,
-  sequenceSince,
-  type StoredMessage,
-} from '../jetstream/read/read.ts';
+  allRead,
+  createReadPositions,
+  type EventRanges,
+} from '../jetstream/events/event-ranges.ts';
+import { lengthOf } from '../jetstream/events/ranges.ts';
+import type { Log } from '../jetstream/log.ts';
+import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
+import { findRanges, oldestStoredAtMs, readInOrder } from '../jetstream/read/read-ranges.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
-import { confirmRange, firstDead } from '../reconciliation/confirm-range.ts';
+import { confirmRanges, firstDead } from '../reconciliation/confirm-range.ts';
 import { takeSnapshot } from '../reconciliation/snapshot.ts';
 
 /** The events that a person wants to send again. Empty fields select all. */
@@ -34,8 +35,8 @@ export interface Selection {
 
 /** A part of the selection. */
 export interface SelectedPage {
-  /** Everything up to this position of EVENTS was read. */
-  readonly reached: number;
+  /** What of the ranges was not read yet. */
+  readonly rest: EventRanges;
   /** How many events were read for it. */
   readonly read: number;
   readonly events: readonly StoredMessage[];
@@ -51,9 +52,7 @@ export interface LeftOut {
 
 /** Where a selection lies in the log. */
 export interface SelectedRange {
-  /** Positions in EVENTS; `upTo` is below `from` if it holds no event. */
-  readonly from: number;
-  readonly upTo: number;
+  readonly ranges: EventRanges;
   /** When the oldest event of the log was stored; undefined if the log is empty. */
   readonly oldestMs: number | undefined;
   /** Whether the selection reaches back to events that the log has deleted. */
@@ -62,15 +61,14 @@ export interface SelectedRange {
 
 /** Finds where a selection lies now. Rejects when the log cannot be reached. */
 export async function findRange(log: Log, { sinceMs, untilMs }: Selection): Promise<SelectedRange> {
-  const { first, last } = await boundsOf(log, 'EVENTS');
-  const since = sinceMs > 0 ? await sequenceSince(log, 'EVENTS', sinceMs) : first;
-  const until = Number.isFinite(untilMs) ? await sequenceSince(log, 'EVENTS', untilMs) : undefined;
-  const oldestMs = (await readNext(log, 'EVENTS', first, '>'))?.storedAtMs;
+  const held = await findRanges(log, 'EVENTS');
+  const oldestMs = await oldestStoredAtMs(log, held);
+  // Positions of deleted events are not used again.
+  const hasDeleted = held.some(({ from }) => sequenceIn(from) > 1);
   return {
-    from: since ?? last + 1,
-    upTo: until === undefined ? last : Math.min(last, until - 1),
+    ranges: await findRanges(log, 'EVENTS', { sinceMs, untilMs }),
     oldestMs,
-    isCut: first > 1 && sinceMs < (oldestMs ?? Number.POSITIVE_INFINITY),
+    isCut: hasDeleted && sinceMs < (oldestMs ?? Number.POSITIVE_INFINITY),
   };
 }
 
@@ -78,9 +76,7 @@ export interface SelectOptions {
   readonly log: Log;
   readonly destination: AuditedDestination;
   readonly selection: Selection;
-  /** Positions in EVENTS. */
-  readonly from: number;
-  readonly upTo: number;
+  readonly ranges: EventRanges;
   readonly signal: AbortSignal;
   /** For `missing`: how many events the destination is asked for at once. */
   readonly askedEventsMax?: number;
@@ -96,7 +92,7 @@ const askedEventsMaxDefault = 50_000;
 const secondLookMsDefault = 1_000;
 
 /**
- * Reads the selected events that the destination's filter lets through, in the order of the log. It
+ * Reads the selected events that the destination's filter lets through, the oldest first. It
  * leaves out what comes to the destination without it: events that were not settled when the
  * reading began, and dead letters, which people replay. Events from before the destination's start
  * were never for it.
@@ -108,15 +104,15 @@ export function selectEvents(options: SelectOptions): AsyncGenerator<SelectedPag
 }
 
 async function* selectDelivered(options: SelectOptions): AsyncGenerator<SelectedPage> {
-  const { log, destination, selection, from, upTo, signal } = options;
+  const { log, destination, selection, ranges, signal } = options;
   const matches = compileSelection(options);
-  const whyNot = await readReasons(log, destination, from);
+  const whyNot = await readReasons(log, destination, ranges);
+  const read = createReadPositions();
   let page = newPage();
-  for await (const message of readMatching(log, 'EVENTS', subjectOf(selection), from)) {
+  for await (const message of readInOrder(log, 'EVENTS', [subjectOf(selection)], ranges)) {
     signal.throwIfAborted();
-    if (message.sequence > upTo) break;
     page.read += 1;
-    page.reached = message.sequence;
+    read.pass(message.sequence);
     if (matches(message)) {
       const reason = whyNot(message.sequence);
       if (reason !== undefined) page.leftOut[reason] += 1;
@@ -126,46 +122,46 @@ async function* selectDelivered(options: SelectOptions): AsyncGenerator<Selected
       }
     }
     if (isFull(page)) {
-      yield page;
+      yield { ...page, rest: read.restOf(ranges) };
       page = newPage();
     }
   }
-  yield { ...page, reached: upTo };
+  yield { ...page, rest: allRead(ranges) };
 }
 
 async function* selectMissing(options: SelectOptions): AsyncGenerator<SelectedPage> {
-  const { log, destination, upTo, signal } = options;
+  const { log, destination, signal } = options;
   const matches = compileSelection(options);
-  let { from } = options;
-  while (from <= upTo) {
-    const range = await confirmRange({
+  let { ranges } = options;
+  while (lengthOf(ranges) > 0) {
+    const checked = await confirmRanges({
       log,
       destination,
-      from,
-      upTo,
+      ranges,
       eventsMax: options.askedEventsMax ?? askedEventsMaxDefault,
       secondLookMs: options.secondLookMs ?? secondLookMsDefault,
       signal,
     });
+    const read = createReadPositions();
     let page = newPage();
-    for (const position of range.missing) {
+    for (const position of checked.missing) {
+      read.pass(position);
       const message = await readMessage(log, 'EVENTS', position);
       if (message === undefined || !matches(message)) continue;
       page.events.push(message);
       page.bytes += message.payload.length;
       if (!isFull(page)) continue;
-      yield { ...page, reached: position };
+      yield { ...page, rest: read.restOf(ranges) };
       page = newPage();
     }
-    yield { ...page, reached: range.to, read: range.events };
-    from = range.to + 1;
+    yield { ...page, rest: checked.rest, read: checked.events };
+    ranges = checked.rest;
   }
 }
 
 function newPage() {
   const events: StoredMessage[] = [];
   return {
-    reached: 0,
     read: 0,
     events,
     bytes: 0,
@@ -207,11 +203,11 @@ export function compileSelection({
     isOf(message.payload);
 }
 
-/** Why an event at a position from `from` on is left out; undefined if it is sent. */
-async function readReasons(log: Log, destination: AuditedDestination, from: number) {
+/** Why an event at a position of the ranges is left out; undefined if it is sent. */
+async function readReasons(log: Log, destination: AuditedDestination, ranges: EventRanges) {
   const consumers = await readEventPositions(log, destination.name);
-  const deadFrom = await firstDead(log, from);
-  const snapshot = await takeSnapshot(log, destination, from, deadFrom);
+  const deadFrom = await firstDead(log, ranges);
+  const snapshot = await takeSnapshot(log, destination, ranges, deadFrom);
   return (position: number): keyof LeftOut | undefined => {
     if (position > (positionAt(consumers, position)?.settledUpTo ?? 0)) return 'waiting';
     const fate = snapshot.fateOf(position);

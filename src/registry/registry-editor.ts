@@ -40,8 +40,15 @@ export interface PushedTaxonomy {
  */
 export interface RegistryEditor {
   pushTaxonomy(text: string, validateOnly: boolean): Promise<PushedTaxonomy>;
-  /** Resolves to the changes for producers that name no version. */
-  activate(name: string, version: number): Promise<readonly CompatibilityFinding[]>;
+  /**
+   * Resolves to the changes for producers that name no version. Throws `registry_conflict` unless
+   * `expectedActive` is the active version; 0: any.
+   */
+  activate(
+    name: string,
+    version: number,
+    expectedActive: number,
+  ): Promise<readonly CompatibilityFinding[]>;
   deprecate(name: string, version: number): Promise<void>;
 }
 
@@ -79,9 +86,10 @@ export function createRegistryEditor(options: RegistryEditorOptions): RegistryEd
       await refresh();
       return pushed;
     },
-    activate: async (name, version) => {
+    activate: async (name, version, expectedActive) => {
       await refresh();
       const { event, fields } = eventOf(contents, name);
+      checkActiveIs(event, expectedActive);
       const wanted = versionOf(event, version);
       const validate = event.superseded.get(version);
       if (validate !== undefined) {
@@ -150,6 +158,14 @@ export function versionOf(event: PlannedEvent, version: number): SchemaVersion {
   if (found !== undefined) return found;
   const known = event.versions.map((each) => each.version).join(', ');
   throw new ServiceError('schema_not_found', `${event.name} has the versions ${known}.`);
+}
+
+function checkActiveIs({ name, active }: PlannedEvent, expected: number): void {
+  if (expected === 0 || expected === active) return;
+  throw new ServiceError(
+    'registry_conflict',
+    `Version ${active} of ${name} is active, and not ${expected}: it was changed meanwhile.`,
+  );
 }
 
 /** The header and the entries of a taxonomy whose schemas are all registered. */

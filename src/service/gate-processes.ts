@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { isSocket } from '../config/address.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import { readCertificate } from '../gate/certificate.ts';
 import { chooseAddress } from '../gate/choose-address.ts';
@@ -10,6 +11,7 @@ import type { RunTimeKeyChange } from '../gate/intake/keys/key-ring.ts';
 import type { Allowances } from '../gate/limits/allowances.ts';
 import { createLeaseDesk, type LeaseDesk } from '../gate/limits/lease-desk.ts';
 import type { LeaseOrder, LeaseReport } from '../gate/limits/leases.ts';
+import { shareSocket } from '../gate/shared-socket.ts';
 import type { MetricDeltas } from '../observability/metric-deltas.ts';
 import type { Signals } from '../observability/signals.ts';
 import { changedEvents } from '../validation/live-validation.ts';
@@ -64,6 +66,7 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
     serialization: 'advanced',
   });
   const listen = await chooseAddress(options.config.listen);
+  const socket = publishSocket(listen, options.signals);
   const { processes, shutdownGraceMs } = options.config;
   let credentials = credentialsOf(options.config);
   const used = new Set<string>();
@@ -81,10 +84,12 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
     }),
   );
   const close = async (graceMs: number): Promise<void> => {
+    socket.close();
     await Promise.all(gates.map((gate) => gate.stop(graceMs)));
   };
   try {
     const [address] = await Promise.all(gates.map((gate) => gate.start()));
+    socket.check();
     return {
       address: address!,
       running: () => gates.filter((gate) => gate.running()).length,
@@ -111,6 +116,34 @@ export async function startGateProcesses(options: GateProcessesOptions): Promise
     await close(0);
     throw error;
   }
+}
+
+/** Gives a Unix socket its path each time the first of the gate processes has bound it. */
+function publishSocket(listen: ListenAddress, signals: Pick<Signals, 'trouble'>) {
+  if (!isSocket(listen)) return { check: () => {}, close: () => {} };
+  const shared = shareSocket(listen, 'HEADGATE_LISTEN');
+  let fault: unknown;
+  let isStarted = false;
+  const onListening = (): void => {
+    try {
+      shared.publish();
+    } catch (error) {
+      fault ??= error;
+      if (isStarted) signals.trouble('the Unix socket', error);
+    }
+  };
+  cluster.on('listening', onListening);
+  return {
+    /** Throws a StartError if it has no path. */
+    check: () => {
+      isStarted = true;
+      if (fault !== undefined) throw fault;
+    },
+    close: () => {
+      cluster.off('listening', onListening);
+      shared.remove();
+    },
+  };
 }
 
 /** Replacements start with the files as they were read once: they may be half written just then. */

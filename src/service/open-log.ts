@@ -7,6 +7,7 @@ import { parseServerUrl } from '../jetstream/connection.ts';
 import { createIntegrity } from '../jetstream/integrity/integrity.ts';
 import { createFileMarks, createLedgerMarks } from '../jetstream/integrity/mark-store.ts';
 import type { Log } from '../jetstream/log.ts';
+import { redeliverHeld } from '../jetstream/consume/redeliver-held.ts';
 import { openLog, type LogOptions } from '../jetstream/open-log.ts';
 import { createStreamGauges } from '../jetstream/read/stream-gauges.ts';
 import {
@@ -14,9 +15,11 @@ import {
   type EmbeddedServer,
   type ServerAddress,
 } from '../jetstream/server/embedded-server.ts';
-import { connectedServer } from '../jetstream/server/inspect-server.ts';
+import { connectedServer, openPartitions } from '../jetstream/server/inspect-server.ts';
 import { knownFaultsOf } from '../jetstream/server/known-faults.ts';
+import { createLeaderSpread } from '../jetstream/server/partitions/spread-leaders.ts';
 import { findServerBinary } from '../jetstream/server/server-binary.ts';
+import type { ServerEnv } from '../jetstream/server/server-memory.ts';
 import { readLogServers } from '../jetstream/server/server-sync.ts';
 import { storageBudget } from '../jetstream/server/storage-budget.ts';
 import { findOpenFiles, lockStore } from '../jetstream/server/store-lock.ts';
@@ -28,6 +31,8 @@ export interface ServiceLogParts {
   readonly config: Config;
   /** The directories to search for nats-server, in the format of PATH. */
   readonly searchPath: string;
+  /** The environment of the embedded nats-server. */
+  readonly serverEnv: ServerEnv;
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
 }
@@ -35,7 +40,7 @@ export interface ServiceLogParts {
 /** The log, and the options with which another process of this service opens it. */
 export interface ServiceLog {
   readonly log: Log;
-  readonly logOptions: Omit<LogOptions, 'onStatus'>;
+  readonly logOptions: Omit<LogOptions, 'onStatus' | 'onTrouble'>;
   /** The nats-server that was started; undefined if an external one is used. */
   readonly embedded: EmbeddedServer | undefined;
 }
@@ -52,9 +57,15 @@ export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog
       : externalServer(config, config.nats.url);
   warnOfOpenFiles(config, signals);
   const logOptions = logOptionsOf(config, server);
-  const log = await openLog({ ...logOptions, onStatus: signals.connectionChanged });
+  const log = await openLog({
+    ...logOptions,
+    onStatus: signals.connectionChanged,
+    onTrouble: (error) => signals.trouble('changing the number of partitions', error),
+  });
   lifecycle.onRelease('log', log.close);
+  noteOtherPartitions(config, log, signals);
   checkMessageSize(config, log);
+  if (server.embedded !== undefined) await giveBackHeld(log, signals);
   await startIntegrity(parts, log);
   await fixStarts(config, log, signals);
   const gauges = createStreamGauges({ log, onSize: signals.streamSize });
@@ -62,6 +73,13 @@ export async function openServiceLog(parts: ServiceLogParts): Promise<ServiceLog
   await gauges.start();
   watchServers(parts, log);
   return { log, logOptions, embedded: server.embedded };
+}
+
+/** No worker runs yet: this process owns the nats-server. Without it these events only come later. */
+async function giveBackHeld(log: Log, signals: Signals): Promise<void> {
+  await redeliverHeld(log).catch((error: unknown) =>
+    signals.trouble('having the log deliver again what an earlier run held', error),
+  );
 }
 
 /**
@@ -82,6 +100,14 @@ async function startIntegrity(parts: ServiceLogParts, log: Log): Promise<void> {
   await integrity.check().catch(onTrouble);
   integrity.start();
   lifecycle.onRelease('search for lost events', integrity.stop);
+}
+
+/** `log.partitions` counts for a new log alone: a process must not undo what an operator has changed. */
+function noteOtherPartitions({ log: { partitions } }: Config, log: Log, signals: Signals): void {
+  const found = openPartitions(log);
+  if (found === partitions) return;
+  const text = 'the log has another number of partitions than log.partitions, and keeps it';
+  signals.note({ partitions: found, configured: partitions }, text);
 }
 
 /** Earlier versions let the group read it. It is not ours to change: the operator may mean it. */
@@ -127,6 +153,7 @@ async function startServer(parts: ServiceLogParts): Promise<LogServer> {
   const embedded = await startEmbeddedServer({
     binary: binary.path,
     storeDir,
+    env: parts.serverEnv,
     onRestart: signals.serverRestarted,
     onSlowStart: (waitedMs) => signals.note({ waitedMs }, 'nats-server is still reading its store'),
   });
@@ -134,7 +161,10 @@ async function startServer(parts: ServiceLogParts): Promise<LogServer> {
   return { address: embedded.address, embedded, storageBytesMax };
 }
 
-function logOptionsOf(config: Config, server: LogServer): Omit<LogOptions, 'onStatus'> {
+function logOptionsOf(
+  config: Config,
+  server: LogServer,
+): Omit<LogOptions, 'onStatus' | 'onTrouble'> {
   return {
     address: server.address,
     durability: config.durability,
@@ -170,6 +200,7 @@ function watchServers({ config, signals, lifecycle }: ServiceLogParts, log: Log)
     signals.serverFaultKnown(version, fault);
   }
   if (!replicated) return;
+  spreadLeaders(signals, lifecycle, log);
   let isStopped = false;
   const check = async (): Promise<void> => {
     try {
@@ -185,4 +216,15 @@ function watchServers({ config, signals, lifecycle }: ServiceLogParts, log: Log)
     isStopped = true;
     clearInterval(timer);
   });
+}
+
+/** After the creation of partitions, and after a rolling restart, few servers lead many of them. */
+function spreadLeaders(signals: Signals, lifecycle: Lifecycle, log: Log): void {
+  const spread = createLeaderSpread({
+    log,
+    onMoved: (move) => signals.note({ ...move }, 'moved the leader of a partition'),
+    onTrouble: (error) => signals.trouble('spreading the leaders of the partitions', error),
+  });
+  spread.start();
+  lifecycle.onRelease('spread of the leaders', spread.stop);
 }

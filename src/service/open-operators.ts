@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { DeadLetterQueue } from '../dead-letters/queue.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import type { Log } from '../jetstream/log.ts';
-import { partitionStream } from '../jetstream/topology.ts';
+import { partsOf } from '../jetstream/events/event-streams.ts';
 import { createGauge } from '../observability/metric-families.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { observingText, suspendedText, type Signals } from '../observability/signals.ts';
@@ -98,7 +98,9 @@ export async function openOperatorsPort(parts: OperatorsPortParts): Promise<Oper
 function createProbe(parts: OperatorsPortParts): () => Promise<void> {
   const { config, log, opened, gatesRunning, storeFailure } = parts;
   return async () => {
-    if (opened.embedded?.frozenStreams().has(partitionStream(0)) === true) {
+    const frozen = opened.embedded?.frozenStreams();
+    const open = partsOf(log, 'EVENTS').filter(({ isClosed }) => !isClosed);
+    if (open.length > 0 && open.every(({ stream }) => frozen?.has(stream) === true)) {
       throw new Error('nats-server takes no events: a write to its disk has failed');
     }
     await log.probe();

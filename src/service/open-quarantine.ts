@@ -39,7 +39,7 @@ export async function openQuarantine(parts: QuarantineParts): Promise<RejectedSe
   });
   lifecycle.onRelease('replay endpoint', endpoint.close);
   const marks = createReplayMarks(log);
-  const rejected = createRejectedEvents(log, marks, decodeOriginal);
+  const rejected = createRejectedEvents(log, marks, decodeOriginal, validation.nameSent);
   const inTurn = createInTurn();
   const replay = createReplay({
     inTurn,

@@ -7,6 +7,7 @@ import { createEventFixer } from '../gate/accept/fix-event.ts';
 import { logFailureOf } from '../jetstream/log-failure.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { EmbeddedServer } from '../jetstream/server/embedded-server.ts';
+import type { ServerEnv } from '../jetstream/server/server-memory.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { eventContractsOf } from '../validation/schema/event-contracts.ts';
@@ -29,7 +30,7 @@ import { openServiceLog } from './open-log.ts';
 import { openOperatorsPort } from './open-operators.ts';
 import { openQuarantine } from './open-quarantine.ts';
 import { surviveRejections } from './runtime.ts';
-import { startDelivery } from './start-delivery.ts';
+import { startDelivery, type RunningDelivery } from './start-delivery.ts';
 import { startKeys, type ServiceKeys } from './follow/start-keys.ts';
 import { startRegistry } from './start-registry.ts';
 
@@ -55,6 +56,8 @@ export interface Service {
 export interface ServiceOverrides {
   /** The directories to search for nats-server, in the format of PATH. */
   readonly searchPath?: string;
+  /** The environment of the embedded nats-server. Default: empty. */
+  readonly serverEnv?: ServerEnv;
   readonly logger?: Logger;
   /** If undefined, keys and certificates stay as they were at the start. */
   readonly configReader?: ConfigReader;
@@ -91,7 +94,7 @@ export async function createService(
 
 async function startService(
   config: Config,
-  { searchPath = '', configReader, consoleFolder }: ServiceOverrides,
+  { searchPath = '', serverEnv = {}, configReader, consoleFolder }: ServiceOverrides,
   logger: Logger,
   lifecycle: Lifecycle,
 ): Promise<Service> {
@@ -104,7 +107,7 @@ async function startService(
   lifecycle.onRelease('last resort', surviveRejections(signals));
 
   // The log.
-  const opened = await openServiceLog({ config, searchPath, signals, lifecycle });
+  const opened = await openServiceLog({ config, searchPath, serverEnv, signals, lifecycle });
   const started = { config, log: opened.log, metrics, signals, lifecycle };
 
   // Counts by hour; first, so that they end last.
@@ -124,8 +127,8 @@ async function startService(
   });
 
   // The contracts of a relay are those of the gate that it forwards to.
-  const farContracts = followFarContracts({ config, signals, useContracts });
-  lifecycle.onRelease('contracts of the far gate', await farContracts);
+  let delivery: RunningDelivery | undefined;
+  await followFarContracts({ ...started, useContracts, delivery: () => delivery });
 
   // The write keys that are kept in the log.
   const keys = await startKeys({
@@ -137,7 +140,7 @@ async function startService(
   // Dead letters, and delivery, which writes them.
   const fixer = createEventFixer({ validate: validation.validate, ...config.limits });
   const deadLetters = await openDeadLetters(opened.log, fixer);
-  const delivery = config.roles.has('deliver')
+  delivery = config.roles.has('deliver')
     ? await startDelivery({ ...started, deadLetters, counts, contracts: contractsOf(validation) })
     : undefined;
 

@@ -46,6 +46,8 @@ export interface DeliveryParts {
 export interface RunningDelivery {
   /** Undefined if no worker delivers to the destination. */
   stateOf(destination: string): WorkerState | undefined;
+  /** The destination seems to be back: while it is parked, it is probed now. */
+  probeSoon(destination: string): void;
   /** Undefined if the destination cannot report what it holds. */
   storedOf(destination: string): Destination['stored'] | undefined;
 }
@@ -124,6 +126,7 @@ export async function startDelivery(parts: DeliveryParts): Promise<RunningDelive
   await startPressureRelief(parts, byName, confirmations);
   return {
     stateOf: (name) => byName.get(name)?.worker.state(),
+    probeSoon: (name) => byName.get(name)?.worker.probeSoon(),
     storedOf: (name) => {
       const destination = byName.get(name)?.destination;
       return destination?.stored?.bind(destination);

@@ -1,5 +1,9 @@
+import { partitionOf } from '../jetstream/events/event-position.ts';
+import { createReadPositions, type EventRanges } from '../jetstream/events/event-ranges.ts';
+import { lengthOf, type Range } from '../jetstream/events/ranges.ts';
 import type { Log } from '../jetstream/log.ts';
-import { boundsOf, readMatching, type StoredMessage } from '../jetstream/read/read.ts';
+import type { StoredMessage } from '../jetstream/read/read.ts';
+import { findRanges, readInOrder } from '../jetstream/read/read-ranges.ts';
 
 /** A result of one poll of a stream. */
 export type Followed =
@@ -38,34 +42,42 @@ export interface Follower {
  */
 export async function followStream(options: FollowOptions): Promise<Follower> {
   const { log, stream, subject, isWanted } = options;
-  let { last } = await boundsOf(log, stream);
-  let next = last + 1;
+  const read = createReadPositions();
+  let held = await findRanges(log, stream);
+  for (const { to } of held) read.pass(to);
 
   async function* poll(): AsyncGenerator<Followed> {
-    // In a cluster any replica may answer a read, and it may lag. So if a poll finds nothing, only
-    // the messages that existed at the previous poll count as read.
-    const lastBefore = last;
-    ({ last } = await boundsOf(log, stream));
-    // The stream was deleted and created again.
-    if (last < next - 1) next = last + 1;
-    if (last - next >= lagMax) {
-      const from = last - keptMax + 1;
-      yield { kind: 'leftOut', count: from - next };
-      next = from;
+    const before = held;
+    held = await findRanges(log, stream);
+    for (const { to } of recreated(before, held)) read.pass(to);
+    let ranges = read.restOf(held);
+    const waiting = lengthOf(ranges);
+    if (waiting > lagMax) {
+      const kept = Math.ceil(keptMax / ranges.length);
+      ranges = ranges.map(({ from, to }) => ({ from: Math.max(from, to - kept + 1), to }));
+      for (const { from } of ranges) read.pass(from - 1);
+      yield { kind: 'leftOut', count: waiting - lengthOf(ranges) };
     }
-    if (last < next) return;
-    let [read, yielded] = [0, 0];
-    for await (const message of readMatching(log, stream, subject, next)) {
-      next = message.sequence + 1;
+    let [seen, yielded] = [0, 0];
+    for await (const message of readInOrder(log, stream, [subject], ranges)) {
+      read.pass(message.sequence);
       if (isWanted(message)) {
         yielded += 1;
         yield { kind: 'message', message };
       }
-      read += 1;
-      if (yielded === yieldedMax || read === readMax) return;
+      seen += 1;
+      if (yielded === yieldedMax || seen === readMax) return;
     }
-    next = Math.max(next, lastBefore + 1);
+    // In a cluster any replica may answer a read, and it may lag. So of what was not found, only the
+    // messages that existed at the previous poll count as read.
+    for (const { from, to } of read.restOf(before)) if (from <= to) read.pass(to);
   }
 
   return { poll };
+}
+
+/** What ends earlier than before: that stream was deleted, and created again. */
+function recreated(before: EventRanges, now: EventRanges): Range[] {
+  const last = new Map(before.map(({ from, to }) => [partitionOf(from), to]));
+  return now.filter(({ from, to }) => to < (last.get(partitionOf(from)) ?? 0));
 }

@@ -2,8 +2,10 @@ import { canonicalName } from '../event/name/event-name.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { Aliases } from './taxonomy/naming.ts';
 
+type Named = Pick<IncomingEvent, 'eventName' | 'vendorCall'>;
+
 /** Returns the event under the name by which it is validated and stored: mostly the event itself. */
-export type NameSent = (event: IncomingEvent) => IncomingEvent;
+export type NameSent = <Event extends Named>(event: Event) => Event;
 
 /**
  * Resolves aliases, and writes texts that look the same in one form. An alias applies to the name as it
@@ -14,9 +16,9 @@ export function createNameSent(
   isPlanned: (eventName: string) => boolean,
 ): NameSent {
   const targets = new Map(Object.entries(aliases));
-  const renamed = (event: IncomingEvent, eventName: string): IncomingEvent =>
+  const renamed = <Event extends Named>(event: Event, eventName: string): Event =>
     eventName === event.eventName ? event : { ...event, eventName };
-  const canonical = (event: IncomingEvent): IncomingEvent =>
+  const canonical = <Event extends Named>(event: Event): Event =>
     isPlanned(event.eventName) ? event : renamed(event, canonicalName(event.eventName));
   if (targets.size === 0) return canonical;
   return (sent) => {

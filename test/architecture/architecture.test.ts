@@ -206,7 +206,7 @@ const wallClock: Readonly<Record<string, string>> = {
   'jetstream/integrity/integrity.ts': 'when a mark was made and a loss was found, for people',
   'jetstream/integrity/ledger.ts': 'when events were deleted, for people',
   'jetstream/probe.ts': 'the text of a probe, which is never read',
-  'jetstream/server/earlier-stream.ts':
+  'jetstream/events/stream-parts.ts':
     'the age of a stream, where the server does not tell its time',
   'codegen/typescript.ts': 'in generated code: the time in a key',
   'destinations/webhook/webhook.ts':
@@ -215,6 +215,8 @@ const wallClock: Readonly<Record<string, string>> = {
   'destinations/vendors/vendor.ts': 'Retry-After without a Date, a day at most',
   'destinations/clickhouse/fault.ts': 'Retry-After without a Date, a day at most',
   'destinations/sqlite/warehouse.ts': 'delivered_at',
+  'destinations/snowflake/batch.ts':
+    'how old a file is that a killed process left, an hour at least',
   'destinations/bigquery/bigquery.ts': 'delivered_at',
   'destinations/bigquery/journal.ts':
     'when an id came, whose age is that of event/time/steady-time.ts',

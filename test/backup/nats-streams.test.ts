@@ -23,7 +23,10 @@ import {
 import { restoreStream, snapshotStream, type StreamBackup } from './stream-snapshot.ts';
 
 const script = path.join(import.meta.dirname, '../../deploy/backup/nats-streams.sh');
-const streams = /^streams="([^"]+)"/m.exec(readFileSync(script, 'utf8'))![1]!.split(/\s+/);
+const streams = /^streams="([^"]+)"/m
+  .exec(readFileSync(script, 'utf8'))![1]!
+  .replace('PARTITIONS', natsStream('EVENTS'))
+  .split(/\s+/);
 
 /** Of a temporary folder that is gone after the test. */
 function newFolder(): string {
@@ -106,7 +109,7 @@ test('the script asks the nats CLI for these streams, and restores no backup tha
   const folder = newFolder();
   const calls = path.join(folder, 'calls');
   const nats = path.join(folder, 'nats');
-  const listed = ['EVENTS_0', 'LEDGER', 'OF_OTHERS'].join('\\n');
+  const listed = ['EVENTS_0', 'EVENTS_17', 'LEDGER', 'OF_EVENTS_1'].join('\\n');
   writeFileSync(
     nats,
     `#!/bin/sh\necho "$*" >> ${calls}\n[ "$2" = ls ] && printf '${listed}\\n'\n` +
@@ -122,10 +125,12 @@ test('the script asks the nats CLI for these streams, and restores no backup tha
   expect(run('backup', 'whole')).toBe(
     'stream ls --all --names\n' +
       'stream backup LEDGER whole/LEDGER --no-progress\n' +
-      'stream backup EVENTS_0 whole/EVENTS_0 --no-progress\n',
+      'stream backup EVENTS_0 whole/EVENTS_0 --no-progress\n' +
+      'stream backup EVENTS_17 whole/EVENTS_17 --no-progress\n',
   );
   expect(run('restore', 'whole')).toBe(
-    'stream restore whole/LEDGER --no-progress\nstream restore whole/EVENTS_0 --no-progress\n',
+    'stream restore whole/EVENTS_0 --no-progress\nstream restore whole/EVENTS_17 --no-progress\n' +
+      'stream restore whole/LEDGER --no-progress\n',
   );
   expect(() => run('backup', 'cut', 'EVENTS_0')).toThrow(/Command failed/);
   expect(() => run('restore', 'cut')).toThrow(/is not a complete backup/);

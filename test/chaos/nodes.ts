@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { isPartitionStream } from '../../src/jetstream/topology.ts';
 import { readPage } from '../documentation/markdown.ts';
 import { freeze } from '../frozen-process.ts';
 import { createChaosDisk, type ChaosDisk } from './disk.ts';
@@ -12,7 +13,6 @@ import { waitOrThrow } from './wait.ts';
 const password = 'n0123456789abcdef';
 const formTimeoutMs = 90_000;
 const diskBytes = 1024 * 1024 * 1024;
-const stream = 'EVENTS_0';
 
 /** One of three nats-servers, each on an address of its own, with deploy/kubernetes/nats.conf. */
 export interface ChaosNode {
@@ -34,9 +34,9 @@ export interface Nodes {
   readonly user: { readonly servers: string[]; readonly user: string; readonly pass: string };
   /** Every node healthy, and the leader sees the others. */
   waitUntilFormed(): Promise<void>;
-  /** The number of the node that leads the stream of events; undefined if no node says so. */
+  /** The number of the node that leads the first partition; undefined if no node says so. */
   leader(): Promise<number | undefined>;
-  /** What each replica of the events has, one text for each node: equal once they agree. */
+  /** What each node's replicas of the partitions have, one text for each node: equal once they agree. */
   replicas(): Promise<string[]>;
 }
 
@@ -76,14 +76,16 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
     },
     leader: async () => {
       const found = await Promise.all(addresses.map(streams));
-      const leader = found.map((jsz) => eventsOf(jsz)?.cluster?.leader).find(Boolean);
+      const leader = found.map((jsz) => partitionsOf(jsz)[0]?.cluster?.leader).find(Boolean);
       return leader === undefined ? undefined : Number(leader.slice('nats-'.length));
     },
     replicas: async () => {
       const found = await Promise.all(addresses.map(streams));
       return found.map((jsz) => {
-        const state = eventsOf(jsz)?.state;
-        return state === undefined ? 'none' : `${state.messages} up to ${state.last_seq}`;
+        const states = partitionsOf(jsz).map(({ name, state }) => {
+          return `${name}: ${state.messages} up to ${state.last_seq}`;
+        });
+        return states.join(', ') || 'none';
       });
     },
   };
@@ -159,8 +161,9 @@ function isFormed(jsz: Jsz): boolean {
   return replicas.length === 2 && replicas.every(({ current, offline }) => current && !offline);
 }
 
-function eventsOf(jsz: Jsz): StreamDetail | undefined {
-  return jsz.account_details
-    ?.flatMap(({ stream_detail: streams }) => streams ?? [])
-    .find(({ name }) => name === stream);
+function partitionsOf(jsz: Jsz): StreamDetail[] {
+  return (jsz.account_details ?? [])
+    .flatMap(({ stream_detail: streams }) => streams ?? [])
+    .filter(({ name }) => isPartitionStream(name))
+    .toSorted((left, right) => left.name.localeCompare(right.name));
 }

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 
+import { isPartitionStream } from '../../src/jetstream/topology.ts';
 import type { Chance } from '../crash/kill-plan.ts';
 import { webhookSecret } from '../destinations/webhook-far-side.ts';
-import { natsStream } from '../nats-stream.ts';
 import { createChaosDisk, type ChaosDisk } from './disk.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import type { Network } from './network.ts';
@@ -55,6 +56,8 @@ export interface WorldOptions {
   readonly binary: string;
   /** For the kinds with a cluster. */
   readonly network: Network | undefined;
+  /** Of the log. */
+  readonly partitions: number;
 }
 
 const mebibyte = 1024 * 1024;
@@ -168,6 +171,7 @@ function envOf(
   const size = sizes[kind as keyof typeof sizes] as string | undefined;
   return {
     HEADGATE_LOG_STORAGE_BYTES_MAX: size ?? '512MiB',
+    HEADGATE_LOG_PARTITIONS: String(options.partitions),
     // What arrives within this time fits into the small log.
     ...(kind.startsWith('embedded-small-log') && {
       HEADGATE_LOG_RETENTION_MIN: '4s',
@@ -201,24 +205,33 @@ function embeddedUser(gate: Program): User {
 
 const keyLength = 36;
 
-/** The key is the end of the message id. */
+/** Of every partition. */
 async function readLogKeys(user: User): Promise<string[]> {
   const connection = await connect({ ...user, servers: user.servers });
   try {
-    const stream = natsStream('EVENTS');
-    const consumer = await jetstream(connection).consumers.get(stream, { headers_only: true });
     const keys: string[] = [];
-    let { num_pending: left } = await consumer.info();
-    if (left === 0) return keys;
-    for await (const message of await consumer.consume({ max_messages: 5_000 })) {
-      keys.push((message.headers?.get('Nats-Msg-Id') ?? '').slice(-keyLength));
-      left = message.info.pending;
-      if (left === 0) break;
+    const { streams } = await jetstreamManager(connection);
+    for await (const name of streams.names()) {
+      if (isPartitionStream(name)) keys.push(...(await readStreamKeys(connection, name)));
     }
     return keys;
   } finally {
     await connection.close();
   }
+}
+
+/** The key is the end of the message id. */
+async function readStreamKeys(connection: NatsConnection, stream: string): Promise<string[]> {
+  const consumer = await jetstream(connection).consumers.get(stream, { headers_only: true });
+  const keys: string[] = [];
+  let { num_pending: left } = await consumer.info();
+  if (left === 0) return keys;
+  for await (const message of await consumer.consume({ max_messages: 5_000 })) {
+    keys.push((message.headers?.get('Nats-Msg-Id') ?? '').slice(-keyLength));
+    left = message.info.pending;
+    if (left === 0) break;
+  }
+  return keys;
 }
 
 function ask(file: string, sql: string): Record<string, unknown>[] {

@@ -154,6 +154,7 @@ test('with the service running it looks at its log, its streams and its destinat
     'NATS agree',
     'the running gate may open',
     'warehouse is up to date',
+    'the dedup window of 10',
   ]) {
     expect(said).toContain(text);
   }
@@ -187,6 +188,19 @@ test('with the service running it looks at its log, its streams and its destinat
   expect(text.stdout).toMatch(
     /^FAILED {3}streams +the stream PROBE is not there\n +-> Start a gate/m,
   );
+});
+
+test('ids are compared with the memory that the embedded nats-server was started with', async () => {
+  const limit = { GOMEMLIMIT: '64MiB' };
+  await using real = await startRealService({ env: limit });
+  const env = { HEADGATE_DATA_DIR: real.dataDir, HEADGATE_LOG_STORAGE_BYTES_MAX: '256MiB' };
+  const { findings } = await doctor(env, '--admin', real.adminUrl);
+  expect(findings.find(({ check }) => check === 'ids')).toEqual({
+    check: 'ids',
+    level: 'warning',
+    found: expect.stringContaining('of the 64 MiB that it may use'),
+    mend: expect.stringContaining('Shorten log.dedup_window'),
+  });
 });
 
 test('reports everything that prevents the start of a gate, and a NATS that is down', async () => {

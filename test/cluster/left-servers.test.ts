@@ -8,7 +8,7 @@ import { createMessageAnswers } from '../../src/jetstream/consume/pulling/messag
 import { withClients } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import { openPull } from '../../src/jetstream/consume/pull.ts';
-import { findEventStreams } from '../../src/jetstream/events/stream-parts.ts';
+import { findEventStreams } from '../../src/jetstream/events/follow-event-streams.ts';
 import { createTraffic } from '../../src/jetstream/traffic.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { openLog } from '../../src/jetstream/open-log.ts';

@@ -4,10 +4,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { openLog } from '../../src/jetstream/open-log.ts';
-import { readMatching } from '../../src/jetstream/read/read.ts';
 import { subjects } from '../../src/jetstream/topology.ts';
-import { startNatsCluster, type NatsCluster } from '../nats-cluster.ts';
+import { openReplicated, startNatsCluster, type NatsCluster } from '../nats-cluster.ts';
+import { storedEvents } from '../stored-events.ts';
 
 /** The first sequence of partition 0 behind 200 earlier events. */
 const first = 200 + 1_001;
@@ -19,15 +18,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cluster[Symbol.asyncDispose]());
 
-const open = (node: number): Promise<Log> =>
-  openLog({
-    address: cluster.address(node),
-    durability: 'replicated',
-    streamsDir: undefined,
-    topology: { dedupWindowMs: 120_000, storageBytesMax: 256 * 1024 * 1024, replicas: 3 },
-    publishTimeoutMs: 10_000,
-    onStatus: () => {},
-  });
+const open = (node: number): Promise<Log> => openReplicated(cluster.address(node));
 
 const store = (log: Log, id: string) =>
   log.store('EVENTS', subjects.event('shop', 'order_completed'), { 'Nats-Msg-Id': id }, '{}');
@@ -70,7 +61,7 @@ test('a cluster of a release without partitions is taken over by three gates at 
     expect(acks.slice(0, 3).some(({ duplicate }) => duplicate)).toBe(false);
     expect(acks.slice(6).filter(({ duplicate }) => !duplicate)).toHaveLength(1);
     const found: number[] = [];
-    for await (const { sequence } of readMatching(logs[2]!, 'EVENTS', '>')) found.push(sequence);
+    for await (const { sequence } of storedEvents(logs[2]!)) found.push(sequence);
     const old = Array.from({ length: 200 }, (_, index) => index + 1);
     expect(found).toEqual([...old, first, first + 1, first + 2, first + 3, first + 4]);
   } finally {

@@ -7,8 +7,6 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { StartError } from '../../src/errors.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { openLog } from '../../src/jetstream/open-log.ts';
-import { readMatching } from '../../src/jetstream/read/read.ts';
 import { freeze } from '../frozen-process.ts';
 import {
   copyImage,
@@ -17,7 +15,8 @@ import {
   whyNoLoopMounts,
   type LoopDisk,
 } from '../log/loop-disk.ts';
-import { startNatsCluster, type NatsCluster } from '../nats-cluster.ts';
+import { openReplicated, startNatsCluster, type NatsCluster } from '../nats-cluster.ts';
+import { storedEvents } from '../stored-events.ts';
 
 /*
  * A power cut of all three nodes: each has its store on a file system of its own, whose image is
@@ -31,15 +30,7 @@ const loadMs = 2_000;
 const messagesMax = 20_000;
 const payload = JSON.stringify({ filler: 'x'.repeat(600) });
 
-const openOn = (cluster: NatsCluster): Promise<Log> =>
-  openLog({
-    address: cluster.address(),
-    durability: 'replicated',
-    streamsDir: undefined,
-    topology: { dedupWindowMs: 120_000, storageBytesMax: 256 * 1024 * 1024, replicas: 3 },
-    publishTimeoutMs: 10_000,
-    onStatus: () => {},
-  });
+const openOn = (cluster: NatsCluster): Promise<Log> => openReplicated(cluster.address());
 
 /** Publishes without a pause. The ids that were acknowledged. */
 async function publishFor(log: Log, ms: number): Promise<Set<string>> {
@@ -103,7 +94,7 @@ async function cutPower(alwaysSyncs: boolean): Promise<{ acked: number; lost: nu
     // Until all replicas have replayed what they have.
     await sleep(1_000);
     const found = new Set<string>();
-    for await (const message of readMatching(log, 'EVENTS', '>')) {
+    for await (const message of storedEvents(log)) {
       found.add(message.header('Nats-Msg-Id'));
     }
     return { acked: acked.size, lost: [...acked].filter((id) => !found.has(id)).length };

@@ -27,6 +27,7 @@ export const everything: DeadLetterFilter = {
   user: '',
   sinceMs: 0,
   untilMs: Infinity,
+  sequenceMax: Infinity,
 };
 
 /** Properties that the example's schema of order_completed accepts. */

@@ -9,6 +9,7 @@ import { countMessages, readDead, recording, startWorker, until } from '../deliv
 import { startRealLog } from '../real-log.ts';
 import {
   asMessage,
+  connectService,
   eventBytesMax,
   everything,
   makeSound,
@@ -197,6 +198,22 @@ describe('several operators', () => {
     const now = await one.get('crm:1');
     expect(JSON.parse(now.eventJson)).toMatchObject({ user_id: 'theirs' });
     await one.fix('crm:1', now.revision, set('/user_id', 'mine'));
+  });
+
+  test('refuses to replay or discard an entry that is not the one that was read', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeSound(log, 1);
+    const queue = await openQueue(log);
+    const service = connectService(queue);
+    const { revision } = await service.getDeadLetter({ id: 'crm:1' });
+    await queue.fix('crm:1', 0, set('/user_id', 'theirs'));
+    const request = { id: 'crm:1', revision, why: 'a test' };
+    await expect(service.replayDeadLetter(request)).rejects.toThrow(/has changed since/);
+    await expect(service.discardDeadLetter(request)).rejects.toThrow(/has changed since/);
+    const now = await service.getDeadLetter({ id: 'crm:1' });
+    await service.replayDeadLetter({ id: 'crm:1', revision: now.revision });
+    expect(await readDead(log)).toEqual([]);
   });
 
   test('a lock that a crash has left expires, and is reported until then', async () => {

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { createDeadLetterGauges } from '../../src/dead-letters/gauges.ts';
 import { delivered } from '../../src/destinations/destination.ts';
-import { readMatching } from '../../src/jetstream/read/read.ts';
 import {
   countMessages,
   createTestSignals,
@@ -17,7 +16,8 @@ import {
   until,
 } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
-import { asMessage, everything, openQueue } from './dead-rig.ts';
+import { asMessage, connectService, everything, makeSound, openQueue } from './dead-rig.ts';
+import { storedEvents } from '../stored-events.ts';
 
 describe('the dead-letter queue', () => {
   test('a replay reaches the one destination that failed, as the same event, byte for byte', async () => {
@@ -49,7 +49,7 @@ describe('the dead-letter queue', () => {
     expect(crm.seen.map(({ eventId }) => eventId)).toEqual([id]);
     expect(warehouse.seen).toHaveLength(1);
     expect(await readDead(log)).toEqual([]);
-    for await (const { payload, header } of readMatching(log, 'EVENTS', '>')) {
+    for await (const { payload, header } of storedEvents(log)) {
       expect(payloads).toEqual([Buffer.from(payload).toString()]);
       expect(header('traceparent')).toMatch(/^00-/);
     }
@@ -100,6 +100,25 @@ describe('the dead-letter queue', () => {
     ]);
     expect(kept[0]!.discardedAt).toBeDefined();
     await expect(queue.get('crm:1')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
+  });
+
+  test('a bulk replay leaves alone what was added or fixed after the count', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await makeSound(log, 2);
+    const queue = await openQueue(log);
+    const service = connectService(queue);
+    const { count, walk } = await service.countDeadLetters({});
+    expect([count, walk?.upTo]).toEqual([2n, 2n]);
+    await queue.fix('crm:1', 0, {
+      eventJson: '',
+      edits: [{ path: '/user_id', valueJson: '"fixed"' }],
+    });
+    await makeSound(log, 1);
+    const { results } = await service.replayDeadLetters({ sequenceMax: walk!.upTo });
+    expect(results).toMatchObject([{ id: 'crm:2', code: '' }]);
+    expect((await service.countDeadLetters({})).count).toBe(2n);
+    expect((await service.replayDeadLetters({})).results).toHaveLength(2);
   });
 
   test('keeps the dead letter if the log does not store the replay', async () => {

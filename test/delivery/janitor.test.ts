@@ -76,7 +76,7 @@ describe('the janitor', () => {
     expect(await janitor.run()).toBe(0);
     expect(forgotten.sort()).toEqual(['gone', 'old']);
     expect(await listConsumingDestinations(log)).toEqual(['crm', 'gone', 'old']);
-    await recordFilter(log, partAt(log, 'EVENTS', 1), 'gone', { events: ['a'], sources: [] });
+    await recordFilter(log, partAt(log, 'EVENTS', 1)!, 'gone', { events: ['a'], sources: [] });
     await ensureDestinationConsumer(log, 'EVENTS', 'gone', options);
     const { config } = await manager.consumers.info('EVENTS_0', 'gone');
     expect(readFilterEras(config)).toEqual([{ from: 1, events: ['a'], sources: [] }]);

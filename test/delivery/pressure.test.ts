@@ -112,7 +112,7 @@ describe('a log that fills up with settled events', () => {
     expect(first).toBeGreaterThan(1);
     expect(reached.at(-1)).toBeGreaterThanOrEqual(100);
     expect(held.at(-1)!.byConsumer.get('crm')).toBeUndefined();
-    const part = partAt(log, 'EVENTS', 1);
+    const part = partAt(log, 'EVENTS', 1)!;
     expect((await readLedger(log, part)).keptFrom).toBe(first);
   });
 });
@@ -221,7 +221,7 @@ test('a worker that deletes later than another does not lower what the ledger ha
   await using real = await startSmallLog();
   const { log } = real;
   await publishEvents(log, 30);
-  const part = partAt(log, 'EVENTS', 1);
+  const part = partAt(log, 'EVENTS', 1)!;
   await deleteBefore(log, part, 20, 'pressure');
   await deleteBefore(log, part, 10, 'retention');
   expect((await readLedger(log, part)).keptFrom).toBe(20);

@@ -1,8 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { expect, test } from 'vitest';
 
 import { clientsForTests } from '../../src/jetstream/clients.ts';
+import type { Log } from '../../src/jetstream/log.ts';
 import { startRealLog } from '../real-log.ts';
-import { recording, startWorker, until } from './rig.ts';
+import { publishEvents, recording, startWorker, until } from './rig.ts';
+
+/** How many messages each request of the consumer `crm` asks for. */
+function watchRequests(log: Log): number[] {
+  const requested: number[] = [];
+  clientsForTests(log).connection.subscribe('$JS.API.CONSUMER.MSG.NEXT.EVENTS_0.crm', {
+    callback: (_error, message) => {
+      requested.push(message.json<{ batch: number }>().batch);
+    },
+  });
+  return requested;
+}
 
 /** A pull has two requests, each of half of what it asks ahead. */
 test.each([
@@ -10,13 +24,7 @@ test.each([
   ['in a process that only delivers', false, 500],
 ])('%s a worker pulls so many events at once: %s, %d', async (_where, besideIntake, batch) => {
   await using real = await startRealLog();
-  const { connection } = clientsForTests(real.log);
-  const requested: number[] = [];
-  connection.subscribe('$JS.API.CONSUMER.MSG.NEXT.EVENTS_0.crm', {
-    callback: (_error, message) => {
-      requested.push(message.json<{ batch: number }>().batch);
-    },
-  });
+  const requested = watchRequests(real.log);
   const worker = await startWorker(real.log, recording(), { besideIntake });
   try {
     await until(
@@ -24,6 +32,29 @@ test.each([
       ({ length }) => length > 0,
     );
     expect(requested[0]).toBe(batch);
+  } finally {
+    await worker.stop();
+  }
+});
+
+test('beside an intake that is quiet a worker pulls as many as one that only delivers', async () => {
+  await using real = await startRealLog();
+  const requested = watchRequests(real.log);
+  const worker = await startWorker(real.log, recording(), { besideIntake: true });
+  try {
+    await sleep(1_100);
+    await publishEvents(real.log, 60);
+    await until(
+      () => requested,
+      (all) => all.includes(500),
+    );
+    await publishEvents(real.log, 1_500);
+    const before = requested.length;
+    await until(
+      () => requested.length,
+      (count) => count > before + 4,
+    );
+    expect(requested.slice(-2)).toEqual([100, 100]);
   } finally {
     await worker.stop();
   }

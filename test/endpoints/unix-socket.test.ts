@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -187,4 +187,21 @@ test('several processes share the socket, also after kill -9 of all, and a stop 
   second.kill('SIGTERM');
   expect(await second.exit).toMatchObject({ code: 0 });
   expect(statSync(shared, { throwIfNoEntry: false })).toBe(undefined);
+});
+
+test('several processes that stop leave the socket that another program has by then', async () => {
+  const shared = path.join(folder, 'taken.sock');
+  await using gate = await prepareGate({
+    env: { HEADGATE_PROCESSES: '2', HEADGATE_LISTEN: `unix:${shared}` },
+    yaml: () => 'destinations: {}',
+  });
+  const run = await gate.start();
+  await untilServing(gate, 2);
+  unlinkSync(shared);
+  const other = net.createServer();
+  await new Promise<void>((resolve) => other.listen(shared, resolve));
+  onTestFinished(() => void other.close());
+  run.kill('SIGTERM');
+  expect(await run.exit).toMatchObject({ code: 0 });
+  expect(statSync(shared, { throwIfNoEntry: false })?.isSocket()).toBe(true);
 });

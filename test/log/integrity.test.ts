@@ -15,7 +15,6 @@ import {
   createLedgerMarks,
   type MarkStore,
 } from '../../src/jetstream/integrity/mark-store.ts';
-import { readMatching } from '../../src/jetstream/read/read.ts';
 import {
   destinationConfig,
   publishEvents,
@@ -24,6 +23,7 @@ import {
   startWorker,
 } from '../delivery/rig.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
+import { storedEvents } from '../stored-events.ts';
 
 function integrityOf(real: RealLog, marks: MarkStore = createLedgerMarks(real.log)) {
   const found: MissingRange[] = [];
@@ -74,7 +74,7 @@ async function restartAfter(real: RealLog, damage: () => void): Promise<void> {
 
 async function sequencesIn(real: RealLog): Promise<number[]> {
   const found: number[] = [];
-  for await (const { sequence } of readMatching(real.log, 'EVENTS', '>')) found.push(sequence);
+  for await (const { sequence } of storedEvents(real.log)) found.push(sequence);
   return found;
 }
 

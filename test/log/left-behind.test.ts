@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -161,6 +162,8 @@ describe('the lock of a data directory', () => {
     writeFileSync(path.join(mine, 'private'), '', { mode: 0o600 });
     expect(findOpenFiles(mine)).toEqual([]);
     writeFileSync(path.join(mine, 'readable'), '', { mode: 0o640 });
+    symlinkSync('loop', path.join(mine, 'loop'));
+    symlinkSync('nothing', path.join(mine, 'dangling'));
     expect(findOpenFiles(mine)).toEqual([path.join(mine, 'readable')]);
     chmodSync(mine, 0o750);
     expect(findOpenFiles(mine)).toEqual([mine, path.join(mine, 'readable')]);

@@ -10,14 +10,8 @@ import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { partAt } from '../../src/jetstream/events/event-streams.ts';
 import { deleteEvent, readLedger } from '../../src/jetstream/integrity/ledger.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import {
-  boundsOf,
-  lastStoredAtMs,
-  readMatching,
-  readMessage,
-  readNext,
-  sequenceSince,
-} from '../../src/jetstream/read/read.ts';
+import { lastStoredAtMs, readPages, readMessage } from '../../src/jetstream/read/read.ts';
+import { findRanges } from '../../src/jetstream/read/read-ranges.ts';
 import { anyName, subjects } from '../../src/jetstream/topology.ts';
 import {
   destinationConfig,
@@ -33,8 +27,8 @@ const first = 5 + 1_001;
 
 const subjectsOf = async (log: Log, subject = '>', from?: number): Promise<string[]> => {
   const found: string[] = [];
-  for await (const message of readMatching(log, 'EVENTS', subject, from)) {
-    found.push(`${message.sequence} ${message.subject}`);
+  for await (const page of readPages(log, 'EVENTS', subject, from ?? 1)) {
+    for (const { sequence, subject: stored } of page) found.push(`${sequence} ${stored}`);
   }
   return found;
 };
@@ -106,15 +100,15 @@ describe('the store of a release without partitions', () => {
     expect(await subjectsOf(log, '>', first)).toEqual(all.slice(5));
     expect(await subjectsOf(log, subjects.eventsOf('shop', 'page_viewed'))).toEqual([all[4]]);
     expect(await subjectsOf(log, subjects.eventsOf('other', anyName))).toEqual([]);
-    expect(await boundsOf(log, 'EVENTS')).toEqual({ first: 1, last: first });
+    expect(await findRanges(log, 'EVENTS')).toEqual([{ from: 1, to: first }]);
     expect((await readMessage(log, 'EVENTS', 5))!.subject).toBe('headgate.events.shop.page_viewed');
     expect((await readMessage(log, 'EVENTS', first))!.sequence).toBe(first);
     expect(await readMessage(log, 'EVENTS', 6)).toBeUndefined();
-    const next = await readNext(log, 'EVENTS', 5, subjects.eventsOf('*', 'order_completed'));
-    expect(next!.sequence).toBe(first);
+    const after = await subjectsOf(log, subjects.eventsOf('*', 'order_completed'), 5);
+    expect(after).toEqual([all[5]]);
     const storedAtMs = (await readMessage(log, 'EVENTS', first))!.storedAtMs;
-    expect(await sequenceSince(log, 'EVENTS', storedAtMs)).toBe(first);
-    expect(await sequenceSince(log, 'EVENTS', 0)).toBe(1);
+    const since = await findRanges(log, 'EVENTS', { sinceMs: storedAtMs });
+    expect(since).toEqual([{ from: first, to: first }]);
     const name = subjects.eventsOf('*', 'order_completed');
     expect(await lastStoredAtMs(log, 'EVENTS', name)).toBe(storedAtMs);
   });
@@ -217,7 +211,7 @@ describe('the store of a release without partitions', () => {
       expect(await subjectsOf(one)).toEqual([
         `${first + 1} headgate.events.0.shop.order_completed`,
       ]);
-      expect(await boundsOf(one, 'EVENTS')).toEqual({ first: first + 1, last: first + 1 });
+      expect(await findRanges(one, 'EVENTS')).toEqual([{ from: first + 1, to: first + 1 }]);
       expect((await readBacklog(one, 'crm'))!.waiting).toBe(0);
     }
     expect(await store(other, 'shop:after')).toEqual({ sequence: first + 2, duplicate: false });
@@ -227,7 +221,7 @@ describe('the store of a release without partitions', () => {
 });
 
 describe('the ledger', () => {
-  const ledgerOf = (real: RealLog) => readLedger(real.log, partAt(real.log, 'EVENTS', 1));
+  const ledgerOf = (real: RealLog) => readLedger(real.log, partAt(real.log, 'EVENTS', 1)!);
 
   test('knows what the janitor and a request deleted', async () => {
     await using real = await startRealLog();

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startRealLog, type RealLog } from '../real-log.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
+import type { GroupCommit } from '../../src/jetstream/publish/group-commit.ts';
 import type { PublishAck } from '../../src/jetstream/publish/publish-ack.ts';
 import type { PublishError } from '../../src/jetstream/publish/publish-error.ts';
 import { createPublisher, type PublishToStream } from '../../src/jetstream/publish/publisher.ts';
@@ -161,6 +162,34 @@ describe('messages of one turn, on a real nats-server', () => {
     );
     expect(ids).toEqual(['twice:a', 'twice:b', 'twice:c']);
     publisher.close();
+  });
+
+  test('settle each message once with the group commit, whatever becomes of it', async () => {
+    let [sent, settled] = [0, 0];
+    const commit: GroupCommit = {
+      sent: () => void (sent += 1),
+      settled: (count) => void (settled += count),
+      join: (callback, ack) => callback(ack, undefined),
+      syncEverything: () => Promise.resolve(),
+      failure: () => undefined,
+      close: () => {},
+      counts: () => ({ commits: 0, joins: 0 }),
+    };
+    const publisher = createPublisher(connection, { timeoutMs: 5_000 });
+    const send = publisher.openStream({ dedups: true, commit });
+    const all = (ids: readonly string[], to = subject): Promise<Answer[]> =>
+      Promise.all(ids.map((id) => publish(send, to, id, '1')));
+    await all(['settled:1', 'settled:2']);
+    // A duplicate among others: each is published again by itself.
+    await all(['settled:2', 'settled:3']);
+    expect(await all(['settled:4', 'settled:5'], 'without.a.stream')).toEqual([
+      'no_stream',
+      'no_stream',
+    ]);
+    const late = all(['settled:6', 'settled:7']);
+    publisher.close();
+    expect(await late).toEqual(['closed', 'closed']);
+    expect([sent, settled]).toEqual([10, 10]);
   });
 
   test.each([

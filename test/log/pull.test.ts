@@ -11,9 +11,9 @@ import {
   type PullRoom,
 } from '../../src/jetstream/consume/pull.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { readMatching } from '../../src/jetstream/read/read.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
 import { until } from '../crash/gate-process.ts';
+import { storedEvents } from '../stored-events.ts';
 
 const MiB = 1024 * 1024;
 const consumer = { attempts: -1, ackWaitMs: 5_000, ackPendingMax: 4_096 };
@@ -241,7 +241,7 @@ test('reads of large messages side by side do not lose the connection', async ()
   const disconnects = countDisconnects(real);
   const readAll = async (): Promise<number> => {
     let count = 0;
-    for await (const { sequence } of readMatching(log, 'EVENTS', '>')) {
+    for await (const { sequence } of storedEvents(log)) {
       count += 1;
       expect(sequence).toBe(count);
       const end = performance.now() + (count % 100 === 1 ? 200 : 0);

@@ -8,9 +8,10 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
 import { readBacklog } from '../../src/jetstream/consume/backlog.ts';
-import { boundsOf, readMatching } from '../../src/jetstream/read/read.ts';
+import { findRanges } from '../../src/jetstream/read/read-ranges.ts';
 import { asAdmin } from '../admin-token.ts';
 import { startRealService } from '../real-service.ts';
+import { storedEvents } from '../stored-events.ts';
 
 const archive = path.join(import.meta.dirname, 'released-store.tar.gz');
 /** The idempotency key of its first event. */
@@ -76,10 +77,10 @@ test('a store of the release without partitions goes on where it was', async () 
     await send('o-22', '018f6a7e-0000-7000-8000-000000000102');
     const { log } = real.service;
     const sequences: number[] = [];
-    for await (const { sequence } of readMatching(log, 'EVENTS', '>')) sequences.push(sequence);
+    for await (const { sequence } of storedEvents(log)) sequences.push(sequence);
     const old = Array.from({ length: 20 }, (_, at) => at + 1);
     expect(sequences).toEqual([...old, 1_021, 1_022]);
-    expect(await boundsOf(log, 'EVENTS')).toEqual({ first: 1, last: 1_022 });
+    expect(await findRanges(log, 'EVENTS')).toEqual([{ from: 1, to: 1_022 }]);
 
     await expect.poll(() => receiver.orders.length, { timeout: 15_000 }).toBe(11);
     await expect.poll(async () => (await readBacklog(log, 'crm'))!.waiting).toBe(0);

@@ -272,6 +272,7 @@ describe("doctor's findings", () => {
         'streams',
         'events',
         'delivered',
+        'ids',
         'clock',
         'schemas',
         'destinations',

@@ -73,6 +73,7 @@ test('the image is what its COPY lines build, runs, and has no contracts and no 
     '@google-cloud/bigquery-storage',
     '@google-cloud/pubsub',
     '@google-cloud/storage',
+    'snowflake-sdk',
     'undici',
     'pg-pool',
   ]) {
@@ -104,6 +105,7 @@ test('the image is what its COPY lines build, runs, and has no contracts and no 
     '@google-cloud/bigquery-storage',
     '@google-cloud/pubsub',
     '@google-cloud/storage',
+    'snowflake-sdk',
     'hyparquet-writer',
     'jsonata',
   ];

@@ -282,6 +282,11 @@ describe('without the package of a client', () => {
       'project: p-123456, dataset: d, journal: j',
       'npm install @google-cloud/bigquery-storage@5',
     ],
+    [
+      'snowflake',
+      'account: a, user: u, password: p, warehouse: w, database: d, spool: s',
+      'npm install snowflake-sdk@3',
+    ],
   ])(
     'says how to install the client that a %s destination needs',
     async (type, settings, command) => {

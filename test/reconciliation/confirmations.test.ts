@@ -347,19 +347,21 @@ describe('settled without delivery', () => {
     const { destination, held } = keeping();
     const process = await startDeliveries(log, destination);
     await settled(log);
-    const { confirmedUpTo } = process.confirmations;
-    expect(await confirmedUpTo('crm', 5)).toBe(0);
-    expect(await confirmedUpTo('another', 5)).toBe(5);
+    const part = partsOf(log, 'EVENTS')[0]!;
+    const confirmedUpTo = (name: string): Promise<number> =>
+      process.confirmations.confirmedUpTo(name, 5, part);
+    expect(await confirmedUpTo('crm')).toBe(0);
+    expect(await confirmedUpTo('another')).toBe(5);
     process.park(true);
     await process.confirm();
-    expect(await confirmedUpTo('crm', 5)).toBe(0);
+    expect(await confirmedUpTo('crm')).toBe(0);
     const later = performance.now() + 600_001;
     const clock = vi.spyOn(performance, 'now').mockReturnValue(later);
-    expect(await confirmedUpTo('crm', 5)).toBe(5);
+    expect(await confirmedUpTo('crm')).toBe(5);
     clock.mockRestore();
     process.park(false);
     await process.confirm();
-    expect(await confirmedUpTo('crm', 5)).toBe(5);
+    expect(await confirmedUpTo('crm')).toBe(5);
     expect(held.size).toBe(ids.length);
     await process.stop();
   });

@@ -129,7 +129,7 @@ describe('headgate redeliver', () => {
 
   test('refuses what cannot be done, and says why', async () => {
     await using rig = await startRig();
-    await storeEvents(rig.log, many(40));
+    await storeEvents(rig.log, many(400));
     await rig.settled();
     const refused = async (...args: string[]): Promise<string> => {
       const { code, stderr } = await rig.redeliver(...args, '--yes');
@@ -167,7 +167,7 @@ describe('headgate redeliver', () => {
     expect(await refused(...to)).toContain(`The redelivery ${id} to crm has not ended`);
     // Another destination has its own.
     const other = await rig.redeliver('--destination', 'warehouse', '--yes');
-    expect(other.stdout).toBe('40 events were sent again\n');
+    expect(other.stdout).toBe('400 events were sent again\n');
     const list = await rig.redeliver('list');
     expect(list.stdout).toMatch(/^id\tdestination\tstate\tstarted\twhat\tsent\twaiting\tnote\n/);
     expect(list.stdout).toMatch(new RegExp(`^${id}\tcrm\trunning\t`, 'm'));

@@ -66,7 +66,12 @@ describe('a redelivery', () => {
     const jobs = createRedeliveryJobs(log);
     const { id } = await jobs.start('crm', everything, rateMax);
     const job = await inState(log, id, 'done');
-    expect(job).toMatchObject({ sent: 1_500, holder: '', note: '', position: 1_500 });
+    expect(job).toMatchObject({
+      sent: 1_500,
+      holder: '',
+      note: '',
+      rest: [{ from: 1_501, to: 1_500 }],
+    });
     expect(destination.seen.length).toBe(3_000);
     const again = destination.seen.slice(1_500).map(({ eventId }) => eventId);
     expect(again.toSorted()).toEqual(ids.toSorted());
@@ -83,6 +88,21 @@ describe('a redelivery', () => {
     expect((await inState(log, second.id, 'done')).sent).toBe(1_500);
     expect(destination.seen.length).toBe(4_500);
   }, 60_000);
+
+  test('sends nothing after the last position that it is given', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const destination = recording();
+    await startProcess(log, destination);
+    await publishEvents(log, 20);
+    await arrived(log, () => destination.seen.length, 20);
+    const { id } = await createRedeliveryJobs(log).start('crm', everything, rateMax, 12);
+    expect(await inState(log, id, 'done')).toMatchObject({
+      sent: 12,
+      ranges: [{ from: 1, to: 12 }],
+    });
+    expect(destination.seen.length).toBe(32);
+  });
 
   test('of what is missing sends only that, and fails where a destination cannot be asked', async () => {
     await using real = await startRealLog();

@@ -152,7 +152,9 @@ test('a version is activated, deprecated, and activated again', async () => {
   expect((await send(1)).body['warnings']).toMatchObject([{ code: 'deprecated_schema_version' }]);
   const active = registry.deprecateSchema({ eventName, version: 2 });
   expect((await refusal(active)).message).toContain('Version 2 of');
-  const back = await registry.activateSchema({ eventName, version: 1 });
+  const late = registry.activateSchema({ eventName, version: 2, activeVersion: 1 });
+  expect((await refusal(late)).message).toContain('is active, and not 1');
+  const back = await registry.activateSchema({ eventName, version: 1, activeVersion: 2 });
   expect(back.event?.versions[0]?.deprecated).toBe(false);
   expect(back.findings.map(({ message }) => message).join()).toContain("drops 'tax'");
   expect((await refusal(registry.activateSchema({ eventName, version: 9 }))).code).toBe(

@@ -7,13 +7,13 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 
 import type { Log } from '../../src/jetstream/log.ts';
-import { readMatching } from '../../src/jetstream/read/read.ts';
 import { asAdmin } from '../admin-token.ts';
 import { readPage } from '../documentation/markdown.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
 import { startRealService } from '../real-service.ts';
 import { settingsOf, until, type StoreContents } from './kept-store.ts';
 import { askAdmin } from '../ask-admin.ts';
+import { storedEvents } from '../stored-events.ts';
 
 const folder = path.join(import.meta.dirname, 'stores');
 const archives = globSync('*.tar.gz', { cwd: folder }).toSorted();
@@ -93,7 +93,7 @@ test.each(archives)('the store %s is read whole, and goes on where it was', asyn
 
 async function readOrders(log: Log): Promise<string[]> {
   const orders: string[] = [];
-  for await (const { payload } of readMatching(log, 'EVENTS', '>')) {
+  for await (const { payload } of storedEvents(log)) {
     orders.push(/"order_id":"([^"]+)"/.exec(Buffer.from(payload).toString())![1]!);
   }
   return orders;

@@ -1,4 +1,5 @@
 import http from 'node:http';
+import type { ClientHttp2Stream } from 'node:http2';
 import https from 'node:https';
 
 import { create } from '@bufbuild/protobuf';
@@ -69,7 +70,7 @@ const idleConnectionTimeoutMs = 5_000;
 function connectTo(protocol: 'connect' | 'grpc', url: string, key: string | undefined) {
   const shared = { baseUrl: url, interceptors: key === undefined ? [] : [withKey(key)] };
   if (protocol === 'grpc') {
-    const sessionManager = new Http2SessionManager(url, { idleConnectionTimeoutMs });
+    const sessionManager = new ClientSessions(url, { idleConnectionTimeoutMs });
     const transport = createGrpcTransport({ ...shared, sessionManager });
     return { transport, close: () => sessionManager.abort() };
   }
@@ -77,6 +78,30 @@ function connectTo(protocol: 'connect' | 'grpc', url: string, key: string | unde
   const nodeOptions = { agent };
   const transport = createConnectTransport({ ...shared, httpVersion: '1.1', nodeOptions });
   return { transport, close: () => agent.destroy() };
+}
+
+/**
+ * The connections of a gRPC client, which may be aborted at any time.
+ *
+ * A session that fails ends its streams first and emits `error` some turns later. `abort` in between, as the
+ * end of a failed call may cause, takes away the manager's listener: without another one, Node ends the
+ * process.
+ */
+class ClientSessions extends Http2SessionManager {
+  private readonly known = new WeakSet<object>();
+
+  override async request(
+    ...call: Parameters<Http2SessionManager['request']>
+  ): Promise<ClientHttp2Stream> {
+    const stream = await super.request(...call);
+    const { session } = stream;
+    if (session !== undefined && !this.known.has(session)) {
+      this.known.add(session);
+      // The manager and the streams report the error.
+      session.on('error', () => {});
+    }
+    return stream;
+  }
 }
 
 function withKey(key: string): Interceptor {

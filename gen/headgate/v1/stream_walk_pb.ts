@@ -13,8 +13,8 @@ export const file_headgate_v1_stream_walk: GenFile = /*@__PURE__*/
   fileDesc("Ch1oZWFkZ2F0ZS92MS9zdHJlYW1fd2Fsay5wcm90bxILaGVhZGdhdGUudjEiOgoKU3RyZWFtV2FsaxIMCgRmcm9tGAEgASgEEg0KBXVwX3RvGAIgASgEEg8KB3JlYWNoZWQYAyABKARiBnByb3RvMw");
 
 /**
- * The progress of a walk through a stream, as sequence numbers. Messages stored after the first page
- * belong to the next walk.
+ * The progress of a walk through a stream, as positions. In a log with several partitions the events of
+ * all are counted from `from` on. Messages stored after the first page belong to the next walk.
  *
  * @generated from message headgate.v1.StreamWalk
  */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type ConnectionOptions } from 'node:tls';
 
-import { isLoopback } from '../../config/address.ts';
+import { isLoopbackUrl } from '../../config/address.ts';
 import type { AdminAccess } from '../../config/read-admin-access.ts';
 import { StartError } from '../../errors.ts';
 
@@ -20,12 +20,9 @@ export function portTls(
   url: string,
   { servedCert, client }: Pick<AdminAccess, 'servedCert' | 'client'>,
 ): PortTls | undefined {
-  const { protocol, hostname } = new URL(url);
-  if (protocol !== 'https:') return undefined;
+  if (new URL(url).protocol !== 'https:') return undefined;
   const served =
-    client.ca === undefined && isLoopback(hostname.replace(/^\[|\]$/g, ''))
-      ? readIfPossible(servedCert)
-      : undefined;
+    client.ca === undefined && isLoopbackUrl(url) ? readIfPossible(servedCert) : undefined;
   if ((client.cert === undefined) !== (client.key === undefined)) {
     throw new StartError(
       'admin.client.cert and admin.client.key belong together: set both, or none.',

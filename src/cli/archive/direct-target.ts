@@ -128,7 +128,7 @@ async function deliverBatch(run: Run, batch: readonly Leaving[]): Promise<number
     for (const [index, one] of waiting.entries()) {
       const outcome: Outcome = outcomes[index]!;
       if (outcome.kind === 'delivered') taken += 1;
-      else if (outcome.kind === 'retry' && outcome.fault === 'destination') {
+      else if (outcome.kind === 'retry' && outcome.fault !== 'event') {
         report.trouble(outcome.reason);
         notBeforeMs = Math.max(notBeforeMs, outcome.notBeforeMs ?? 0);
         again.push(one);

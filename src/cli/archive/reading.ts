@@ -18,7 +18,7 @@ export async function readingArchive<Value>(
     const isSystems = cause instanceof Error && 'code' in cause;
     if (!(cause instanceof ObjectStoreError) && !isSystems) throw cause;
     const reason = cause.message;
-    throw new StartError(`The archive ${name} could not be read: ${reason}`, { cause });
+    throw new StartError(`The archive "${name}" could not be read: ${reason}`, { cause });
   } finally {
     process.removeListener('SIGINT', onInterrupt);
   }

@@ -4,7 +4,7 @@ import { printTable } from '../terminal/table.ts';
 /** Counts of events by day and event name. */
 export interface ArchiveTally {
   add(day: string, eventName: string, events: number, bytes?: number): void;
-  /** Prints rows in the order of days and names. */
+  /** Prints rows in the order of days and names, in a table without bytes if they are not known. */
   print(asJson: boolean): void;
 }
 
@@ -24,9 +24,15 @@ export function createTally(): ArchiveTally {
       const rows = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
       if (asJson) return print(JSON.stringify({ total, days: rows }));
       if (rows.length === 0) return void process.stderr.write('No events.\n');
+      const hasBytes = rows.some(({ bytes }) => bytes > 0);
       printTable(
-        ['day', 'event', 'events', 'bytes'],
-        rows.map(({ day, event, events, bytes }) => [day, event, `${events}`, `${bytes}`]),
+        ['day', 'event', 'events', ...(hasBytes ? ['bytes'] : [])],
+        rows.map(({ day, event, events, bytes }) => [
+          day,
+          event,
+          `${events}`,
+          ...(hasBytes ? [`${bytes}`] : []),
+        ]),
       );
       return void process.stderr.write(`${total.toLocaleString('en')} events\n`);
     },

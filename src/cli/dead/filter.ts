@@ -49,22 +49,26 @@ export function filterRequest({ destination, event, reason, user, since, until }
 export interface FilterCounts {
   readonly count: number;
   readonly reasons: readonly ReasonCount[];
+  /** The newest entry when it was counted. */
+  readonly upTo: bigint;
 }
 
 /** The service counts in parts, each of a bounded time. */
 export async function countAll(client: DeadClient, filter: Filter): Promise<FilterCounts> {
   const reasons = createReasonCounts();
   let count = 0;
+  let upTo = 0n;
   let pageToken = '';
   do {
     const part: CountDeadLettersResponse = await client.call((service) =>
       service.countDeadLetters({ ...filterRequest(filter), pageToken }),
     );
     count += Number(part.count);
+    upTo = part.walk?.upTo ?? 0n;
     for (const one of part.reasons) reasons.add(one.reason, Number(one.count));
     ({ nextPageToken: pageToken } = part);
   } while (pageToken !== '');
-  return { count, reasons: reasons.counts() };
+  return { count, upTo, reasons: reasons.counts() };
 }
 
 export function reasonLines(reasons: readonly ReasonCount[]): string {

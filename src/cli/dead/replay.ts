@@ -66,7 +66,7 @@ async function replayAll(
   options: ReplayOptions,
   command: Command,
 ): Promise<void> {
-  const { count, reasons } = await countAll(client, options);
+  const { count, reasons, upTo } = await countAll(client, options);
   if (count === 0) await check(options.destination);
   if (options.dryRun) {
     if (options.json) print(JSON.stringify({ matched: count, reasons, dryRun: true }));
@@ -86,7 +86,7 @@ async function replayAll(
       return;
     }
   }
-  const tally = await replayMatching(client, options, count);
+  const tally = await replayMatching(client, options, count, upTo);
   const { replayed, gone, busy } = tally;
   if (options.json) print(JSON.stringify({ matched: count, ...tally }));
   else {
@@ -106,21 +106,24 @@ interface Tally {
 }
 
 /**
- * Replays page by page. An event that fails again becomes a new dead letter, which the pages do not
- * include. It may be interrupted at any time, and run again for the rest.
+ * Replays what was counted, page by page. An event that fails again becomes a new dead letter, which
+ * the pages do not include. It may be interrupted at any time, and run again for the rest.
  */
 async function replayMatching(
   client: DeadClient,
   options: ReplayOptions,
   count: number,
+  sequenceMax: bigint,
 ): Promise<Tally> {
   const tally: Tally = { replayed: [], gone: [], busy: [] };
+  if (count === 0) return tally;
   const bar = startBar(count, options);
   const pace = createPace(options.rate);
   let pageToken = '';
   try {
     do {
-      const request = { ...filterRequest(options), pageSize: pace.pageSize, pageToken };
+      const { pageSize } = pace;
+      const request = { ...filterRequest(options), pageSize, pageToken, sequenceMax };
       const page = await client.call((service) => service.replayDeadLetters(request));
       for (const { id, sequence, code } of page.results) {
         if (code === '') tally.replayed.push({ id, sequence: String(sequence) });

@@ -13,6 +13,7 @@ import { warnObserving } from '../../doctor/warn-observing.ts';
 import { checkDestinations } from '../../doctor/check-destinations.ts';
 import { createChecks, type Finding, type CheckFindings } from '../../doctor/finding.ts';
 import { checkGate } from '../../doctor/check-gate.ts';
+import { checkIds } from '../../doctor/check-ids.ts';
 import { checkConsolePage, checkDeliveries, reachGate, type RunningGate } from './check-gate.ts';
 import {
   checkDataDirectory,
@@ -100,6 +101,7 @@ async function examine(
       await check('streams', (findings) => checkStreams(findings, config, reached, room));
       await check('events', (findings) => checkMissingEvents(findings, reached));
       await check('delivered', (findings) => checkMissingDeliveries(findings, reached));
+      await check('ids', (findings) => checkIds(findings, config, reached));
       await check('clock', (findings) => checkClock(findings, reached));
     }
   } finally {

@@ -5,6 +5,8 @@ import {
   type CountRow,
 } from '../../reconciliation/count-table.ts';
 import { timesText } from '../../doctor/check-missing-events.ts';
+import { partitionOf, positionText } from '../../jetstream/events/event-position.ts';
+import type { EventRanges } from '../../jetstream/events/event-ranges.ts';
 import { lengthOf } from '../../jetstream/events/ranges.ts';
 import type { ReconciliationReport } from '../../reconciliation/reconcile.ts';
 import { printTable } from '../terminal/table.ts';
@@ -32,7 +34,7 @@ export function reportJson(report: ReconciliationReport, strays: Strays): string
     );
   const value = {
     balanced: isBalanced(report, strays),
-    log: report.log,
+    log: logOf(report.ranges),
     destinations: report.destinations,
     ...strays,
     hours: report.rows.map((row) => ({
@@ -56,6 +58,17 @@ export function reportJson(report: ReconciliationReport, strays: Strays): string
     })),
   };
   return `${JSON.stringify(value)}\n`;
+}
+
+function logOf(ranges: EventRanges): object {
+  const [first, last] = [ranges[0]!.from, ranges.at(-1)!.to];
+  if (ranges.length === 1) return { first, last };
+  const partitions = ranges.map(({ from, to }) => ({
+    partition: partitionOf(from),
+    first: from,
+    last: to,
+  }));
+  return { first, last, partitions };
 }
 
 function withDifference(
@@ -148,7 +161,10 @@ function notesOf(report: ReconciliationReport): string[] {
   const more = report.missing.length - missingShownMax;
   if (more > 0) notes.push(`and ${more} more; --json lists them.`);
   for (const { from, to, afterMs, beforeMs } of report.lost) {
-    const which = from === to ? `event ${from}` : `events ${from} to ${to}`;
+    const which =
+      from === to
+        ? `event ${positionText(from)}`
+        : `events ${positionText(from)} to ${positionText(to)}`;
     notes.push(
       `the log has lost ${which}${timesText(afterMs, beforeMs)}: in no count above (docs/runbooks/events-missing.md)`,
     );

@@ -1,6 +1,3 @@
-import { create } from '@bufbuild/protobuf';
-
-import { StreamWalkSchema } from '../../../gen/headgate/v1/stream_walk_pb.ts';
 import type { AuditedDestination } from '../../reconciliation/audit.ts';
 import { reconcile } from '../../reconciliation/reconcile.ts';
 import type { DestinationConfig } from '../../config/config.ts';
@@ -15,6 +12,8 @@ import { openRunningLog } from '../running-log.ts';
 import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 
 const sinceDefaultMs = 86_400_000;
+/** `toLocaleString` would make one for each number. */
+const numbers = new Intl.NumberFormat('en');
 
 export interface ReconcileFlags {
   readonly config?: string;
@@ -39,12 +38,9 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
       log,
       destinations,
       sinceMs,
-      onProgress: (reached, from, upTo) => {
+      onProgress: ({ reached, from, upTo }) => {
         const walk = { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(reached) };
-        progress.reached(
-          create(StreamWalkSchema, walk),
-          `${(reached - from + 1).toLocaleString('en')} events`,
-        );
+        progress.reached(walk, `${numbers.format(reached - from + 1)} events`);
       },
     });
     const strays = straysOf(config.destinations, await listConsumingDestinations(log));

@@ -54,7 +54,11 @@ export async function redeliver(
     }
   }
   const { redelivery } = await client.call((service) =>
-    service.startRedelivery({ selection, rate: options.rate ?? 0 }),
+    service.startRedelivery({
+      selection,
+      rate: options.rate ?? 0,
+      sequenceMax: counts.last.walk?.upTo ?? 0n,
+    }),
   );
   const { id } = redelivery!;
   if (!options.json) process.stderr.write(`redelivery ${id} to ${destination} has begun\n`);

@@ -36,8 +36,17 @@ test('without a file: one destination that holds intake, a small log, loopback w
   expect(config.durability).toBe('fsync');
   expect(config.log.storageBytesMax).toBe(1024 ** 3);
   expect(config.relay).toEqual({ destination: 'gate', contractsIntervalMs: 10_000 });
-  expect(relayDefaults.get('log.retention_min')).toBe('10m');
-  expect(config.log.retentionMinMs).toBe(600_000);
+  expect(relayDefaults.get('log.retention_min')).toBe(relayDefaults.get('log.dedup_window'));
+  expect(config.log.retentionMinMs).toBe(120_000);
+});
+
+test('what was forwarded stays for the dedup window, and not longer, also one that was set', () => {
+  const ofFile = read({}, {}, 'log: { dedup_window: 10m }');
+  const ofVariable = read({ HEADGATE_LOG_DEDUP_WINDOW: '30s' });
+  expect([ofFile, ofVariable].map(({ log }) => [log.dedupWindowMs, log.retentionMinMs])).toEqual([
+    [600_000, 600_000],
+    [30_000, 30_000],
+  ]);
 });
 
 test('variables and the file win over what a relay has by default, and local keys make sources', () => {

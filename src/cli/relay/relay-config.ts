@@ -37,13 +37,15 @@ const innerKeyVariable = 'RELAY_WRITE_KEY';
 
 /**
  * What a relay has in place of the defaults of a gate: little disk, and a log that keeps what was
- * forwarded for no longer than a producer's retry needs to be recognized.
+ * forwarded for no longer than a producer's retry needs to be recognized. That is short: what arrives within
+ * this time must fit into the log, and the far gate recognizes later retries.
  */
 const presets: Readonly<Record<string, string>> = {
   data_dir: relayDataDir,
   'log.storage_bytes_max': '1GiB',
   'log.retention': '1h',
-  'log.retention_min': '10m',
+  'log.retention_min': '2m',
+  'log.dedup_window': '2m',
   'limits.in_flight_events_max': '5000',
 };
 
@@ -97,8 +99,12 @@ export function readRelayConfig(
       },
     });
   }
-  const set = Object.entries(presets).filter(
-    ([path]) => (env[environmentName(path)] ?? '') === '' && !document.hasIn(path.split('.')),
+  const given = (path: string): unknown =>
+    env[environmentName(path)] || document.getIn(path.split('.'));
+  // It may not be shorter than the dedup window.
+  const retentionMin = given('log.dedup_window') ?? presets['log.retention_min'];
+  const set = Object.entries({ ...presets, 'log.retention_min': String(retentionMin) }).filter(
+    ([path]) => given(path) === undefined,
   );
   const file = configFileOf({ env, configFile: options.config });
   const read = (): Config =>

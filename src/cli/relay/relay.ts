@@ -59,6 +59,8 @@ async function relay({ env }: CommandContext, options: Options): Promise<void> {
   await runService({
     config: read((file) => readFileSync(file, 'utf8')),
     searchPath: env['PATH'] ?? '',
+    // Memory belongs to the application on this host.
+    serverEnv: { ...env, GOGC: env['GOGC'] || '100' },
     configReader: { file: configFileOf({ env, configFile: options.config }), read },
     welcome,
   });

@@ -18,9 +18,9 @@ export function tablesCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       `
-Where the database answers, only what its tables lack is printed. Of parquet, s3, gcs and bigquery destinations
-the folders or tables and their columns are printed, as comments. A table that cannot take events as it is
-is named on stderr.
+Where the database answers, only what its tables lack is printed. Of snowflake destinations the statements that make
+the tables are printed; of parquet, s3, gcs and bigquery destinations the folders or tables and their columns, as
+comments. A table that cannot take events as it is is named on stderr.
 
 Exit code: 0 when it is printed, 1 when a table cannot take events or the schemas are not sound.
 

@@ -8,6 +8,7 @@ import {
   type StoredLocation,
 } from '../../../gen/headgate/v1/event_service_pb.ts';
 import type { RejectedEvent } from '../../../gen/headgate/v1/rejected_event_pb.ts';
+import { positionText } from '../../jetstream/events/event-position.ts';
 import { timeOfNanos } from '../../event/time/time-text.ts';
 import { oneLine } from '../terminal/print.ts';
 
@@ -100,7 +101,7 @@ function deadText({ id, destination, event, reason, deadAt }: DeadLetter): strin
 
 /** The number that responses call `sequence`. */
 function logPosition(sequence: bigint): string {
-  return `in the log (EVENTS), at position ${sequence}`;
+  return `in the log (EVENTS), at position ${positionText(Number(sequence))}`;
 }
 
 const violationsMax = 5;

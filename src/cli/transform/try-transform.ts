@@ -7,7 +7,7 @@ import { compileEventFilter } from '../../event/event-filter.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import { decodeStoredEvent } from '../../event/stored-event.ts';
 import type { Log } from '../../jetstream/log.ts';
-import { readMatching, sequenceSince } from '../../jetstream/read/read.ts';
+import { findRanges, readInOrder } from '../../jetstream/read/read-ranges.ts';
 import { anyName, subjects } from '../../jetstream/topology.ts';
 import { readableForm } from '../../transform/event-form.ts';
 import { openTransform } from '../../transform/open-transform.ts';
@@ -119,10 +119,11 @@ async function* readEvents(
 ): AsyncGenerator<Uint8Array> {
   const isWanted = compileEventFilter(destination);
   const map = destination.fields && compileFieldRules(destination.fields);
-  const from = await sequenceSince(log, 'EVENTS', since ?? Date.now() - sinceDefaultMs);
-  if (from === undefined) return;
+  const sinceMs = since ?? Date.now() - sinceDefaultMs;
+  const ranges = await findRanges(log, 'EVENTS', { sinceMs });
   let count = 0;
-  for await (const message of readMatching(log, 'EVENTS', subjects.eventsOf('*', anyName), from)) {
+  const all = [subjects.eventsOf('*', anyName)];
+  for await (const message of readInOrder(log, 'EVENTS', all, ranges)) {
     if (!isWanted(message.subject)) continue;
     yield map === undefined ? message.payload : map(message.payload);
     count += 1;

@@ -102,6 +102,7 @@ function assemble(
       retentionMs: values['log.retention'],
       retentionMinMs: retentionMinOf(values),
       dedupWindowMs: values['log.dedup_window'],
+      partitions: values['log.partitions'],
       storageBytesMax: values['log.storage_bytes_max'],
       asideBytesMax: values['log.aside_bytes_max'],
     },

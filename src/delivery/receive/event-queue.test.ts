@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { eventPosition } from '../../jetstream/events/event-position.ts';
 import type { PulledMessage } from '../../jetstream/consume/pull.ts';
 import { HeldEvent } from '../held-event.ts';
 import { createEventQueue } from './event-queue.ts';
@@ -18,4 +19,17 @@ test('a batch ends before the event that would make it too large', () => {
   while (queue.length() > 0) batches.push(queue.take(10).map(({ sequence }) => sequence));
   // An event that is larger than a batch goes alone.
   expect(batches).toEqual([[0, 1, 2], [3], [4], [5], [6]]);
+});
+
+test('a retry takes the oldest first, in whatever partition they are', () => {
+  const queue = createEventQueue(100);
+  const stored = [30, 10, 20];
+  for (const [partition, storedAtMs] of stored.entries()) {
+    const sequence = eventPosition(partition, 1);
+    const message = { sequence, storedAtMs, payload: new Uint8Array(1) } as PulledMessage;
+    queue.push(new HeldEvent(message, 'EVENTS'));
+  }
+  const taken = queue.takeMatching(() => true, 2).map(({ message }) => message.storedAtMs);
+  expect(taken).toEqual([10, 20]);
+  expect(queue.length()).toBe(1);
 });

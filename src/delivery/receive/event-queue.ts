@@ -59,7 +59,7 @@ export function createEventQueue(bytesMax = batchBytesMax): EventQueue {
     takeMatching: (matches, eventsMax) => {
       const waiting = events.slice(head);
       // What was tried has gone to the end of the queue.
-      const oldest = waiting.filter(matches).sort((left, right) => left.sequence - right.sequence);
+      const oldest = waiting.filter(matches).sort(byAge);
       let bytes = 0;
       const taken = new Set<HeldEvent>();
       for (const held of oldest.slice(0, eventsMax)) {
@@ -82,4 +82,9 @@ export function createEventQueue(bytesMax = batchBytesMax): EventQueue {
     length: () => events.length - head,
     values: () => events.slice(head),
   };
+}
+
+/** By stored time: positions of two partitions, or of two streams, say nothing about time. */
+function byAge({ message: left }: HeldEvent, { message: right }: HeldEvent): number {
+  return left.storedAtMs - right.storedAtMs || left.sequence - right.sequence;
 }

@@ -19,7 +19,7 @@ export interface LanePullOptions {
   readonly signals: Signals;
   readonly settler: Pick<Settler, 'release'>;
   readonly queue: Pick<Lanes, 'takeRedelivered'>;
-  readonly besideIntake: boolean;
+  readonly isTaking: () => boolean;
 }
 
 /** The pull of redelivered events, which is open while there are any. */
@@ -53,7 +53,7 @@ export function createLanePull(options: LanePullOptions): LanePull {
         log,
         stream: 'REPLAY',
         consumer: laneConsumer(name),
-        messagesMax: pullMessagesMax(laneAckPendingMax, options.besideIntake),
+        messagesMax: () => pullMessagesMax(laneAckPendingMax, options.isTaking()),
         room,
         onMessage,
         onTrouble: (text) => signals.trouble(`pulling redelivered events for ${name}`, text),

@@ -4,7 +4,7 @@ import type { Destination } from '../../destinations/destination.ts';
 import { ensureDestinationConsumer } from '../../jetstream/consume/destination-consumer.ts';
 import { recordFilter } from '../../jetstream/consume/filter-history.ts';
 import { fixStart } from '../../jetstream/consume/start-position.ts';
-import { partsOf } from '../../jetstream/events/event-streams.ts';
+import { partsOf, refreshParts } from '../../jetstream/events/event-streams.ts';
 import type { StreamPart } from '../../jetstream/events/stream-parts.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { retryWhileAway } from '../../jetstream/retry-while-away.ts';
@@ -32,8 +32,8 @@ export interface OpenPullsOptions {
   /** The memory for the events of each stream. */
   readonly rooms: Readonly<Record<ConsumedStream, HeldRoom>>;
   readonly stopping: () => boolean;
-  /** Whether this process takes events, too: `pullMessagesMax`. */
-  readonly besideIntake: boolean;
+  /** Whether this process takes events just now: `pullMessagesMax`. */
+  readonly isTaking: () => boolean;
 }
 
 /** What a worker does with pulled messages. No function may throw: that would end the pull. */
@@ -82,52 +82,106 @@ async function ensure(
   if (stream === 'EVENTS') await recordFilter(log, part, config.name, config);
 }
 
-/** Pulls for a destination from EVENTS, REPLAY, RETRY and ASIDE, through a durable consumer on each. */
+/** The parts of the log change seldom, and how they have changed is known without a request. */
+const followIntervalMs = 1_000;
+
+/**
+ * Pulls for a destination from EVENTS, REPLAY, RETRY and ASIDE, through a durable consumer on each of
+ * their parts. Opens those that are added later, and ends those that are deleted.
+ */
 export async function openPulls(options: OpenPullsOptions, receiver: PullReceiver): Promise<Pull> {
-  const { destinationConfig: config, log, signals, rooms, besideIntake } = options;
-  const pulls: Pull[] = [];
+  const { destinationConfig: config, log, signals } = options;
+  const pulls = new Map<string, Pull>();
+  let following: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
   const stop = async (): Promise<void> => {
-    await Promise.allSettled(pulls.map((pull) => pull.stop()));
+    clearInterval(timer);
+    await following;
+    await Promise.allSettled([...pulls.values()].map((pull) => pull.stop()));
   };
-  const open = (stream: ConsumedStream, part: StreamPart): Promise<Pull> =>
-    openPull({
-      log,
-      stream,
-      part,
-      consumer: config.name,
-      messagesMax:
-        stream === 'RETRY' ? retriedMax : pullMessagesMax(pendingOf(options)[stream], besideIntake),
-      room: rooms[stream].room,
-      onMessage: (message) => {
-        if (stream === 'RETRY') receiver.onDelayedCopy(new DelayedMessage(message));
-        else if (stream === 'ASIDE') receiver.onAsideCopy(new AsideMessage(message));
-        else receiver.onMessage(message, stream);
-      },
-      onTrouble: (text) => signals.trouble(`pulling for ${config.name} from ${stream}`, text),
-    });
-  const tries = {
-    onRetry: (error: unknown) => signals.trouble(`opening the consumers of ${config.name}`, error),
-    isStopping: options.stopping,
+  const trouble = (error: unknown): void =>
+    signals.trouble(`opening the consumers of ${config.name}`, error);
+  const retrying = <Value>(request: () => Promise<Value>): Promise<Value> =>
+    retryWhileAway(request, { onRetry: trouble, isStopping: options.stopping });
+  const follow = async (): Promise<void> => {
+    const wanted = pulledParts(log);
+    const added = wanted.filter(({ part }) => !pulls.has(part.stream));
+    // First all consumers: once messages arrive, these requests would wait behind them.
+    for (const { stream, part } of added) await retrying(() => ensure(options, stream, part));
+    for (const { stream, part } of added) {
+      pulls.set(part.stream, await retrying(() => openPart(options, receiver, stream, part)));
+    }
+    for (const [name, pull] of pulls) {
+      if (wanted.some(({ part }) => part.stream === name)) continue;
+      pulls.delete(name);
+      await pull.stop();
+    }
   };
   try {
-    const parts = consumedStreams.flatMap((stream) =>
-      partsOf(log, stream).map((part) => ({ stream, part })),
-    );
-    // First all consumers: once messages arrive, these requests would wait behind them.
-    for (const { stream, part } of parts) {
-      await retryWhileAway(() => ensure(options, stream, part), tries);
-    }
-    for (const { stream, part } of parts) {
-      pulls.push(await retryWhileAway(() => open(stream, part), tries));
-    }
+    await follow();
   } catch (error) {
     await stop();
     throw error;
   }
+  timer = setInterval(() => {
+    if (options.stopping()) return;
+    following ??= follow()
+      .catch(trouble)
+      .finally(() => {
+        following = undefined;
+      });
+  }, followIntervalMs);
   return {
     more: () => {
-      for (const pull of pulls) pull.more();
+      for (const pull of pulls.values()) pull.more();
     },
     stop,
   };
+}
+
+interface PulledPart {
+  readonly stream: ConsumedStream;
+  readonly part: StreamPart;
+}
+
+function pulledParts(log: Log): PulledPart[] {
+  return consumedStreams.flatMap((stream) =>
+    partsOf(log, stream).map((part) => ({ stream, part })),
+  );
+}
+
+function openPart(
+  options: OpenPullsOptions,
+  receiver: PullReceiver,
+  stream: ConsumedStream,
+  part: StreamPart,
+): Promise<Pull> {
+  const { destinationConfig: config, log, signals, rooms, isTaking } = options;
+  return openPull({
+    log,
+    stream,
+    part,
+    consumer: config.name,
+    messagesMax:
+      stream === 'RETRY'
+        ? retriedMax
+        : () => pullMessagesMax(pendingOf(options)[stream], isTaking()),
+    room: rooms[stream].room,
+    onMessage: (message) => {
+      if (stream === 'RETRY') receiver.onDelayedCopy(new DelayedMessage(message));
+      else if (stream === 'ASIDE') receiver.onAsideCopy(new AsideMessage(message));
+      else receiver.onMessage(message, stream);
+    },
+    onTrouble: (text) => {
+      void isDeleted(log, stream, part).then((isGone) => {
+        if (!isGone) signals.trouble(`pulling for ${config.name} from ${stream}`, text);
+      });
+    },
+  });
+}
+
+/** A closed part is deleted with its consumers, while pulls from it are open. Never rejects. */
+async function isDeleted(log: Log, stream: ConsumedStream, part: StreamPart): Promise<boolean> {
+  await refreshParts(log, stream);
+  return !partsOf(log, stream).some((one) => one.stream === part.stream);
 }

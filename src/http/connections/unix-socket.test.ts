@@ -1,4 +1,12 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -42,4 +50,24 @@ test('a socket that is listened on stays, and a name without a file is free', as
     await new Promise((resolve) => server.close(resolve));
   }
   await expect(remove('used')).resolves.toBeUndefined();
+});
+
+test('of two starts at one instant on a stale socket, the second leaves the socket of the first', async () => {
+  const socketPath = path.join(folder, 'raced');
+  const former = net.createServer();
+  await new Promise<void>((resolve) => former.listen(`${socketPath}.bound`, resolve));
+  linkSync(`${socketPath}.bound`, socketPath);
+  await new Promise((resolve) => former.close(resolve));
+  const second = remove('raced');
+  // It has seen the stale socket by now. A file system may give the number of a removed file to the next.
+  unlinkSync(socketPath);
+  const first = net.createServer();
+  await new Promise<void>((resolve) => first.listen(socketPath, resolve));
+  try {
+    await expect(second).rejects.toThrow(/raced is in use by another program/);
+    await expect(remove('raced')).rejects.toThrow(/is in use by another program/);
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
+  } finally {
+    await new Promise((resolve) => first.close(resolve));
+  }
 });

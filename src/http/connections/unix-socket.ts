@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, lstatSync, statSync, unlinkSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  type Stats,
+} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 
@@ -56,12 +64,26 @@ export async function removeStaleSocket(socketPath: string, setting: string): Pr
   }
   // Also one whose queue is full, or that answers otherwise.
   if (code !== 'ECONNREFUSED') fail(`is in use by another program. Stop that, or ${other}`);
+  const taken = nameBeside(socketPath);
   try {
-    // Another program may have begun to listen there since.
-    if (look(socketPath, lstatSync)?.ino === found.ino) unlinkSync(socketPath);
+    renameSync(socketPath, taken);
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return;
     fail(`is left over from a program, and cannot be removed (${codeOf(cause)}): ${other}`, cause);
+  }
+  // Another program may have begun to listen there since. Only this process knows the new name.
+  const isStale = (await connectTo(taken)) === 'ECONNREFUSED';
+  if (!isStale) giveBack(taken, socketPath);
+  unlinkSync(taken);
+  if (!isStale) fail(`is in use by another program. Stop that, or ${other}`);
+}
+
+/** Unless a third program has the path by then. */
+function giveBack(taken: string, socketPath: string): void {
+  try {
+    linkSync(taken, socketPath);
+  } catch {
+    // No caller finds the other one, as if it had started later.
   }
 }
 

@@ -48,7 +48,7 @@ export async function ensureDestinationConsumer(
 }
 
 /** In the metadata of a consumer: whose it is. Consumers of earlier versions lack it. */
-const ownerKey = 'headgate-consumer-of';
+export const ownerKey = 'headgate-consumer-of';
 const whenFullKey = 'headgate-when-full';
 
 function settingsOf(
@@ -143,8 +143,15 @@ export async function readRemovedConsumer(
   };
 }
 
-/** A destination of an earlier version shows by its consumers on REPLAY and RETRY. */
-function isOfDestination(stream: ConsumedStream, name: string, config: ConsumerConfig): boolean {
+/**
+ * Whether a consumer is that of a destination, rather than one of another program. A destination of an
+ * earlier version shows by its consumers on REPLAY and RETRY.
+ */
+export function isOfDestination(
+  stream: ConsumedStream,
+  name: string,
+  config: ConsumerConfig,
+): boolean {
   if (config.metadata?.[ownerKey] === name) return true;
   if (stream === 'EVENTS') return false;
   return config.durable_name === name && config.filter_subject === ownSubjects(stream, name);

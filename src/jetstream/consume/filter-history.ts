@@ -41,6 +41,19 @@ export async function recordFilter(
   });
 }
 
+/** The metadata of a consumer, for one on a part that begins with this position: the last filter goes on. */
+export function continuedMetadata(
+  config: Pick<ConsumerConfig, 'metadata'>,
+  from: number,
+): Record<string, string> {
+  const last = readFilterEras(config).at(-1);
+  const metadata = { ...config.metadata };
+  delete metadata[metadataKey];
+  return last === undefined
+    ? metadata
+    : { ...metadata, [metadataKey]: JSON.stringify([{ ...last, from }]) };
+}
+
 /** The recorded filters, oldest first; empty if none was recorded. */
 export function readFilterEras({ metadata }: Pick<ConsumerConfig, 'metadata'>): FilterEra[] {
   const text = metadata?.[metadataKey];

@@ -1,20 +1,14 @@
 import { steadyTimeMs } from '../../event/time/steady-time.ts';
 import { clientsOf } from '../clients.ts';
-import { retireEarlierStream } from '../server/retire-earlier-stream.ts';
 import { withParts } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import { deleteBefore } from '../integrity/ledger.ts';
 import type { Log } from '../log.ts';
 import { readMatching } from '../read/read.ts';
 import { findDeletable, type DeletableOptions, keptMinOf } from './retention/deletable.ts';
-import {
-  anyName,
-  consumedStreams,
-  earlierStream,
-  subjects,
-  type ConsumedStream,
-} from '../topology.ts';
+import { anyName, consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { cleanAside } from './aside/clean-aside.ts';
+import { retireClosed } from './retention/retire-closed.ts';
 import { createAgesByStream, type StreamAges } from './retention/stream-ages.ts';
 
 /** Deletes old messages that every consumer has settled. */
@@ -61,8 +55,8 @@ const discardedKeptMs = 30 * 86_400_000;
  * step of the clock deletes nothing early.
  *
  * The last message of a stream always stays: a purge of the whole stream races with a publish
- * (nats-server 2.14.0 to 2.14.3 may then drop the new message). The stream of an earlier release
- * takes no messages: once it is empty, it is deleted.
+ * (nats-server 2.14.0 to 2.14.3 may then drop the new message). Closed streams of EVENTS take no
+ * messages: once one is empty, it is deleted.
  */
 export function createJanitor(options: JanitorOptions): Janitor {
   let running: Promise<number> | undefined;
@@ -122,9 +116,8 @@ async function clean(
   const { log } = options;
   const { manager } = clientsOf(log);
   const { state } = await manager.streams.info(part.stream);
-  const isEarlier = stream === 'EVENTS' && part.stream === earlierStream;
-  if (isEarlier && state.messages === 0) {
-    await retireEarlierStream(log);
+  if (part.isClosed && state.messages === 0) {
+    await retireClosed(log, part);
     return 0;
   }
   ages.note(state.last_seq);

@@ -116,7 +116,7 @@ export function isBeforeStart(
 ): boolean {
   if (start === undefined) return false;
   const part = partAt(log, 'EVENTS', position);
-  return part.sequence(position) < (start.firsts[part.stream] ?? 0);
+  return part !== undefined && part.sequence(position) < (start.firsts[part.stream] ?? 0);
 }
 
 /** How many events of the log lie before the start. Rejects when the log cannot be reached. */

@@ -21,3 +21,10 @@ export function partitionOf(position: number): number {
 export function sequenceIn(position: number): number {
   return position % sequencesMax;
 }
+
+/** A position for people: the number, which commands take, and what it names if that is not plain. */
+export function positionText(position: number): string {
+  const partition = partitionOf(position);
+  if (partition === 0) return String(position);
+  return `${position} (partition ${partition}, ${sequenceIn(position)})`;
+}

@@ -158,7 +158,7 @@ function createPartChecks(options: IntegrityOptions, signal: AbortSignal) {
     },
     scrubAll: async () => {
       for (const part of partsOf(log, 'EVENTS')) {
-        const bytesPerSecond = options.scrubBytesPerSecond ?? (await scrubRate(log, part));
+        const bytesPerSecond = options.scrubBytesPerSecond ?? (await scrubRate(log));
         const onGap = async (gap: Range): Promise<void> => {
           await report(part, subtractRanges([gap], explainedBy(await readLedger(log, part))));
         };
@@ -178,10 +178,13 @@ function createPartChecks(options: IntegrityOptions, signal: AbortSignal) {
   };
 }
 
-/** The whole part in a day. */
-async function scrubRate(log: Log, part: StreamPart): Promise<number> {
-  const { state } = await clientsOf(log).manager.streams.info(part.stream);
-  return Math.max(scrubBytesPerSecondMin, state.bytes / daySeconds);
+/** All parts, one after the other, in a day. */
+async function scrubRate(log: Log): Promise<number> {
+  let bytes = 0;
+  for (const { stream } of partsOf(log, 'EVENTS')) {
+    bytes += (await clientsOf(log).manager.streams.info(stream)).state.bytes;
+  }
+  return Math.max(scrubBytesPerSecondMin, bytes / daySeconds);
 }
 
 /** The events that were found to be missing, by positions. Rejects when the log is unreachable. */

@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import { storeUnlessChanged } from '../publish/store-if-unchanged.ts';
 import { readMatching, readNext } from '../read/read.ts';
 import { subjects } from '../topology.ts';
-import { partAt } from '../events/event-streams.ts';
+import { partAtOrRefresh } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import type { Range } from '../events/ranges.ts';
 
@@ -76,13 +76,13 @@ export async function deleteBefore(
  * Several workers delete at the same time, so that one may be late: the entry keeps the highest
  * sequence, or what another worker has deleted would be taken for lost.
  */
-async function recordPurge(
+export async function recordPurge(
   log: Log,
   part: StreamPart,
   keptFrom: number,
   reason: DeletionReason,
 ): Promise<void> {
-  const subject = subjects.ledger(part.stream, what.purged);
+  const subject = subjects.purged(part.stream);
   const { streams } = clientsOf(log).manager;
   for (;;) {
     const latest = await streams.getMessage('LEDGER', { last_by_subj: subject });
@@ -100,7 +100,8 @@ export async function deleteEvent(
   position: number,
   reason: DeletionReason,
 ): Promise<void> {
-  const part = partAt(log, 'EVENTS', position);
+  const part = await partAtOrRefresh(log, 'EVENTS', position);
+  if (part === undefined) return;
   const sequence = part.sequence(position);
   const at = new Date().toISOString();
   await writeEntry(log, part, what.deleted(sequence), { reason, at });

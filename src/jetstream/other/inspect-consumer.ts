@@ -9,7 +9,7 @@ import { errors } from '@nats-io/nats-core';
 import { consumerNotFound } from '../consume/consumer-position.ts';
 import { expiresMs } from '../consume/pulling/pull-requests.ts';
 import { infoOf } from '../events/stream-parts.ts';
-import { earlierStream, isSubjectOfLog } from '../topology.ts';
+import { isEventStream, isSubjectOfLog } from '../topology.ts';
 
 /** The durable consumer of an operator's stream. */
 export interface OtherConsumer {
@@ -43,7 +43,7 @@ export async function inspectConsumer(
   }
   const { subjects = [], mirror, sources = [] } = found.config;
   const copied = [mirror, ...sources].map((each) => each?.name ?? '');
-  if (subjects.some(isSubjectOfLog) || copied.some(holdsEvents)) {
+  if (subjects.some(isSubjectOfLog) || copied.some(isEventStream)) {
     throw new OtherStreamFault(
       `${stream} holds events of a Headgate: they would come in again. Name a stream of yours`,
     );
@@ -58,11 +58,6 @@ export async function inspectConsumer(
   const fault = faultOf(info.config);
   if (fault !== undefined) throw new OtherStreamFault(`the consumer ${consumer} ${fault}`);
   return stateOf(info);
-}
-
-/** A stream of the log of events, by its name; a mirror shows no subjects. */
-function holdsEvents(name: string): boolean {
-  return name === earlierStream || /^EVENTS_\d+$/.test(name);
 }
 
 /** What would lose messages, or never deliver them to a gate. */

@@ -145,6 +145,7 @@ function plainPart(stream: string): StreamPart {
     stream: stream as StoredStreamName,
     partition: 0,
     from: 1,
+    isClosed: false,
     position: same,
     sequence: same,
     subject: same,

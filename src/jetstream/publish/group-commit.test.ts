@@ -81,7 +81,20 @@ describe('group commit', () => {
   const joined = (commit: ReturnType<typeof createGroupCommit>): Promise<Error | undefined> =>
     new Promise((resolve) => commit.join((_ack, error) => resolve(error), anAck));
 
-  test('serves all waiting joins with one sync, and calls back after it', async () => {
+  /** Acknowledgements as nats-server sends them: they settle a message each, and then join. */
+  const acknowledged = (
+    commit: ReturnType<typeof createGroupCommit>,
+    count: number,
+  ): Promise<(Error | undefined)[]> => {
+    commit.settled(count);
+    return Promise.all(Array.from({ length: count }, () => joined(commit)));
+  };
+  const send = (commit: ReturnType<typeof createGroupCommit>, count: number): void => {
+    for (let sent = 0; sent < count; sent += 1) commit.sent();
+  };
+  const microtasks = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
+  test('serves joins of one turn with one sync, and calls back after it', async () => {
     disk.delayMs = 10;
     write(1);
     const commit = createGroupCommit(folder);
@@ -91,7 +104,73 @@ describe('group commit', () => {
     expect(await first).toBeUndefined();
     expect(isDurable(sizes())).toBe(true);
     await Promise.all(rest);
-    expect(commit.counts()).toEqual({ commits: 2, joins: 101 });
+    expect(commit.counts()).toEqual({ commits: 1, joins: 101 });
+  });
+
+  test('waits until a group is as large as what nats-server has not answered', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    // The first sync is of all blocks.
+    await joined(commit);
+    disk.log.length = 0;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      send(commit, 4);
+      const early = acknowledged(commit, 1);
+      await microtasks();
+      expect(disk.log).toEqual([]);
+      const half = acknowledged(commit, 1);
+      await microtasks();
+      expect(disk.log).toEqual(['fdatasync 1.blk']);
+      await vi.runAllTimersAsync();
+      await Promise.all([early, half]);
+      expect(commit.counts()).toEqual({ commits: 2, joins: 3 });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('does not wait for one that is alone', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    disk.log.length = 0;
+    send(commit, 1);
+    const alone = acknowledged(commit, 1);
+    await microtasks();
+    expect(disk.log).toEqual(['fdatasync 1.blk']);
+    await alone;
+  });
+
+  test('does not wait for long for messages that nats-server never answers', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    send(commit, 1_000);
+    expect(await acknowledged(commit, 1)).toEqual([undefined]);
+    commit.settled(999);
+    expect(await acknowledged(commit, 1)).toEqual([undefined]);
+    expect(commit.counts()).toEqual({ commits: 2, joins: 2 });
+  });
+
+  test('begins the next sync before it calls back', async () => {
+    disk.delayMs = 5;
+    write(1);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    disk.log.length = 0;
+    let syncs = 0;
+    const first = new Promise<void>((resolve) =>
+      commit.join(() => {
+        syncs = disk.log.length;
+        resolve();
+      }, anAck),
+    );
+    await microtasks();
+    const second = joined(commit);
+    await first;
+    expect(syncs).toBe(2);
+    await second;
+    expect(commit.counts()).toEqual({ commits: 3, joins: 3 });
   });
 
   test('covers every byte written before the join, however the blocks rotate', async () => {

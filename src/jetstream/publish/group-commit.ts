@@ -18,7 +18,14 @@ import { PublishError } from './publish-error.ts';
 const syncData = promisify(fdatasync);
 const syncAll = promisify(fsync);
 
+/** The longest that a group waits for messages that are under way. */
+const patienceMs = 1;
+
 export interface GroupCommit {
+  /** Call it for each message that is sent to nats-server. */
+  sent(): void;
+  /** Call it for messages that are answered or have failed, before their acknowledgements join. */
+  settled(count: number): void;
   /**
    * Calls `callback` with the acknowledgement once its message is synced to disk, or with a
    * PublishError `not_synced`.
@@ -26,9 +33,9 @@ export interface GroupCommit {
   join(callback: PublishCallback, ack: PublishAck): void;
   /** Syncs every block. Call it after an operation that rewrites blocks, such as a deletion. */
   syncEverything(): Promise<void>;
-  /** Closes the last block. No sync may be in progress. */
   /** Why nothing is acknowledged any more: a sync has failed. */
   failure(): Error | undefined;
+  /** Closes the last block. No sync may be in progress. */
   close(): void;
   /** The numbers of syncs and of joins, for tests and the benchmark. */
   readonly counts: () => { commits: number; joins: number };
@@ -43,6 +50,11 @@ export interface GroupCommit {
  * hundreds of messages. Blocks only grow at the end, so all new messages are in the last known
  * block and the blocks after it. When a new block appears, its folder is synced, too.
  *
+ * A sync costs about the same for one message as for hundreds, so a group waits, for up to
+ * `patienceMs`, until it is at least as large as the number of messages that nats-server has not
+ * answered: half of the messages are synced while nats-server stores the other half. A message
+ * that is alone never waits (docs/adr/0055-a-group-waits-for-its-half.md).
+ *
  * The last block stays open between commits: Linux reports a failed write-back only to descriptors
  * that were open before it. A newly opened file might sync "successfully" after the kernel dropped
  * the data. nats-server may replace a block by a rewritten file, so the descriptor is used only
@@ -52,21 +64,99 @@ export interface GroupCommit {
  * succeed without them. Every later join fails, too, until the process is restarted.
  */
 export function createGroupCommit(streamDir: string): GroupCommit {
-  const messagesDir = path.join(streamDir, 'msgs');
+  const blocks = createSyncedBlocks(path.join(streamDir, 'msgs'));
   let [waiting, waitingAcks]: [PublishCallback[], PublishAck[]] = [[], []];
-  let running = false;
+  /** The number of messages that nats-server has not answered. */
+  let underway = 0;
+  let isSyncing = false;
+  let isScheduled = false;
+  let patience: NodeJS.Timeout | undefined;
   let failure: Error | undefined;
-  let lastBlock = 0;
   let commits = 0;
   let joins = 0;
 
+  const syncEverything = async (): Promise<void> => {
+    if (failure !== undefined) throw failure;
+    try {
+      await blocks.syncAll();
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    }
+  };
+
+  const syncGroup = async (): Promise<void> => {
+    const group = waiting;
+    const acks = waitingAcks;
+    [waiting, waitingAcks] = [[], []];
+    clearTimeout(patience);
+    patience = undefined;
+    isSyncing = true;
+    if (failure === undefined) {
+      try {
+        await blocks.syncNew();
+        commits += 1;
+      } catch (error) {
+        failure = error as Error;
+      }
+    }
+    isSyncing = false;
+    const failed = failure;
+    // First, so that the disk works while the answers are written.
+    syncNext();
+    callAll(group, acks, failed);
+  };
+
+  /** Begins a sync, unless the group waits for others. */
+  const syncNext = (): void => {
+    if (isSyncing || waiting.length === 0) return;
+    if (waiting.length >= underway) void syncGroup();
+    else patience ??= setTimeout(() => void syncGroup(), patienceMs);
+  };
+
+  return {
+    sent: () => {
+      underway += 1;
+    },
+    settled: (count) => {
+      underway -= count;
+    },
+    join: (callback, ack) => {
+      joins += 1;
+      waiting.push(callback);
+      waitingAcks.push(ack);
+      if (isSyncing || isScheduled) return;
+      isScheduled = true;
+      // The acknowledgements that arrived with this one join first.
+      queueMicrotask(() => {
+        isScheduled = false;
+        syncNext();
+      });
+    },
+    syncEverything,
+    failure: () => failure,
+    close: blocks.close,
+    counts: () => ({ commits, joins }),
+  };
+}
+
+/** The block files of a stream. `syncNew` is called once at a time. */
+interface SyncedBlocks {
+  /** Syncs what was written since the last call. */
+  syncNew(): Promise<void>;
+  syncAll(): Promise<void>;
+  close(): void;
+}
+
+function createSyncedBlocks(messagesDir: string): SyncedBlocks {
+  let lastBlock = 0;
   const lastFile = createSyncedFile();
 
   const blockFile = (block: number): string => path.join(messagesDir, `${block}.blk`);
 
   /**
    * Syncs the last known block and all later ones. Returns false if the last known block does not
-   * exist; the caller then syncs all blocks.
+   * exist; then all blocks are synced.
    *
    * Find the newest block before the first sync: a block is complete once it has a successor. If
    * the newest block was found after the sync, messages written to the old block between its sync
@@ -94,47 +184,12 @@ export function createGroupCommit(streamDir: string): GroupCommit {
     await syncFolder(messagesDir);
   };
 
-  const syncEverything = async (): Promise<void> => {
-    if (failure !== undefined) throw failure;
-    try {
-      await syncAllBlocks();
-    } catch (error) {
-      failure = error as Error;
-      throw error;
-    }
-  };
-
-  const run = async (): Promise<void> => {
-    running = true;
-    while (waiting.length > 0) {
-      const group = waiting;
-      const acks = waitingAcks;
-      waiting = [];
-      waitingAcks = [];
-      if (failure === undefined) {
-        try {
-          if (lastBlock === 0 || !(await syncNewBlocks())) await syncAllBlocks();
-          commits += 1;
-        } catch (error) {
-          failure = error as Error;
-        }
-      }
-      callAll(group, acks, failure);
-    }
-    running = false;
-  };
-
   return {
-    join: (callback, ack) => {
-      joins += 1;
-      waiting.push(callback);
-      waitingAcks.push(ack);
-      if (!running) void run();
+    syncNew: async () => {
+      if (lastBlock === 0 || !(await syncNewBlocks())) await syncAllBlocks();
     },
-    syncEverything,
-    failure: () => failure,
+    syncAll: syncAllBlocks,
     close: lastFile.close,
-    counts: () => ({ commits, joins }),
   };
 }
 

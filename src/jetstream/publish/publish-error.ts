@@ -41,6 +41,11 @@ const publicTexts: Readonly<Record<PublishErrorCode, string>> = {
 export class PublishError extends Error {
   override readonly name = 'PublishError';
   readonly code: PublishErrorCode;
+  /**
+   * Sequences of the stream that hold messages which were published together with this one, and
+   * perhaps this one.
+   */
+  stored: ReadonlySet<number> | undefined;
 
   constructor(code: PublishErrorCode, message: string) {
     super(message);

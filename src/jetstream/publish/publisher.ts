@@ -20,9 +20,14 @@ export interface Publisher {
   openStream(options: StreamOptions): PublishToStream;
   /** The number of messages without an acknowledgement. */
   readonly inFlight: () => number;
+  /** The number of messages published so far. */
+  readonly published: () => number;
   /** Why no message can be stored just now, as text for operators; undefined if they can be. */
   readonly failure: () => string | undefined;
-  /** Fails all messages in flight and every later publish. */
+  /**
+   * Fails all messages in flight and every later publish. Close the connection next: the inbox ends
+   * with it.
+   */
   close(): void;
 }
 
@@ -61,29 +66,28 @@ const retainedBytesDefault = 64 * 1024 * 1024;
  * number of messages in flight: gate/intake/admission.ts.
  */
 export function createPublisher(connection: NatsConnection, options: PublisherOptions): Publisher {
-  const { timeoutMs, retainedBytesMax = retainedBytesDefault } = options;
   const inbox = `${createInbox()}.`;
   const replyOf = (group: ReplyGroup): string => inbox + group.token.toString(36);
   const send = createRawSender(connection);
-  let inFlight = 0;
+  let published = 0;
+  let answered = 0;
+  const inFlight = (): number => published - answered;
   let unavailable: PublishError | undefined;
-  const watch = createAckWatch({
-    waiting: () => inFlight,
-    onSilent: () => void moveToOtherServer(connection),
-  });
+  const onSilent = (): void => void moveToOtherServer(connection);
+  const watch = createAckWatch({ waiting: inFlight, onSilent });
 
-  const table = createAckTable(timeoutMs, (group, error) => {
+  const table = createAckTable(options.timeoutMs, (group, error) => {
     release(group);
     watch.failed();
     group.fail(error);
   });
-  const replies = createSharedReplies(retainedBytesMax, table.open);
+  const replies = createSharedReplies(options.retainedBytesMax ?? retainedBytesDefault, table.open);
   const outgoing = createOutgoingBlock((block) => {
     replies.endBlock(block);
     if (!connection.isClosed()) send(block);
   });
   const release = (group: ReplyGroup): void => {
-    inFlight -= group.callbacks.length;
+    answered += group.callbacks.length;
     replies.release(group);
   };
   const failAll = (error: PublishError): void => {
@@ -101,7 +105,7 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
     outgoing.makeRoom(bytes);
     const group = replies.groupFor(lane, message);
     group.callbacks.push(callback);
-    inFlight += 1;
+    published += 1;
     outgoing.add(message, replyOf(group), payloadBytes);
   };
 
@@ -126,13 +130,13 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
       return (subject, headers, payload, callback) =>
         publish(lane, { subject, headers, payload }, callback);
     },
-    inFlight: () => inFlight,
+    inFlight,
+    published: () => published,
     failure: () => unavailable?.message ?? watch.silence(),
     close: () => {
       watch.close();
       unavailable = new PublishError('closed', 'the publisher is closed');
       table.close();
-      // Do not unsubscribe: the caller closes the connection next, and the inbox ends with it.
       failAll(unavailable);
     },
   };
@@ -161,6 +165,7 @@ function republishEach(group: ReplyGroup, reply: string, publish: Publish): void
     publish(alone, message, (ack, error) => {
       // A message that this group itself stored is not a duplicate.
       const isOwn = ack !== undefined && ack.duplicate && stored.delete(ack.sequence);
+      if (error !== undefined && stored.size > 0) error.stored = stored;
       callback(isOwn ? { sequence: ack.sequence, duplicate: false } : ack, error);
     });
   }

@@ -27,6 +27,8 @@ export class ReplyGroup {
   readonly callbacks: PublishCallback[] = [];
   /** The block with its messages, to publish them again. Undefined for a group of one message. */
   block: Uint8Array | undefined;
+  /** Its share of the bytes of the block. */
+  retainedBytes = 0;
   private readonly sequences: number[] = [];
   private lastSequence = 0;
   private answerCount = 0;

@@ -21,7 +21,9 @@ export interface Lane extends StreamOptions {
 /** Assigns messages to groups: the messages of one stream in one block share a reply subject. */
 export interface SharedReplies {
   addLane(stream: StreamOptions): Lane;
-  /** The group for a message: the open group of its stream, a new one, or a group of its own. */
+  /**
+   * The group for a message that is sent: the open group of its stream, a new one, or a group of its own.
+   */
   groupFor(lane: Lane, message: OutgoingMessage): ReplyGroup;
   /** Call it when a block is complete; with undefined if the block will never be sent. */
   endBlock(block: Uint8Array | undefined): void;
@@ -30,7 +32,7 @@ export interface SharedReplies {
 }
 
 /** The start of a header block that has a message id. */
-const idHeader = 'NATS/1.0\r\nNats-Msg-Id: ';
+export const idHeader = 'NATS/1.0\r\nNats-Msg-Id: ';
 
 /**
  * `retainedBytesMax` limits the bytes that are kept to publish messages again. Beyond it each
@@ -50,6 +52,7 @@ export function createSharedReplies(
       return lane;
     },
     groupFor: (lane, { headers, payload }) => {
+      lane.commit?.sent();
       const mayShare =
         lane.dedups &&
         retainedBytes < retainedBytesMax &&
@@ -61,16 +64,23 @@ export function createSharedReplies(
       return lane.open;
     },
     endBlock: (block) => {
+      const kept: ReplyGroup[] = [];
       for (const lane of lanes) {
         const group = lane.open;
         lane.open = undefined;
         if (block === undefined || group === undefined || group.callbacks.length === 1) continue;
         group.block = block;
-        retainedBytes += block.length;
+        kept.push(group);
+      }
+      // Groups of several partitions share the block.
+      for (const group of kept) {
+        group.retainedBytes = block!.length / kept.length;
+        retainedBytes += group.retainedBytes;
       }
     },
     release: (group) => {
-      retainedBytes -= group.block?.length ?? 0;
+      group.commit?.settled(group.callbacks.length);
+      retainedBytes -= group.retainedBytes;
     },
   };
 }

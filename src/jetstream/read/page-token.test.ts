@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { ServiceError } from '../../errors.ts';
+import { eventPosition, partitionsMax } from '../events/event-position.ts';
 import { readPageToken, writePageToken, type PagedList } from './page-token.ts';
 
 const position = { next: 12, from: 1, upTo: 300 };
@@ -18,15 +19,15 @@ const refused = (list: PagedList, streams: 1 | 2, token: string): string => {
 
 describe('a page token', () => {
   it('reads back what was written', () => {
-    expect(readPageToken('events', 1, writePageToken('events', [position]))).toEqual([position]);
-    const two = writePageToken('located', [undefined, position]);
-    expect(readPageToken('located', 2, two)).toEqual(['done', position]);
-    const sequenceMax = 999_999_999_999_999;
-    const last = { next: sequenceMax, from: sequenceMax, upTo: sequenceMax };
-    expect(readPageToken('located', 2, writePageToken('located', [last, last]))).toEqual([
-      last,
-      last,
+    expect(readPageToken('events', 1, writePageToken('events', [[position]]))).toEqual([
+      [position],
     ]);
+    const two = writePageToken('located', [undefined, [position]]);
+    expect(readPageToken('located', 2, two)).toEqual(['done', [position]]);
+    const positionMax = eventPosition(partitionsMax, 0) - 1;
+    const last = { next: positionMax, from: positionMax, upTo: positionMax };
+    const all = Array.from({ length: partitionsMax }, () => last);
+    expect(readPageToken('located', 2, writePageToken('located', [all, all]))).toEqual([all, all]);
   });
 
   it('is empty before the first page and after the last', () => {
@@ -39,13 +40,13 @@ describe('a page token', () => {
   it('is refused if it belongs to another list', () => {
     const lists = ['events', 'rejected', 'dead'] as const;
     for (const list of lists) {
-      const token = writePageToken(list, [position]);
+      const token = writePageToken(list, [[position]]);
       for (const other of lists.filter((each) => each !== list)) {
         expect(refused(other, 1, token)).toContain('another list');
       }
       expect(refused('located', 2, token)).toContain('another list');
     }
-    expect(refused('events', 1, writePageToken('located', [position, undefined]))).toContain(
+    expect(refused('events', 1, writePageToken('located', [[position], undefined]))).toContain(
       'another list',
     );
   });
@@ -61,7 +62,10 @@ describe('a page token', () => {
       'events:12-1',
       'events:12-1-300-4',
       'events:12-1--3',
-      'events:1234567890123456-1-300',
+      'events:12345678901234567-1-300',
+      'events:9007199254740992-1-300',
+      'events:12-1-300.',
+      'events:12-1-300.done',
       'events:12-1-300 ',
       'events:12-1-300/12-1-300',
       'events:done',

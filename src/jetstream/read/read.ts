@@ -2,12 +2,12 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 
 import { withinBudget } from '../byte-budget.ts';
 import { clientsOf } from '../clients.ts';
-import { partAt, partsFrom, withParts } from '../events/event-streams.ts';
+import { partAtOrRefresh, partsFrom, partsOf, withParts } from '../events/event-streams.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
-import { ReadTimeoutError } from '../log-failure.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 import { pageBytesMax } from '../traffic.ts';
+import { requestPage } from './page.ts';
 
 /** A message of a stream. */
 export interface StoredMessage {
@@ -22,6 +22,12 @@ export interface StoredMessage {
 // All functions of this file reject when the log cannot be reached. Positions in EVENTS name a
 // partition and a sequence (events/event-position.ts); positions in other streams are sequences.
 
+/**
+ * The streams of the log that are one stream of NATS: the later message has the higher position.
+ * EVENTS has partitions, and is read by ranges: read-ranges.ts.
+ */
+export type SingleStreamName = Exclude<StreamName, 'EVENTS'>;
+
 /** The message at a position of a stream; undefined if it no longer exists. */
 export function readMessage(
   log: Log,
@@ -29,7 +35,8 @@ export function readMessage(
   position: number,
 ): Promise<StoredMessage | undefined> {
   return withParts(log, stream, async () => {
-    const part = partAt(log, stream, position);
+    const part = await partAtOrRefresh(log, stream, position);
+    if (part === undefined) return undefined;
     const seq = part.sequence(position);
     const found = await readSingle(log, ({ streams }) => streams.getMessage(part.stream, { seq }));
     return found === null ? undefined : stored(part, found);
@@ -48,20 +55,11 @@ function readSingle(
 /** The first message at a position or later whose subject matches; undefined if absent. */
 export function readNext(
   log: Log,
-  stream: StreamName,
+  stream: SingleStreamName,
   position: number,
   subject: string,
 ): Promise<StoredMessage | undefined> {
-  return withParts(log, stream, async () => {
-    const [first, ...later] = partsFrom(log, stream, position);
-    const found = await readNextIn(log, first!, first!.sequence(position), subject);
-    if (found !== undefined) return found;
-    for (const part of later) {
-      const next = await readNextIn(log, part, part.from, subject);
-      if (next !== undefined) return next;
-    }
-    return undefined;
-  });
+  return readNextIn(log, partsOf(log, stream)[0]!, position, subject);
 }
 
 /** The same in one stream of NATS, from a sequence. */
@@ -79,37 +77,50 @@ export async function readNextIn(
 /** The position of the first message stored at a time (Unix, ms) or later; undefined if absent. */
 export function sequenceSince(
   log: Log,
-  stream: StreamName,
+  stream: SingleStreamName,
   sinceMs: number,
 ): Promise<number | undefined> {
-  return withParts(log, stream, async (parts) => {
-    const start = { start_time: new Date(sinceMs) };
-    for (const part of parts) {
-      const found = await readSingle(log, ({ direct }) => direct.getMessage(part.stream, start));
-      if (found !== null) return part.position(found.seq);
-    }
-    return undefined;
-  });
+  return positionSince(log, partsOf(log, stream), sinceMs);
+}
+
+/** The same in the parts of one partition, in their order. */
+export async function positionSince(
+  log: Log,
+  parts: readonly StreamPart[],
+  sinceMs: number,
+): Promise<number | undefined> {
+  const start = { start_time: new Date(sinceMs) };
+  for (const part of parts) {
+    const found = await readSingle(log, ({ direct }) => direct.getMessage(part.stream, start));
+    if (found !== null) return part.position(found.seq);
+  }
+  return undefined;
+}
+
+/** The last is one before the first that can be, if no message was ever stored. */
+export interface Bounds {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** The first and the last position of a stream. The last is 0 if the stream never had a message. */
-export function boundsOf(
-  log: Log,
-  stream: StreamName,
-): Promise<{ readonly first: number; readonly last: number }> {
-  return withParts(log, stream, async (parts) => {
-    let first: number | undefined;
-    let last = 0;
-    for (const part of parts) {
-      const { state } = await clientsOf(log).manager.streams.info(part.stream);
-      if (state.messages > 0) first ??= part.position(state.first_seq);
-      // A stream whose first sequence was set begins after a gap, which no message fills.
-      const isUnused = state.messages === 0 && state.last_seq < part.from;
-      if (!isUnused) last = part.position(state.last_seq);
-      if (part === parts.at(-1)) first ??= part.position(state.first_seq);
-    }
-    return { first: first!, last };
-  });
+export function boundsOf(log: Log, stream: SingleStreamName): Promise<Bounds> {
+  return boundsOfParts(log, partsOf(log, stream));
+}
+
+/** The same of the parts of one partition, in their order. */
+export async function boundsOfParts(log: Log, parts: readonly StreamPart[]): Promise<Bounds> {
+  let first: number | undefined;
+  let last = parts[0]!.position(parts[0]!.from - 1);
+  for (const part of parts) {
+    const { state } = await clientsOf(log).manager.streams.info(part.stream);
+    if (state.messages > 0) first ??= part.position(state.first_seq);
+    // A stream whose first sequence was set begins after a gap, which no message fills.
+    const isUnused = state.messages === 0 && state.last_seq < part.from;
+    if (!isUnused) last = part.position(state.last_seq);
+    if (part === parts.at(-1)) first ??= part.position(state.first_seq);
+  }
+  return { first: first!, last };
 }
 
 /**
@@ -132,8 +143,11 @@ export function lastStoredAtMs(
   });
 }
 
-/** How many messages one request reads. */
+/** How many messages one request reads, for readers that may soon have enough, and for others. */
 const pageMessagesMax = 256;
+const longPageMessagesMax = 512;
+/** A reader that has taken so many pages reads on: the next one is asked for meanwhile. */
+const pagesUntilAhead = 2;
 
 /**
  * Reads the messages whose subject matches, in the order of their positions, to the end of the
@@ -141,32 +155,55 @@ const pageMessagesMax = 256;
  */
 export async function* readMatching(
   log: Log,
-  stream: StreamName,
+  stream: SingleStreamName,
   subject: string,
   from = 1,
 ): AsyncGenerator<StoredMessage> {
-  let position = from;
-  for (;;) {
-    const start = position;
-    const page = await withParts(log, stream, () => readPageAt(log, stream, subject, start));
+  for await (const page of readPages(log, stream, subject, from)) yield* page;
+}
+
+/**
+ * The same in pages, from a position to the end of its partition. `firstMax`: the most messages of
+ * the first page, for a reader that may not need them all.
+ */
+export async function* readPages(
+  log: Log,
+  stream: StreamName,
+  subject: string,
+  from: number,
+  firstMax = pageMessagesMax,
+): AsyncGenerator<StoredMessage[]> {
+  const request = (position: number, messagesMax: number) =>
+    withParts(log, stream, () => readPageAt(log, stream, subject, { position, messagesMax }));
+  let next = request(from, firstMax);
+  for (let pages = 1; ; pages += 1) {
+    const page = await next;
     // A short page is not the last: the server ends a page early if its messages are large.
     if (page === undefined) return;
-    yield* page;
-    position = page.at(-1)!.sequence + 1;
+    const position = page.at(-1)!.sequence + 1;
+    if (pages < pagesUntilAhead) {
+      yield page;
+      next = request(position, pageMessagesMax);
+    } else {
+      next = request(position, longPageMessagesMax);
+      // It fails when it is awaited; a reader that ends here awaits it no more.
+      next.catch(() => {});
+      yield page;
+    }
   }
 }
 
-/** The next messages from a position on, of one part; undefined if no part holds more. */
+/** The next messages from a position on, of one part; undefined if its partition holds no more. */
 async function readPageAt(
   log: Log,
   stream: StreamName,
   subject: string,
-  position: number,
+  { position, messagesMax }: { readonly position: number; readonly messagesMax: number },
 ): Promise<StoredMessage[] | undefined> {
   let from: number | undefined;
   for (const part of partsFrom(log, stream, position)) {
     from = from === undefined ? Math.max(1, part.sequence(position)) : part.from;
-    const page = await readPage(log, part, subject, from);
+    const page = await readPage(log, part, subject, from, messagesMax);
     if (page.length > 0) return page;
   }
   return undefined;
@@ -187,71 +224,24 @@ export async function* readPartPages(
   }
 }
 
-/** How long to wait for the next message of a page: the connection may be lost within a page. */
-const pageTimeoutMs = 5_000;
-
 /** Reads a page once the connection has room for it. */
 function readPage(
   log: Log,
   part: StreamPart,
   subject: string,
   sequence: number,
+  messagesMax = pageMessagesMax,
 ): Promise<StoredMessage[]> {
-  return withinBudget(clientsOf(log).traffic.pages, pageBytesMax, () =>
-    readPageNow(log, part, subject, sequence),
+  const { connection, traffic } = clientsOf(log);
+  return withinBudget(traffic.pages, pageBytesMax, () =>
+    requestPage(connection, { part, subject, sequence, messagesMax }),
   );
 }
-
-/**
- * Reads by callback. The iterator of this client throws at the end of the stream, where it treats
- * "message not found" as an error, and leaks a subscription for each page.
- */
-function readPageNow(
-  log: Log,
-  part: StreamPart,
-  subject: string,
-  sequence: number,
-): Promise<StoredMessage[]> {
-  return new Promise((resolve, reject) => {
-    const page: StoredMessage[] = [];
-    const timer = setTimeout(
-      () => reject(new ReadTimeoutError(`${part.stream} was not read within ${pageTimeoutMs} ms`)),
-      pageTimeoutMs,
-    );
-    clientsOf(log)
-      .manager.direct.getBatch(part.stream, {
-        seq: sequence,
-        next_by_subj: part.subject(subject),
-        batch: pageMessagesMax,
-        // The limit of the server itself is its max_pending: one page would be all that it sends.
-        max_bytes: pageBytesMax,
-        callback: (done, message) => {
-          timer.refresh();
-          if (done === null) {
-            page.push(stored(part, message));
-            return;
-          }
-          clearTimeout(timer);
-          const code = (done.err as { code?: unknown } | undefined)?.code;
-          if (done.err === undefined || code === notFoundCode) resolve(page);
-          else reject(done.err);
-        },
-      })
-      .catch((error: unknown) => {
-        clearTimeout(timer);
-        reject(error as Error);
-      });
-    // Who stops does not wait for a page whose connection is closed.
-    timer.unref();
-  });
-}
-
-const notFoundCode = 404;
 
 /** The number of messages of each subject that matches. Not for EVENTS. */
 export async function countBySubject(
   log: Log,
-  stream: Exclude<StreamName, 'EVENTS'>,
+  stream: SingleStreamName,
   subject: string,
 ): Promise<ReadonlyMap<string, number>> {
   const info = await clientsOf(log).manager.streams.info(stream, { subjects_filter: subject });
@@ -264,7 +254,7 @@ export async function countBySubject(
  */
 export async function deleteMessage(
   log: Log,
-  stream: Exclude<StreamName, 'EVENTS'>,
+  stream: SingleStreamName,
   sequence: number,
 ): Promise<void> {
   try {

@@ -1,6 +1,6 @@
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
-import { earlierStream, partitionStream, streamNames } from '../topology.ts';
+import { isEventStream, streamNames } from '../topology.ts';
 
 /** Reports how full the streams are. */
 export interface StreamGauges {
@@ -29,10 +29,10 @@ export function createStreamGauges(options: StreamGaugesOptions): StreamGauges {
     const events = { bytes: 0, bytesMax: 0 };
     for await (const { config, state } of clientsOf(options.log).manager.streams.list()) {
       const { name } = config;
-      if (name === earlierStream || name === partitionStream(0)) {
+      if (isEventStream(name)) {
         events.bytes += state.bytes;
-        // The stream of an earlier release has the room that its events take.
-        events.bytesMax += name === earlierStream ? state.bytes : config.max_bytes;
+        // A stream that takes no events any more has the room that its events take.
+        events.bytesMax += Math.max(state.bytes, config.max_bytes);
       } else if (ours.has(name)) options.onSize(name, state.bytes, config.max_bytes);
     }
     if (events.bytesMax > 0) options.onSize('EVENTS', events.bytes, events.bytesMax);

@@ -1,3 +1,9 @@
+import {
+  allRead,
+  createReadPositions,
+  progressOf,
+  type EventRanges,
+} from '../events/event-ranges.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 import {
@@ -7,12 +13,13 @@ import {
   type PageStart,
   type WalkPosition,
 } from './page-token.ts';
-import { boundsOf, readMatching, sequenceSince, type StoredMessage } from './read.ts';
+import type { StoredMessage } from './read.ts';
+import { findRanges, readInOrder } from './read-ranges.ts';
 
-/** The messages of a stream that a walk reads, oldest first. */
+/** The messages of a stream that a walk reads, oldest first: read-ranges.ts says in which order. */
 export interface Walk {
   readonly stream: StreamName;
-  /** Read together, in the order of the stream. Without subjects the walk is empty. */
+  /** Read together. Without subjects the walk is empty. */
   readonly subjects: readonly string[];
   /** Stored at this time or later: a Unix time in ms; 0: from the beginning. */
   readonly sinceMs: number;
@@ -37,7 +44,7 @@ export type MessageToItem<Item> = (
   message: StoredMessage,
 ) => Promise<Item | undefined> | Item | undefined;
 
-/** The progress of a walk, as in `headgate.v1.StreamWalk`. */
+/** The progress of a walk, as in `headgate.v1.StreamWalk`: `progressOf`. */
 export interface WalkProgress {
   readonly from: bigint;
   readonly upTo: bigint;
@@ -55,7 +62,7 @@ export interface WalkPage<Item> {
 export interface WalkedPart<Item> {
   readonly items: readonly Item[];
   /** Undefined on the last page. */
-  readonly next: WalkPosition | undefined;
+  readonly next: readonly WalkPosition[] | undefined;
   readonly walk: WalkProgress;
 }
 
@@ -97,55 +104,70 @@ export async function walkPart<Item>(
 ): Promise<WalkedPart<Item> | undefined> {
   if (start === 'done') return undefined;
   const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
-  const { from, upTo, next } = start === 'beginning' ? await beginning(log, walk) : start;
+  const { ranges, rest } = start === 'beginning' ? await beginning(log, walk) : walkRanges(start);
   const endsMs = performance.now() + (limits.durationMsMax ?? Infinity);
   const isOver = (): boolean => messages > 0 && performance.now() >= endsMs;
   const items: Item[] = [];
-  let reached = next - 1;
+  const read = createReadPositions();
   let messages = 0;
   let bytes = 0;
-  const part = (nextPosition: WalkPosition | undefined): WalkedPart<Item> => ({
-    items,
-    next: nextPosition,
-    walk: { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(Math.max(reached, 0)) },
-  });
-  for await (const message of readMerged(log, walk, next)) {
-    if (message.sequence > upTo || message.storedAtMs >= walk.untilMs) break;
+  const firstMax = firstPageMax(itemsMax, rest.length);
+  for await (const message of readInOrder(log, walk.stream, walk.subjects, rest, firstMax)) {
+    if (walk.untilMs !== Infinity && message.storedAtMs >= walk.untilMs) break;
     if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax || isOver()) {
-      return part({ next: reached + 1, from, upTo });
+      const left = read.restOf(rest);
+      return { items, next: walkPositions(ranges, left), walk: walkProgress(ranges, left) };
     }
-    const item = await toItem(message);
+    const made = toItem(message);
+    const item = made instanceof Promise ? await made : made;
     if (item !== undefined) items.push(item);
-    reached = message.sequence;
+    read.pass(message.sequence);
     messages += 1;
     bytes += message.payload.length;
   }
-  reached = upTo;
-  return part(undefined);
+  return { items, next: undefined, walk: walkProgress(ranges, allRead(ranges)) };
 }
 
-async function beginning(log: Log, { stream, sinceMs }: Walk): Promise<WalkPosition> {
-  const { first, last } = await boundsOf(log, stream);
-  const since = sinceMs > 0 ? await sequenceSince(log, stream, sinceMs) : first;
-  const from = Math.max(1, since ?? last + 1);
-  return { from, upTo: last, next: from };
+/** More would hold up the event loop for too long. */
+const firstPageMessagesMax = 1_024;
+const firstPageMessagesMin = 32;
+
+/**
+ * How many messages are read at first of each range, so that one request of each is enough where every
+ * message is an item: one more than the items shows whether it is the last page.
+ */
+function firstPageMax(itemsMax: number, ranges: number): number {
+  const spare = ranges > 1 ? 1.25 : 1;
+  const each = Math.ceil(((itemsMax + 1) / Math.max(1, ranges)) * spare);
+  return Math.min(firstPageMessagesMax, Math.max(firstPageMessagesMin, each));
 }
 
-/** The messages of several subjects, in the order of the stream. */
-async function* readMerged(log: Log, walk: Walk, next: number): AsyncGenerator<StoredMessage> {
-  const streams = walk.subjects.map((subject) => readMatching(log, walk.stream, subject, next));
-  const heads = await Promise.all(streams.map((stream) => stream.next()));
-  for (;;) {
-    let nearest = -1;
-    for (const [index, head] of heads.entries()) {
-      if (head.done === true) continue;
-      const best = nearest === -1 ? undefined : heads[nearest]!;
-      if (best === undefined || head.value.sequence < (best.value as StoredMessage).sequence) {
-        nearest = index;
-      }
-    }
-    if (nearest === -1) return;
-    yield heads[nearest]!.value as StoredMessage;
-    heads[nearest] = await streams[nearest]!.next();
-  }
+/** All that a walk reads, and what is left of it. */
+interface WalkRanges {
+  readonly ranges: EventRanges;
+  readonly rest: EventRanges;
+}
+
+async function beginning(log: Log, { stream, sinceMs }: Walk): Promise<WalkRanges> {
+  const ranges = await findRanges(log, stream, { sinceMs });
+  return { ranges, rest: ranges };
+}
+
+/** What a page token says. */
+export function walkRanges(positions: readonly WalkPosition[]): WalkRanges {
+  return {
+    // A caller may have changed the token.
+    ranges: positions.map(({ from, upTo }) => ({ from, to: Math.max(upTo, from - 1) })),
+    rest: positions.map(({ next, upTo }) => ({ from: next, to: Math.max(upTo, next - 1) })),
+  };
+}
+
+/** What a page token has to say. */
+export function walkPositions(ranges: EventRanges, rest: EventRanges): WalkPosition[] {
+  return ranges.map(({ from, to }, index) => ({ next: rest[index]!.from, from, upTo: to }));
+}
+
+export function walkProgress(ranges: EventRanges, rest: EventRanges): WalkProgress {
+  const { from, upTo, reached } = progressOf(ranges, rest);
+  return { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(Math.max(reached, 0)) };
 }

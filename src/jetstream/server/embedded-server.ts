@@ -16,6 +16,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from '../../errors.ts';
 import { followFrozenStreams } from './frozen-streams.ts';
 import { stopOrphan, rememberServer } from './orphaned-server.ts';
+import { serverMemory, type ServerEnv, type ServerMemory } from './server-memory.ts';
+import { serverProcessors } from './server-processors.ts';
 import { privateFile, privateFolder } from './store-lock.ts';
 import { thawStreams } from './thaw-streams.ts';
 
@@ -71,6 +73,11 @@ export interface EmbeddedServerOptions {
   readonly onRestart: (reason: string) => void;
   /** Called every ten seconds while the server still reads its store. */
   readonly onSlowStart?: (waitedMs: number) => void;
+  /**
+   * If it has no GOGC, GOMEMLIMIT or GOMAXPROCS, the server gets ours (server-memory.ts,
+   * server-processors.ts). Default: empty.
+   */
+  readonly env?: ServerEnv;
 }
 
 /**
@@ -95,6 +102,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   const configFile = path.join(storeDir, 'nats-server.conf');
   const logFile = path.join(storeDir, 'nats-server.log');
   const frozen = followFrozenStreams(logFile);
+  const memory = serverMemory(serverProcessors(options.env ?? {}));
   let port = -1;
   let child: ChildProcess | undefined;
   let stopping = false;
@@ -102,10 +110,10 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
 
   const launch = async (): Promise<void> => {
     writeConfig(configFile, { port, password, storeDir, logFile });
-    const started = spawnServer(options.binary, configFile, storeDir);
+    const started = spawnServer(options.binary, configFile, storeDir, memory.env);
     child = started;
     try {
-      if (started.pid !== undefined) rememberServer(storeDir, started.pid, options.binary);
+      remember(started, storeDir, options.binary, memory);
       port = await readPort(started, storeDir, logFile, options.onSlowStart);
     } catch (error) {
       // A late server still uses the store, and a second server would destroy it.
@@ -212,18 +220,34 @@ function writeConfig(
   writeFileSync(file, text, { mode: privateFile });
 }
 
-function spawnServer(binary: string, configFile: string, storeDir: string): ChildProcess {
+function spawnServer(
+  binary: string,
+  configFile: string,
+  storeDir: string,
+  env: ServerEnv,
+): ChildProcess {
   const output = openSync(path.join(storeDir, 'nats-server.out'), 'w', privateFile);
   try {
     return spawn(binary, ['--config', configFile], {
       // It names its ports file after itself, and a binary may be called nats-server-2.15.1.
       argv0: 'nats-server',
+      env,
       stdio: ['ignore', output, output],
       detached: true,
     });
   } finally {
     closeSync(output);
   }
+}
+
+function remember(
+  { pid: processId }: ChildProcess,
+  storeDir: string,
+  binary: string,
+  { bytesMax: memoryBytes }: ServerMemory,
+): void {
+  // A program that could not be started has no id; its error follows.
+  if (processId !== undefined) rememberServer(storeDir, { processId, binary, memoryBytes });
 }
 
 /** Waits for the ports file, which nats-server writes when it listens. Returns its port. */

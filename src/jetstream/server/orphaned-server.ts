@@ -8,10 +8,30 @@ import { privateFile } from './store-lock.ts';
 
 const stopTimeoutMs = 10_000;
 
-/** Records which process serves this store, for the next start and for operators. */
-export function rememberServer(storeDir: string, processId: number, binary: string): void {
-  const text = JSON.stringify({ processId, binary });
-  writeFileSync(path.join(storeDir, 'nats-server.json'), text, { mode: privateFile });
+/** The process that serves a store, for the next start, for `headgate doctor` and for operators. */
+export interface ServerRecord {
+  readonly processId: number;
+  readonly binary: string;
+  /** How much memory it may use. */
+  readonly memoryBytes: number;
+}
+
+const recordFileOf = (storeDir: string): string => path.join(storeDir, 'nats-server.json');
+
+export function rememberServer(storeDir: string, record: ServerRecord): void {
+  writeFileSync(recordFileOf(storeDir), JSON.stringify(record), { mode: privateFile });
+}
+
+/**
+ * Each field may be missing: earlier versions wrote fewer, and a start may be killed while it writes.
+ */
+export function readServerRecord(storeDir: string): Partial<ServerRecord> {
+  try {
+    const text = readFileSync(recordFileOf(storeDir), 'utf8');
+    return (JSON.parse(text) as Partial<ServerRecord> | null) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 /**
@@ -51,15 +71,8 @@ function portsFiles(storeDir: string): string[] {
  */
 function serversOf(storeDir: string, configFile: string): number[] {
   const candidates = new Set(portsFiles(storeDir).map((file) => Number(/\d+/.exec(file)![0])));
-  const recordFile = path.join(storeDir, 'nats-server.json');
-  if (existsSync(recordFile)) {
-    try {
-      const { processId } = JSON.parse(readFileSync(recordFile, 'utf8')) as { processId?: number };
-      if (Number.isInteger(processId)) candidates.add(processId!);
-    } catch {
-      // A start was killed while it wrote this file.
-    }
-  }
+  const { processId } = readServerRecord(storeDir);
+  if (Number.isInteger(processId)) candidates.add(processId!);
   if (existsSync('/proc/self/cmdline')) {
     for (const name of readdirSync('/proc')) if (/^\d+$/.test(name)) candidates.add(Number(name));
   }

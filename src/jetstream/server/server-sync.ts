@@ -1,3 +1,5 @@
+import type { ClusterInfo } from '@nats-io/jetstream';
+
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import { partitionStream } from '../topology.ts';
@@ -34,18 +36,23 @@ export async function readLogServers(
   log: Log,
   monitors: readonly string[] | undefined,
 ): Promise<LogServer[]> {
-  const { connection, manager } = clientsOf(log);
-  const { cluster } = await manager.streams.info(partitionStream(0));
-  const members =
-    cluster === undefined
-      ? [connection.info?.server_name ?? connection.getServer()]
-      : [cluster.leader, ...(cluster.replicas ?? []).map(({ name }) => name)];
+  const { connection, manager, events } = clientsOf(log);
+  const members = new Set<string | undefined>();
+  for (const partition of events.now().layout.open) {
+    const { cluster } = await manager.streams.info(partitionStream(partition));
+    if (cluster === undefined) members.add(connection.info?.server_name ?? connection.getServer());
+    else for (const name of [cluster.leader, ...replicasOf(cluster)]) members.add(name);
+  }
   const urls =
     monitors ?? [connection.getServer(), ...(connection.info?.connect_urls ?? [])].map(monitorOf);
   const answers = await Promise.all([...new Set(urls)].map(askMonitor));
-  return members
+  return [...members]
     .filter((name) => name !== undefined && name !== '')
     .map((name) => answers.find((answer) => answer?.name === name) ?? unknown(name!));
+}
+
+function replicasOf({ replicas = [] }: ClusterInfo): string[] {
+  return replicas.map(({ name }) => name);
 }
 
 function unknown(name: string): LogServer {

@@ -16,6 +16,12 @@ const storageBytesMin = 64 * 1024 * 1024;
  * full.
  */
 export function storageBudget(storeDir: string, configuredBytesMax: number): number {
+  if (configuredBytesMax < storageBytesMin) {
+    throw new StartError(
+      `log.storage_bytes_max is ${configuredBytesMax} bytes; the log needs at least ` +
+        `${storageBytesMin / 1024 / 1024} MiB. Raise it.`,
+    );
+  }
   mkdirSync(storeDir, { recursive: true, mode: privateFolder });
   const disk = statfsSync(storeDir);
   const available = disk.bavail * disk.bsize + folderBytes(storeDir);

@@ -82,8 +82,13 @@ export function findOpenFiles(dataDir: string): string[] {
   if (folder === undefined || folder.uid !== process.getuid?.()) return [];
   const files = [dataDir, ...readdirSync(dataDir).map((name) => path.join(dataDir, name))];
   return files.filter((file) => {
-    const found = statSync(file, { throwIfNoEntry: false });
-    return found !== undefined && (found.mode & 0o077) !== 0 && found.uid === folder.uid;
+    try {
+      const { mode, uid } = statSync(file);
+      return (mode & 0o077) !== 0 && uid === folder.uid;
+    } catch {
+      // It has gone, or is a link that leads nowhere. This is only for a warning.
+      return false;
+    }
   });
 }
 

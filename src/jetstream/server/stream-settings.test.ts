@@ -15,7 +15,8 @@ function managerWith(failures: readonly Error[]): { manager: JetStreamManager; a
     const failure = failures[asked.length - 1];
     if (failure !== undefined) throw failure;
   };
-  const manager = { streams: { list: async function* () {}, add } };
+  const getMessage = async (): Promise<null> => null;
+  const manager = { streams: { list: async function* () {}, add, getMessage } };
   return { manager: manager as unknown as JetStreamManager, asked };
 }
 

@@ -8,13 +8,21 @@ import {
 } from '@nats-io/jetstream';
 
 import { StartError } from '../../errors.ts';
-import { closedBytesMax, firstSequenceAfter } from './earlier-stream.ts';
+import { layoutDefault, streamNotFound } from '../events/layout.ts';
+import { firstSequenceOf } from './partitions/closed-streams.ts';
+import { ensureLayout } from './partitions/ensure-layout.ts';
+import {
+  advisorySubjects,
+  eventStreams,
+  existingEvents,
+  type ExistingEvents,
+} from './partitions/event-settings.ts';
 import { retryWhileForming } from './retry-forming.ts';
+import { waitUntilReadable } from './stream-readiness.ts';
 import {
   anyName,
   claimMs,
-  earlierStream,
-  partitionStream,
+  isPartitionStream,
   schemaRevisionsMax,
   subjects,
   type StoredStreamName,
@@ -34,10 +42,6 @@ type StreamSettings = Partial<StreamConfig> & { name: StoredStreamName; subjects
 /** References to events that NATS gave up on. NATS publishes each advisory once, to no stream. */
 const advisories = {
   name: 'ADVISORIES',
-  subjects: [earlierStream, partitionStream(0), 'REPLAY'].flatMap((stream) => [
-    `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream}.*`,
-    `$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${stream}.*`,
-  ]),
   discard: DiscardPolicy.Old,
   max_age: 14 * day,
 } as const;
@@ -126,9 +130,6 @@ function auditStream({ auditRetentionMs = 0 }: TopologyOptions) {
   } as const;
 }
 
-/** The part of their room that the partitions always get, however much the earlier stream holds. */
-const eventsShareMin = 0.1;
-
 const probe = mebibyte;
 
 /** The sizes of the streams: together less than `storageBytesMax`. */
@@ -156,9 +157,12 @@ function sizesOf(options: TopologyOptions) {
 /**
  * The settings of every stream. The sizes add up to less than `storageBytesMax`: a stream on a full
  * disk freezes until the server restarts, but a stream at its own limit rejects messages cleanly.
- * `earlierBytes` is the size of the stream of an earlier release; undefined without such a stream.
+ * `existing` says which streams hold events. Default: those of a new log with one partition.
  */
-export function streamSettings(options: TopologyOptions, earlierBytes?: number): StreamSettings[] {
+export function streamSettings(
+  options: TopologyOptions,
+  existing: ExistingEvents = { layout: layoutDefault, closed: [], closedBytes: 0 },
+): StreamSettings[] {
   const sizes = sizesOf(options);
   const { side, bucket } = sizes;
   const asideBytes = asideBytesOf(sizes.events, options.asideBytesMax);
@@ -169,7 +173,7 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
     allow_direct: true,
   };
   return [
-    ...eventStreams(options, sizes.events - asideBytes, earlierBytes).map((one) => ({
+    ...eventStreams(options, sizes.events - asideBytes, existing).map((one) => ({
       ...common,
       ...one,
     })),
@@ -194,7 +198,12 @@ export function streamSettings(options: TopologyOptions, earlierBytes?: number):
       max_age: 7 * day,
       max_bytes: side,
     },
-    { ...common, ...advisories, max_bytes: sizes.advisories },
+    {
+      ...common,
+      ...advisories,
+      subjects: advisorySubjects(existing.layout),
+      max_bytes: sizes.advisories,
+    },
     {
       ...common,
       name: 'DEAD',
@@ -228,44 +237,6 @@ function asideBytesOf(room: number, configured: number | undefined): number {
   return Math.max(1, Math.floor(Math.min(wanted, room * asideShareMax)));
 }
 
-/** The streams that hold the events: partition 0, and the one of an earlier release. */
-function eventStreams(
-  options: TopologyOptions,
-  bytesMax: number,
-  earlierBytes: number | undefined,
-): StreamSettings[] {
-  const partition = {
-    name: partitionStream(0),
-    ...eventSubjects(earlierBytes !== undefined),
-    discard: DiscardPolicy.New,
-    max_bytes: Math.max(bytesMax - (earlierBytes ?? 0), Math.floor(bytesMax * eventsShareMin)),
-    duplicate_window: options.dedupWindowMs * 1_000_000,
-  };
-  return earlierBytes === undefined ? [partition] : [closed, partition];
-}
-
-/** The stream of an earlier release: it keeps its events and takes no more. */
-const closed = {
-  name: earlierStream,
-  subjects: [subjects.earlierIds],
-  max_bytes: closedBytesMax,
-} satisfies StreamSettings;
-
-/** As long as there is an earlier stream, there may be gates that publish as they did to it. */
-function eventSubjects(
-  hasEarlier: boolean,
-): Pick<StreamSettings, 'subjects' | 'subject_transform'> {
-  const own = subjects.event('*', anyName, 0);
-  if (!hasEarlier) return { subjects: [own] };
-  return {
-    subjects: [own, subjects.eventWithoutPartition],
-    subject_transform: {
-      src: subjects.eventWithoutPartition,
-      dest: subjects.eventFromEarlier,
-    },
-  };
-}
-
 /** A key-value bucket for NATS clients. Released contracts are never deleted or purged. */
 const schemas = {
   name: 'KV_headgate_schemas',
@@ -285,28 +256,62 @@ const keys = {
   max_msgs_per_subject: 1,
 } satisfies StreamSettings;
 
-/** Creates missing streams and updates the others. Throws a StartError if NATS refuses. */
+/**
+ * Creates missing streams and updates the others; resolves to all their names. Throws a StartError
+ * if NATS refuses.
+ */
 export async function ensureStreams(
   manager: JetStreamManager,
   options: TopologyOptions,
+): Promise<StoredStreamName[]> {
+  const infos = await retryWhileForming(() => readInfos(manager));
+  const layout = await ensureLayout({
+    manager,
+    infos,
+    partitions: options.partitions,
+    ensureLedger: () => ensureLedger(manager, options, infos),
+  });
+  const existing = existingEvents(layout, infos);
+  const wanted = streamSettings(options, existing);
+  for (const settings of wanted) await ensureStream(manager, options, settings, infos, existing);
+  return wanted.map(({ name }) => name);
+}
+
+async function ensureLedger(
+  manager: JetStreamManager,
+  options: TopologyOptions,
+  infos: ReadonlyMap<string, StreamInfo>,
 ): Promise<void> {
-  const existing = await retryWhileForming(() => readInfos(manager));
-  const earlierBytes = existing.get(earlierStream)?.state.bytes;
-  for (const settings of streamSettings(options, earlierBytes)) {
-    const info = existing.get(settings.name);
-    const current = info?.config;
-    try {
-      if (info !== undefined) await update(manager, info.config, keepingMessages(info, settings));
-      else await add(manager, settings, earlierBytes !== undefined);
-    } catch (cause) {
-      if (cause instanceof StartError) throw cause;
-      throw new StartError(
-        `The stream ${settings.name} cannot be ${current === undefined ? 'created' : 'updated'}: ` +
-          `${(cause as Error).message}.${roomAdvice(cause as Error, options.storageBytesMax)}`,
-        { cause },
-      );
-    }
+  const settings = streamSettings(options).find(({ name }) => name === 'LEDGER')!;
+  await ensureStream(manager, options, settings, infos, { closed: [] });
+  if (options.replicas > 1) await waitUntilReadable(manager, ['LEDGER']);
+}
+
+async function ensureStream(
+  manager: JetStreamManager,
+  options: TopologyOptions,
+  settings: StreamSettings,
+  infos: ReadonlyMap<string, StreamInfo>,
+  { closed }: Pick<ExistingEvents, 'closed'>,
+): Promise<void> {
+  const info = infos.get(settings.name);
+  try {
+    if (info === undefined) await add(manager, settings, closed);
+    else await update(manager, info.config, keepingMessages(info, settings));
+  } catch (cause) {
+    if (cause instanceof StartError) throw cause;
+    // Another process has deleted it, because its events were old and settled.
+    if (closed.includes(settings.name) && codeOf(cause) === streamNotFound) return;
+    throw new StartError(
+      `The stream ${settings.name} cannot be ${info === undefined ? 'created' : 'updated'}: ` +
+        `${(cause as Error).message}.${roomAdvice(cause as Error, options.storageBytesMax)}`,
+      { cause },
+    );
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown }).code;
 }
 
 /** What a server says that has less room than the streams reserve: alone, or in a cluster. */
@@ -345,15 +350,16 @@ const nameInUse = 10058;
 async function add(
   manager: JetStreamManager,
   settings: StreamSettings,
-  hasEarlier: boolean,
+  closed: readonly StoredStreamName[],
 ): Promise<void> {
-  const isFirst = settings.name === partitionStream(0) && hasEarlier;
-  const first = isFirst ? { first_seq: await firstSequenceAfter(manager) } : {};
+  const isPartition = isPartitionStream(settings.name);
+  const firstSequence = isPartition ? await firstSequenceOf(manager, settings.name, closed) : 1;
+  const first = firstSequence === 1 ? {} : { first_seq: firstSequence };
   try {
     await retryWhileForming(() => manager.streams.add({ ...settings, ...first }));
   } catch (error) {
     // Another process was faster, and chose another first sequence or another size.
-    if ((error as { code?: unknown }).code !== nameInUse) throw error;
+    if (codeOf(error) !== nameInUse) throw error;
     const { config } = await manager.streams.info(settings.name);
     await update(manager, config, settings);
   }

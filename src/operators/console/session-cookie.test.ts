@@ -37,4 +37,8 @@ test('scripts and other sites never have it', () => {
   const rest = 'Path=/; HttpOnly; SameSite=Strict';
   expect(sessionCookie(headers, 'abc', true)).toBe(`headgate_session_8081=abc; ${rest}; Secure`);
   expect(sessionCookie(headers, '', false)).toBe(`headgate_session_8081=; ${rest}; Max-Age=0`);
+  const byProxy = { ...headers, origin: 'https://console.example' };
+  expect(sessionCookie(byProxy, 'abc', false)).toBe(`headgate_session_8081=abc; ${rest}; Secure`);
+  const plain = { ...headers, origin: 'http://localhost:8081' };
+  expect(sessionCookie(plain, 'abc', false)).toBe(`headgate_session_8081=abc; ${rest}`);
 });

@@ -29,7 +29,8 @@ export function sessionSecretOf(headers: IncomingHttpHeaders): string | undefine
 
 /**
  * The `Set-Cookie` of a session: scripts cannot read it, and the browser sends it with no request of
- * another site. An empty secret deletes it. It is kept until the browser ends; the service ends it sooner.
+ * another site. An empty secret deletes it. It is kept until the browser ends; the service ends it sooner. A page
+ * that a proxy serves by TLS says so in `Origin`: its cookie is `Secure`, whatever this port has.
  *
  * @param headers of the request that it answers.
  */
@@ -40,6 +41,6 @@ export function sessionCookie(
 ): string {
   const parts = [`${cookieNameOf(headers)}=${secret}`, 'Path=/', 'HttpOnly', 'SameSite=Strict'];
   if (secret === '') parts.push('Max-Age=0');
-  if (isSecure) parts.push('Secure');
+  if (isSecure || headers.origin?.startsWith('https://') === true) parts.push('Secure');
   return parts.join('; ');
 }

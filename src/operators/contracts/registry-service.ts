@@ -84,8 +84,8 @@ export function createRegistryService(
       observing: isObserving(registry(), registry().events),
     }),
     getSchema: ({ eventName, version }) => describeVersion(options, eventName, version),
-    activateSchema: async ({ eventName, version }) => {
-      const findings = await changeable().activate(eventName, version);
+    activateSchema: async ({ eventName, version, activeVersion }) => {
+      const findings = await changeable().activate(eventName, version, activeVersion);
       return { event: describe(find(registry(), eventName)), findings: findingMessages(findings) };
     },
     trySchema: async ({ version, schemaJson, ...request }, context) => {

@@ -83,6 +83,7 @@ const everyRejected = {
   untilMs: Infinity,
   withReplayed: false,
   withDiscarded: false,
+  sequenceMax: Infinity,
 };
 
 /** Resolves to whether a limit ended the reading. */

@@ -13,6 +13,7 @@ import {
   readBounds,
   readEventName,
   readPageSize,
+  readSequenceMax,
   readUser,
   readWhy,
   refuse,
@@ -39,12 +40,9 @@ export function createDeadLetterService(
       return { ...page, deadLetters, total: BigInt(page.total) };
     },
     countDeadLetters: async (request) => {
-      const { count, reasons, nextPageToken } = await queue.count(
-        filterOf(request),
-        request.pageToken,
-      );
+      const { count, reasons, ...page } = await queue.count(filterOf(request), request.pageToken);
       const counted = reasons.map((one) => ({ reason: one.reason, count: BigInt(one.count) }));
-      return { count: BigInt(count), reasons: counted, nextPageToken };
+      return { ...page, count: BigInt(count), reasons: counted };
     },
     getDeadLetter: async ({ id }) => openedMessage(await queue.get(id)),
     fixDeadLetter: async ({ id, eventJson, edits, revision }) => {
@@ -56,16 +54,17 @@ export function createDeadLetterService(
       }
       return openedMessage(await queue.fix(id, Number(revision), { eventJson, edits }));
     },
-    replayDeadLetter: async ({ id }) => ({ sequence: BigInt(await queue.replay(id)) }),
+    replayDeadLetter: async ({ id, revision }) => ({
+      sequence: BigInt(await queue.replay(id, Number(revision))),
+    }),
     replayDeadLetters: async (request, context) => {
       const { pageSize, pageToken } = request;
       const size = readPageSize(pageSize, replayedMax);
-      return replayPage(queue, filterOf(request), size, pageToken, (event) =>
-        recordFound(context, [event]),
-      );
+      const filter = filterOf(request, request.sequenceMax);
+      return replayPage(queue, filter, size, pageToken, (event) => recordFound(context, [event]));
     },
-    discardDeadLetter: async ({ id, why }) => {
-      await queue.discard(id, readWhy(why));
+    discardDeadLetter: async ({ id, why, revision }) => {
+      await queue.discard(id, readWhy(why), Number(revision));
       return {};
     },
   };
@@ -73,6 +72,7 @@ export function createDeadLetterService(
 
 function filterOf(
   request: ListDeadLettersRequest | CountDeadLettersRequest | ReplayDeadLettersRequest,
+  sequenceMax = 0n,
 ): DeadLetterFilter {
   const { destination, reason, user } = request;
   if (reason.length > reasonCharactersMax) {
@@ -81,7 +81,14 @@ function filterOf(
     );
   }
   const eventName = readEventName(request.eventName);
-  return { destination, eventName, reason, user: readUser(user), ...readBounds(request) };
+  return {
+    destination,
+    eventName,
+    reason,
+    user: readUser(user),
+    sequenceMax: readSequenceMax(sequenceMax),
+    ...readBounds(request),
+  };
 }
 
 function openedMessage({ deadLetter, eventJson, revision }: OpenedDeadLetter) {

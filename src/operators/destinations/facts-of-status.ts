@@ -6,9 +6,9 @@ import {
 } from '../../../gen/headgate/v1/destination_service_pb.ts';
 import type { DeliveryFacts } from '../../doctor/check-deliveries.ts';
 
-/** What doctor looks at of the status of a destination. `plain` makes its reason safe to show. */
+/** What doctor looks at of the status of a destination. `plain` makes what people wrote safe to show. */
 export function factsOfStatus(
-  { name, state, reason, waiting, dead, oldestWaiting }: DestinationStatus,
+  { name, state, reason, pausedBy, since, waiting, dead, oldestWaiting }: DestinationStatus,
   plain: (text: string) => string,
 ): DeliveryFacts {
   return {
@@ -16,6 +16,8 @@ export function factsOfStatus(
     // A newer gate may have more.
     state: stateNames[state] ?? 'elsewhere',
     reason: plain(reason),
+    pausedBy: plain(pausedBy),
+    sinceMs: since && timestampMs(since),
     waiting,
     dead,
     oldestWaitingMs: oldestWaiting && timestampMs(oldestWaiting),

@@ -1,6 +1,7 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 
 import type { EventFilter } from '../../event/event-filter.ts';
+import { compileRanges } from '../../jetstream/events/event-ranges.ts';
 import type { StoredMessage } from '../../jetstream/read/read.ts';
 import type { RedeliveryJob } from '../../redelivery/job.ts';
 import { compileSelection } from '../../redelivery/selection.ts';
@@ -13,12 +14,12 @@ import { compileSelection } from '../../redelivery/selection.ts';
 export function compilePastRedelivery(job: RedeliveryJob | undefined, filter: EventFilter) {
   if (job === undefined || job.selection.missing || job.wasOfPerson === true)
     return () => undefined;
-  const { id, selection, from, upTo, position, startedAtMs, endedAtMs } = job;
+  const { id, selection, ranges, rest, startedAtMs, endedAtMs } = job;
   const isSelected = compileSelection({ destination: { filter }, selection });
-  const last = Math.min(upTo, position);
+  const [isInRanges, isLeft] = [compileRanges(ranges), compileRanges(rest)];
   return (message: StoredMessage) => {
     const { sequence } = message;
-    if (sequence < from || sequence > last || !isSelected(message)) return undefined;
+    if (!isInRanges(sequence) || isLeft(sequence) || !isSelected(message)) return undefined;
     return {
       id,
       startedAt: timestampFromMs(startedAtMs),

@@ -18,6 +18,7 @@ import {
   readBounds,
   readEventName,
   readPageSize,
+  readSequenceMax,
   readUser,
   readWhy,
   refuse,
@@ -111,5 +112,14 @@ function filterOf(message: RejectedFilterMessage | undefined): RejectedFilter {
   const { source, code, withReplayed, withDiscarded } = filter;
   const eventName = readEventName(filter.eventName);
   const user = readUser(filter.user);
-  return { source, eventName, code, user, withReplayed, withDiscarded, ...readBounds(filter) };
+  return {
+    sequenceMax: readSequenceMax(filter.sequenceMax),
+    source,
+    eventName,
+    code,
+    user,
+    withReplayed,
+    withDiscarded,
+    ...readBounds(filter),
+  };
 }

@@ -12,6 +12,7 @@ import {
   checkFileLimit,
   ownFileLimit,
 } from '../../doctor/check-host.ts';
+import { checkIds } from '../../doctor/check-ids.ts';
 import { checkMissingDeliveries } from '../../doctor/check-missing-deliveries.ts';
 import { checkMissingEvents } from '../../doctor/check-missing-events.ts';
 import { checkClock } from '../../doctor/check-clock.ts';
@@ -66,6 +67,7 @@ export async function examineService(
   await check('streams', (findings) => checkStreams(findings, config, log, room));
   await check('events', (findings) => checkMissingEvents(findings, log));
   await check('delivered', (findings) => checkMissingDeliveries(findings, log));
+  await check('ids', (findings) => checkIds(findings, config, log));
   await check('clock', (findings) => checkClock(findings, log));
   await check('schemas', (findings) => checkContracts(findings, options));
   await check('destinations', (findings) => checkDestinations(findings, config));

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -11,11 +12,16 @@ import type { Signals } from '../../observability/signals.ts';
 import { readContracts } from '../../validation/contracts-form.ts';
 import type { Enforcement } from '../../validation/modes.ts';
 import type { SchemaRegistry } from '../../validation/schema-registry.ts';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { RunningDelivery } from '../start-delivery.ts';
 
 export interface FollowFarContractsOptions {
-  readonly config: Config;
+  readonly config: Pick<Config, 'relay' | 'destinations' | 'dataDir'>;
   /** Puts contracts in force in the whole service. */
   readonly useContracts: (contracts: SchemaRegistry, enforcement: Enforcement) => void;
+  /** Undefined before it has started. */
+  readonly delivery: () => Pick<RunningDelivery, 'probeSoon'> | undefined;
+  readonly lifecycle: Pick<Lifecycle, 'onRelease'>;
   readonly signals: Pick<
     Signals,
     'registryChanged' | 'registryFollowed' | 'registryFault' | 'registryAway' | 'warning'
@@ -29,46 +35,48 @@ const fileName = 'contracts.json';
 /**
  * Follows the contracts of the gate that a relay forwards to; of any other gate, nothing. Those of the disk are in force at once; a
  * copy of each change is kept there, so that a relay validates by the last known ones while the other gate
- * is away. Returns the function that stops it.
+ * is away.
+ *
+ * Each answer shows that the other gate is there and takes the key: then events that wait are tried at once.
  */
-export async function followFarContracts(
-  options: FollowFarContractsOptions,
-): Promise<() => Promise<void>> {
-  const { config, signals } = options;
+export async function followFarContracts(options: FollowFarContractsOptions): Promise<void> {
+  const { config, signals, lifecycle } = options;
   const { relay } = config;
-  if (relay === undefined) return async () => {};
+  if (relay === undefined) return;
   const { name, settings } = config.destinations.find((one) => one.name === relay.destination)!;
   const client = openFarContracts(name, settings);
-  const follower = createFollower(options, client, path.join(config.dataDir, fileName));
+  const stopping = new AbortController();
+  const file = path.join(config.dataDir, fileName);
+  const follower = createFollower(options, client, file, stopping.signal);
   const isKnown = await follower.readKept();
   if (!isKnown) await follower.ask(firstWaitMs);
   if (!follower.isInForce()) {
     const text = 'a relay without contracts: it takes any event until the other gate has answered';
     signals.warning({ destination: name }, text);
   }
-  let isStopped = false;
   let asking: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   const plan = (afterMs: number): void => {
     timer = setTimeout(() => {
       asking = follower.ask().finally(() => {
-        if (!isStopped) plan(relay.contractsIntervalMs);
+        if (!stopping.signal.aborted) plan(relay.contractsIntervalMs);
       });
     }, afterMs);
   };
   plan(isKnown ? 0 : relay.contractsIntervalMs);
-  return async () => {
-    isStopped = true;
+  lifecycle.onRelease('contracts of the far gate', async () => {
     clearTimeout(timer);
+    stopping.abort();
     client.close();
     await asking;
-  };
+  });
 }
 
 function createFollower(
-  { useContracts, signals }: FollowFarContractsOptions,
+  { config, useContracts, signals, delivery }: FollowFarContractsOptions,
   client: FarContractsClient,
   file: string,
+  stopping: AbortSignal,
 ) {
   /** Also of contracts of the far gate that cannot be used: they are reported once. */
   let seen = '';
@@ -111,20 +119,15 @@ function createFollower(
     isInForce: () => changes > 0,
     /** Returns whether the disk had contracts. */
     readKept: async (): Promise<boolean> => {
-      let text: string;
+      const form = await readCopy(file, signals.registryFault);
+      if (form === undefined) return false;
       try {
-        text = await readFile(file, 'utf8');
-      } catch {
-        return false;
-      }
-      try {
-        const form = JSON.parse(text) as ContractsForm;
         if (!(await apply(form))) return false;
-        // A damaged copy must not pass for the revision that it names: the far gate has the right one.
         seen = form.revision;
         return true;
       } catch (error) {
-        signals.registryFault(`${file} cannot be read: ${(error as Error).message}`);
+        // Another version of Headgate may have written it.
+        signals.registryFault(`${file} cannot be used: ${(error as Error).message}`);
         return false;
       }
     },
@@ -138,9 +141,10 @@ function createFollower(
         }
         signals.registryFollowed(changes, badEntries);
         isAway = false;
+        delivery()?.probeSoon(config.relay!.destination);
       } catch (error) {
         // One line for each outage.
-        if (!isAway) signals.registryAway(error);
+        if (!isAway && !stopping.aborted) signals.registryAway(error);
         isAway = true;
       }
       await keepLast();
@@ -151,6 +155,37 @@ function createFollower(
 /** Whole or not at all: a crash in between leaves the earlier file. */
 async function keep(file: string, form: ContractsForm): Promise<void> {
   const next = `${file}.next`;
-  await writeFile(next, JSON.stringify(form), { mode: 0o600, flush: true });
+  const text = JSON.stringify({ checksum: checksumOf(form), ...form });
+  await writeFile(next, text, { mode: 0o600, flush: true });
   await rename(next, file);
+}
+
+/** Undefined: there is no copy that can be used. */
+async function readCopy(
+  file: string,
+  report: (text: string) => void,
+): Promise<ContractsForm | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') report(`${file} cannot be read (${code}): ${copyFix}`);
+    return undefined;
+  }
+  try {
+    const { checksum, ...form } = JSON.parse(text) as ContractsForm & { readonly checksum: string };
+    // A damaged copy may still be JSON, and must not pass for the revision that it names.
+    if (checksum === checksumOf(form)) return form;
+  } catch {
+    // Reported below.
+  }
+  report(`${file} is damaged: ${copyFix}`);
+  return undefined;
+}
+
+const copyFix = 'the far gate is asked for its contracts. Until it answers, any event is taken.';
+
+function checksumOf(form: ContractsForm): string {
+  return createHash('sha256').update(JSON.stringify(form)).digest('hex');
 }

@@ -91,6 +91,47 @@ test('SIGHUP takes a file without keys: all of them may be kept in the log', asy
   expect(changes.map(keysOf)).toEqual([[]]);
 });
 
+describe('each member of a key', () => {
+  const write = (members: string): void =>
+    writeFileSync(
+      file,
+      `auth: keys\nkeys:\n  - { source: shop, hash: "${hashWriteKey('shop')}"${members} }\n` +
+        `  - { source: app, hash: "${hashWriteKey('app')}" }\n`,
+    );
+  const shop = (): GateCredentials['keys'][number] => changes.at(-1)!.keys[0]!;
+
+  test.each([
+    [', events: ["order_*"]', { events: ['order_*'] }],
+    [', relay_sources: ["shop-*"]', { relaySources: ['shop-*'] }],
+    [', expires: 2090-01-01', { expiresAtMs: Date.parse('2090-01-01') }],
+    [', limits: { events_per_second: 5 }', { limits: { eventsPerSecond: 5 } }],
+  ])('is followed when it comes and when it goes: %s', async (members, expected) => {
+    write(members);
+    await expect.poll(() => changes).toHaveLength(1);
+    expect(shop()).toMatchObject(expected);
+    expect(applied.at(-1)!.key).toEqual({ added: 0, removed: 0, changed: 1 });
+    write('');
+    await expect.poll(() => changes).toHaveLength(2);
+    expect(shop()).not.toMatchObject(expected);
+  });
+
+  test('is a sign of a cut only where it lost something: sources that it relays', async () => {
+    const relayed = (): readonly string[] | undefined => changes.at(-1)?.keys[1]!.relaySources;
+    const last = (globs: string): void =>
+      writeFileSync(file, yaml('shop', 'app').replace(/ }\n$/, `, relay_sources: [${globs}] }\n`));
+    last('a');
+    await expect.poll(relayed).toEqual(['a']);
+    last('a, b');
+    await expect.poll(relayed).toEqual(['a', 'b']);
+    expect(held).toEqual([]);
+    last('b');
+    await looks();
+    expect(relayed()).toEqual(['a', 'b']);
+    process.emit('SIGHUP');
+    expect(relayed()).toEqual(['b']);
+  });
+});
+
 describe('operators', () => {
   const line = (name: string, role = 'viewer'): string =>
     `  - { name: ${name}, role: ${role}, hash: "${hashWriteKey(name)}" }\n`;

@@ -56,16 +56,20 @@ export function mayBeCut(
   return !isWhole(last) || lost > before.length / 2;
 }
 
+// Every member of an entry counts, also those of later versions: a change of one that is left out here
+// would never come into force.
+
+/** A source more that a key relays is no loss, and a source less is one. */
 export function keyEntries(keys: readonly WriteKey[]): FollowedEntry[] {
-  return keys.map(({ hash, source, events, expiresAtMs, limits }) => ({
+  return keys.map(({ hash, relaySources = [], ...rest }) => ({
     id: hash,
-    parts: [{ source, events, expiresAtMs, limits }],
+    parts: [rest, ...relaySources],
   }));
 }
 
 /** Each member of an entry is required, so that one that was cut is not valid. */
 export function operatorEntries(operators: readonly OperatorEntry[]): FollowedEntry[] {
-  return operators.map(({ hash, name, role }) => ({ id: hash, parts: [], traits: { name, role } }));
+  return operators.map(({ hash, ...traits }) => ({ id: hash, parts: [], traits }));
 }
 
 /** A secret more is no loss, and a secret less is one. */

@@ -4,6 +4,7 @@ import { EventLogService } from '../../../../gen/headgate/v1/event_log_service_p
 import { RejectedService } from '../../../../gen/headgate/v1/rejected_service_pb.ts';
 import type { SeenTraffic } from '../../../inference/traffic.ts';
 import { connectAdmin, type AdminOptions } from '../../admin-client.ts';
+import { pagesAhead } from '../../admin-port/pages-ahead.ts';
 import type { CommandContext } from '../../command-context.ts';
 import { filterMessage } from '../../rejected/filter.ts';
 import type { WalkProgressBar } from '../../terminal/walk-progress.ts';
@@ -33,18 +34,18 @@ export async function walkStored(
     ...(until !== undefined && { until: timestampFromMs(until) }),
   };
   const anyName = eventName === '';
-  let pageToken = '';
-  do {
-    const page = await client.call((service) =>
+  const pages = pagesAhead((pageToken) =>
+    client.call((service) =>
       service.readEvents({ eventName, anyName, source, ...time, pageSize, pageToken }),
-    );
+    ),
+  );
+  for await (const page of pages) {
     for (const { storedJson } of page.events) {
       const event = readEventText(Buffer.from(storedJson).toString('utf8'));
       if (event !== undefined) traffic.add(event, 'stored');
     }
     progress.reached(page.walk, tally(traffic));
-    pageToken = page.nextPageToken;
-  } while (pageToken !== '');
+  }
 }
 
 /** Adds the rejected events of a running gate. Returns how many could not be read as events. */
@@ -57,19 +58,19 @@ export async function walkRejected(
   const client = connectAdmin(RejectedService, range, env);
   const filter = filterMessage(range);
   let unreadable = 0;
-  let pageToken = '';
-  do {
-    const page = await client.call((service) =>
+  const pages = pagesAhead((pageToken) =>
+    client.call((service) =>
       service.listRejected({ filter, pageSize, pageToken, withEvents: true }),
-    );
+    ),
+  );
+  for await (const page of pages) {
     for (const { eventJson, source } of page.rejected) {
       const event = readEventText(eventJson);
       if (event === undefined) unreadable += 1;
       else traffic.add({ ...event, source }, 'rejected');
     }
     progress.reached(page.walk, tally(traffic));
-    pageToken = page.nextPageToken;
-  } while (pageToken !== '');
+  }
   return unreadable;
 }
 

@@ -12,6 +12,7 @@ import {
   type TryTally,
 } from '../../../validation/trial/try-tally.ts';
 import { connectAdmin } from '../../admin-client.ts';
+import { pagesAhead } from '../../admin-port/pages-ahead.ts';
 import { readCandidate } from '../candidate.ts';
 import type { CommandContext } from '../../command-context.ts';
 import { schemasFolder, type SchemasOptions } from '../../command-settings.ts';
@@ -34,6 +35,7 @@ interface TryOptions extends SchemasOptions {
 const pageSize = 500;
 const rulesShownMax = 20;
 const dayMs = 86_400_000;
+const count = (value: number): string => value.toLocaleString('en');
 
 /**
  * `headgate schemas try`: the verdicts that a contract would have given to stored and rejected
@@ -107,19 +109,19 @@ async function walkStored(
     since: timestampFromMs(since),
     ...(until !== undefined && { until: timestampFromMs(until) }),
   };
-  let pageToken = '';
-  do {
-    const page = await client.call((service) =>
+  const pages = pagesAhead((pageToken) =>
+    client.call((service) =>
       service.readEvents({ eventName, source, ...time, pageSize, pageToken }),
-    );
+    ),
+  );
+  for await (const page of pages) {
     for (const { sequence, storedJson } of page.events) {
       const event = triedStored(storedJson);
       const { idempotencyKey: idempotency_key } = event;
       tally.validate(event, { stream: 'EVENTS', sequence: Number(sequence), idempotency_key });
     }
-    progress.reached(page.walk, `${tally.counts.stored.seen.toLocaleString('en')} stored events`);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== '');
+    progress.reached(page.walk, `${count(tally.counts.stored.seen)} stored events`);
+  }
 }
 
 async function walkRejected(
@@ -131,23 +133,20 @@ async function walkRejected(
 ): Promise<void> {
   const client = connectAdmin(RejectedService, options, env);
   const filter = filterMessage({ ...options, event: eventName });
-  let pageToken = '';
-  do {
-    const page = await client.call((service) =>
+  const pages = pagesAhead((pageToken) =>
+    client.call((service) =>
       service.listRejected({ filter, pageSize, pageToken, withEvents: true }),
-    );
+    ),
+  );
+  for await (const page of pages) {
     for (const { sequence, eventJson, idempotencyKey: idempotency_key } of page.rejected) {
       const event = triedRejected(eventJson);
       if (event === undefined) tally.skip();
       else
         tally.validate(event, { stream: 'REJECTED', sequence: Number(sequence), idempotency_key });
     }
-    progress.reached(
-      page.walk,
-      `${tally.counts.rejected.seen.toLocaleString('en')} rejected events`,
-    );
-    pageToken = page.nextPageToken;
-  } while (pageToken !== '');
+    progress.reached(page.walk, `${count(tally.counts.rejected.seen)} rejected events`);
+  }
 }
 
 function jsonOf(candidate: Candidate, options: TryOptions, tally: TryTally): string {
@@ -164,7 +163,6 @@ function jsonOf(candidate: Candidate, options: TryOptions, tally: TryTally): str
 
 function textOf({ eventName, title, mode }: Candidate, tally: TryTally): string {
   const { stored, rejected } = tally.counts;
-  const count = (value: number): string => value.toLocaleString('en');
   const lines = [
     `${eventName}, ${title}, mode ${mode}`,
     `  stored    ${count(stored.seen)}: ${count(stored.pass)} would pass, ` +

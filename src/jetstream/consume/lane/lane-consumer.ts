@@ -7,8 +7,12 @@ import { anyName, subjects } from '../../topology.ts';
 import { consumerOf, readPartPosition, type ConsumerPosition } from '../consumer-position.ts';
 import { ensureConsumer } from '../ensure-consumer.ts';
 
+const lanePrefix = 'REDELIVERY-';
+
 /** The name of the consumer of a lane. Destinations have no capital letters. */
-export const laneConsumer = (destination: string): string => `REDELIVERY-${destination}`;
+export const laneConsumer = (destination: string): string => `${lanePrefix}${destination}`;
+
+export const isLaneConsumer = (name: string): boolean => name.startsWith(lanePrefix);
 
 export interface LaneConsumerOptions {
   /** The first position of REPLAY that the lane delivers. */

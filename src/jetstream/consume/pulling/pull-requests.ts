@@ -5,7 +5,7 @@ import { moveToOtherServer } from '../../connection.ts';
 import type { Traffic } from '../../traffic.ts';
 import type { StreamPart } from '../../events/stream-parts.ts';
 import type { MessageAnswers } from './message-answers.ts';
-import { messageReaderOf, type ReceivedMessage } from './message-reader.ts';
+import { messageReaderOf, type ReceivedMessage } from '../../message-reader.ts';
 import { Pulled, type PulledMessage } from './pulled-message.ts';
 import { Request } from './pull-request.ts';
 import { isAnswer, troubleOfSilence, readStatus } from './pull-status.ts';
@@ -28,8 +28,8 @@ export interface PullRoom {
 
 export interface PullSettings {
   readonly consumer: string;
-  /** How many messages are requested ahead. */
-  readonly messagesMax: number;
+  /** How many messages are requested ahead. A function is asked before each request. */
+  readonly messagesMax: number | (() => number);
   /**
    * What the receiver can take beyond what it holds. Undefined: it takes all. When it says less
    * than it held back before, call `Pull.more`.
@@ -137,7 +137,7 @@ class PullLoop implements Pull {
   /** Sends a request if the receiver has room for it. */
   #open(request: Request): void {
     const { traffic, messagesMax } = this.#options;
-    const size = this.#sizeOf(messagesMax);
+    const size = this.#sizeOf(typeof messagesMax === 'number' ? messagesMax : messagesMax());
     if (size === undefined) return;
     request.wait(size);
     request.cancel = traffic.pulled.take(size.bytes, (giveBack) => {

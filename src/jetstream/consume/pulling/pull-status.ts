@@ -1,7 +1,7 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/nats-core';
 
-import { streamNotFound } from '../../events/stream-parts.ts';
+import { streamNotFound } from '../../events/layout.ts';
 import { consumerNotFound } from '../consumer-position.ts';
 
 /** What the server says about a request of a pull. All but `heartbeat` end the request. */

@@ -2,7 +2,7 @@ import type { MsgHdrs } from '@nats-io/nats-core';
 
 import type { StreamPart } from '../../events/stream-parts.ts';
 import type { MessageAnswers } from './message-answers.ts';
-import type { ReceivedMessage } from './message-reader.ts';
+import type { ReceivedMessage } from '../../message-reader.ts';
 
 /**
  * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an

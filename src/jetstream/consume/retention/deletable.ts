@@ -10,7 +10,7 @@ import type { StreamAges } from './stream-ages.ts';
 import type { StreamPart } from '../../events/stream-parts.ts';
 import type { Log } from '../../log.ts';
 import { readNextIn } from '../../read/read.ts';
-import { earlierStream, type ConsumedStream } from '../../topology.ts';
+import type { ConsumedStream } from '../../topology.ts';
 
 /**
  * The position up to which a destination may lose its events, by the one up to which it has settled
@@ -50,8 +50,8 @@ export interface Deletable {
   readonly young: number;
 }
 
-/** The stream of an earlier release may become empty; of the others the last message stays. */
-export const keptMinOf = (part: StreamPart): number => (part.stream === earlierStream ? 0 : 1);
+/** A closed stream may become empty; of the others the last message stays. */
+export const keptMinOf = (part: StreamPart): number => (part.isClosed ? 0 : 1);
 
 /**
  * Finds the messages at the beginning of a part that are older than the retention, settled by every

@@ -7,7 +7,7 @@ import { withParts } from '../../events/event-streams.ts';
 import { infoOf, type StreamPart } from '../../events/stream-parts.ts';
 import { deleteBefore } from '../../integrity/ledger.ts';
 import { readNextIn } from '../../read/read.ts';
-import { earlierStream } from '../../topology.ts';
+import { closedBytesMax } from '../../server/partitions/closed-streams.ts';
 import { findDeletable, type Deletable, type DeletableOptions } from './deletable.ts';
 
 /** Makes room in EVENTS before it is full. */
@@ -70,8 +70,8 @@ export interface PressureOptions extends Omit<DeletableOptions, 'retentionMs' | 
   /** Called for each cause at most every ten minutes. */
   readonly onStuck: (stuck: Stuck) => void;
   /**
-   * The age of the oldest event after events were deleted early, in ms. 0 once no event was
-   * deleted early for a day.
+   * The age of the oldest event after events were deleted early, in ms: of the partition where it is
+   * the youngest. 0 once no event was deleted early for a day.
    */
   readonly onRetentionReached: (ageMs: number) => void;
   readonly onTrouble: (error: unknown) => void;
@@ -104,7 +104,7 @@ const busyIntervalMs = 200;
 /**
  * Once a second it reads how full EVENTS is. Above 80 % it deletes the oldest events that are
  * settled by every destination and older than `retentionMinMs`, until EVENTS is 70 % full. The
- * stream of an earlier release takes no events and is not cleaned.
+ * streams that were closed take no events and are not cleaned.
  */
 export function createPressureRelief(options: PressureOptions): PressureRelief {
   const now = (): number => performance.now();
@@ -112,12 +112,12 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
   const report = createReports(options, now);
   const intervalMs = options.intervalMs ?? 1_000;
   let isSoonDeletable = false;
-  let heldAtMs = -Infinity;
+  const looks = createLooks(options, now);
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
   let running: Promise<number> | undefined;
 
-  const checkPart = async (part: StreamPart, earlierBytes: number): Promise<number> => {
+  const checkPart = async (part: StreamPart): Promise<number> => {
     const { streams } = clientsOf(options.log).manager;
     const info = await streams.info(part.stream);
     const ages = agesOf(part.stream, options.retentionMinMs);
@@ -125,12 +125,12 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
     const full = fullness(info);
     const isPressed = full > pressedFrom;
     const lookIntervalMs = full > nearFrom ? nearIntervalMs : heldIntervalMs;
-    if (!isPressed && now() - heldAtMs < lookIntervalMs) return 0;
-    heldAtMs = now();
+    if (!isPressed && looks.ageMs(part) < lookIntervalMs) return 0;
+    const atMs = now();
     const { retentionMinMs: retentionMs } = options;
     const wanted = { ...options, retentionMs };
     const deletable = await findDeletable('EVENTS', part, info.state, ages, wanted);
-    options.onHeld(heldOf(info, deletable, earlierBytes));
+    looks.note(part, { atMs, held: heldOf(info, deletable) });
     const made = isPressed
       ? await makeRoom(options, part, info, deletable.before)
       : { deleted: 0, info };
@@ -143,12 +143,13 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
 
   const checkOnce = (): Promise<number> =>
     withParts(options.log, 'EVENTS', async (parts) => {
-      const earlier = await earlierBytesOf(options, parts);
+      const closedBytes = await closedBytesOf(options, parts);
       isSoonDeletable = false;
       let deleted = 0;
       for (const part of parts) {
-        if (part.stream !== earlierStream) deleted += await checkPart(part, earlier);
+        if (!part.isClosed) deleted += await checkPart(part);
       }
+      looks.report(parts, closedBytes);
       return deleted;
     });
   const check = (): Promise<number> =>
@@ -180,15 +181,19 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
 }
 
 function fullness({ state, config }: Pick<StreamInfo, 'state' | 'config'>): number {
-  return config.max_bytes > 0 ? state.bytes / config.max_bytes : 0;
+  // One that was closed since its part was found takes nothing, and needs no room.
+  return config.max_bytes > closedBytesMax ? state.bytes / config.max_bytes : 0;
 }
 
-async function earlierBytesOf(
+async function closedBytesOf(
   { log }: PressureOptions,
   parts: readonly StreamPart[],
 ): Promise<number> {
-  if (!parts.some(({ stream }) => stream === earlierStream)) return 0;
-  return (await infoOf(clientsOf(log).manager, earlierStream))?.state.bytes ?? 0;
+  let bytes = 0;
+  for (const { stream } of parts.filter(({ isClosed }) => isClosed)) {
+    bytes += (await infoOf(clientsOf(log).manager, stream))?.state.bytes ?? 0;
+  }
+  return bytes;
 }
 
 /** How many events were deleted, and what the part holds since. */
@@ -250,15 +255,59 @@ function unblock(
   return { unblocking, isSoon };
 }
 
+/** When a part was looked at, and what it held. */
+interface Look {
+  readonly atMs: number;
+  readonly held: HeldEvents;
+}
+
+/** Remembers what each part held when it was looked at, and reports the sum. */
+function createLooks({ onHeld }: PressureOptions, now: () => number) {
+  const looks = new Map<string, Look>();
+  let isReported = true;
+  return {
+    ageMs: ({ stream }: StreamPart) => now() - (looks.get(stream)?.atMs ?? -Infinity),
+    note: ({ stream }: StreamPart, look: Look) => {
+      looks.set(stream, look);
+      isReported = false;
+    },
+    /** If something was noted since. `more`: bytes that are held beside. */
+    report: (parts: readonly StreamPart[], more: number) => {
+      if (isReported) return;
+      isReported = true;
+      const known = parts.map(({ stream }) => looks.get(stream));
+      onHeld(
+        sumOf(
+          known.filter((look) => look !== undefined),
+          more,
+        ),
+      );
+    },
+  };
+}
+
+/** What all parts hold, and so many more bytes. */
+function sumOf(looks: readonly Look[], more: number): HeldEvents {
+  const byConsumer = new Map<string, number>();
+  let bytes = more;
+  for (const { held } of looks) {
+    bytes += held.bytes;
+    for (const [name, some] of held.byConsumer) {
+      byConsumer.set(name, (byConsumer.get(name) ?? 0) + some);
+    }
+  }
+  return { bytes, byConsumer };
+}
+
 /** By sequences, as if all events were of one size. */
-function heldOf(info: StreamInfo, { before, heldFrom }: Deletable, more: number): HeldEvents {
+function heldOf(info: StreamInfo, { before, heldFrom }: Deletable): HeldEvents {
   const { first_seq: first, last_seq: last, bytes } = info.state;
   const bytesFrom = (sequence: number): number =>
     last < first
       ? 0
       : Math.round((bytes * (last + 1 - Math.max(first, sequence))) / (last + 1 - first));
   return {
-    bytes: bytesFrom(before) + more,
+    bytes: bytesFrom(before),
     byConsumer: new Map([...heldFrom].map(([name, from]) => [name, bytesFrom(from)])),
   };
 }
@@ -266,7 +315,7 @@ function heldOf(info: StreamInfo, { before, heldFrom }: Deletable, more: number)
 /** Reports what a check has found: a log that is stuck, and the retention that it reaches. */
 function createReports(options: PressureOptions, now: () => number) {
   const stuckAtMs = new Map<string, number>();
-  let reachedAtMs = -Infinity;
+  const reached = new Map<string, { readonly atMs: number; readonly ageMs: number }>();
 
   const reportStuck = (
     info: StreamInfo,
@@ -305,10 +354,11 @@ function createReports(options: PressureOptions, now: () => number) {
     if (deleted > 0) {
       const oldest = await readNextIn(options.log, part, info.state.first_seq, '>');
       if (oldest === undefined) return;
-      reachedAtMs = now();
-      options.onRetentionReached(
-        Math.max(0, (options.now?.() ?? steadyTimeMs()) - oldest.storedAtMs),
-      );
-    } else if (now() - reachedAtMs > reachedForMs) options.onRetentionReached(0);
+      const ageMs = Math.max(0, (options.now?.() ?? steadyTimeMs()) - oldest.storedAtMs);
+      reached.set(part.stream, { atMs: now(), ageMs });
+    }
+    const recent = [...reached.values()].filter(({ atMs }) => now() - atMs <= reachedForMs);
+    const ages = recent.map(({ ageMs }) => ageMs);
+    options.onRetentionReached(ages.length === 0 ? 0 : Math.min(...ages));
   };
 }

@@ -24,6 +24,7 @@ function openReader() {
   const stop = reader.listen(subscription, (message) => {
     const { subject, reply, data } = message;
     const text = message.headers!.get('Name');
+    expect(message.headerText()).toBe(message.headers!.toString());
     const content = Buffer.from(data).toString('latin1');
     seen.push(['pull', subject, reply, text, message.size(), content].join(' '));
   });
@@ -41,10 +42,11 @@ interface MessageParts {
   readonly reply: string | undefined;
   readonly value: string;
   readonly payload: Uint8Array;
+  readonly status?: number | undefined;
 }
 
-function hmsg({ subject, id, reply, value, payload }: MessageParts): Item {
-  const head = headers();
+function hmsg({ subject, id, reply, value, payload, status }: MessageParts): Item {
+  const head = status === undefined ? headers() : headers(status, 'Message Not Found');
   head.set('Name', value);
   const block = Buffer.from(head.toString());
   const total = block.length + payload.length;
@@ -53,9 +55,9 @@ function hmsg({ subject, id, reply, value, payload }: MessageParts): Item {
   const bytes = Buffer.concat([Buffer.from(line), block, payload, Buffer.from('\r\n')]);
   const content = Buffer.from(payload).toString('latin1');
   const size = Buffer.byteLength(subject) + (reply?.length ?? 0) + total;
-  const isPulled = id === pulledId && reply !== undefined;
+  const isPulled = id === pulledId && status === undefined;
   const seen = isPulled
-    ? ['pull', subject, reply, value, size, content]
+    ? ['pull', subject, reply ?? '', value, size, content]
     : ['client', 'MSG', subject, reply ?? '', block.toString('latin1') + content];
   return { bytes, seen: seen.join(' ') };
 }
@@ -75,6 +77,7 @@ const parts = fc.record({
   id: fc.constantFrom(pulledId, pulledId, pulledId, 8, 77),
   reply: fc.constantFrom('$JS.ACK.EVENTS.crm.3.41.7.1767323045678901234.5', 'r', undefined),
   value: fc.constantFrom('', 'a', 'x'.repeat(300)),
+  status: fc.constantFrom(undefined, undefined, 404),
   payload: fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
     fc.constantFrom(Buffer.from('HMSG a 7 b 1 1\r\n'), Buffer.alloc(70_000, 13)),

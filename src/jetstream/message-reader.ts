@@ -12,18 +12,24 @@ export interface ReceivedMessage extends Pick<Msg, 'subject' | 'reply' | 'data' 
   size(): number;
 }
 
-/** Reads the messages of pulls from the bytes that a connection receives. */
+/** A message whose headers are not parsed yet. */
+export interface MessageOfBytes extends ReceivedMessage {
+  /** From `NATS/1.0` to the empty line, as the server sent them. */
+  headerText(): string;
+}
+
+/** Reads the messages of pulls and pages from the bytes that a connection receives. */
 export interface MessageReader {
   /** Call it after each connect: the client then has a new parser. */
   attach(): void;
   /**
-   * `receive` gets the messages of a subscription that have headers and a reply subject. The others, such as
-   * a status of the server, go to its callback. The returned function ends this.
+   * `receive` gets the messages of a subscription that have headers. A status of the server, and what has no
+   * headers, go to its callback. The returned function ends this.
    */
   listen(subscription: Subscription, receive: Receive): () => void;
 }
 
-type Receive = (message: ReceivedMessage) => void;
+type Receive = (message: MessageOfBytes) => void;
 
 /** The part of the client's parser that we use. */
 interface Parser {
@@ -39,7 +45,7 @@ const readers = new WeakMap<NatsConnection, MessageReader>();
 /**
  * The reader of a connection. The client's parser runs each byte of a line through a state machine, reads
  * the line once more, and makes ten objects for a message; this costs a worker a fifth of an event. Here a
- * line is read once: `HMSG <subject> <sid> <reply> <header bytes> <total bytes>`
+ * line is read once: `HMSG <subject> <sid> [reply] <header bytes> <total bytes>`
  * (https://docs.nats.io/reference/reference-protocols/nats-protocol#hmsg). Everything else goes to the
  * client's parser, in whole messages.
  *
@@ -98,9 +104,9 @@ function intercept(parser: Parser, receivers: ReadonlyMap<number, Receive>): voi
         return;
       }
       const receive =
-        words === pulledWords ? receivers.get(numberIn(bytes, ends[1]! + 1, ends[2]!)) : undefined;
-      if (receive === undefined) parse(bytes.subarray(at, end));
-      else receive(new PullMessage(bytes, end));
+        words >= headedWords ? receivers.get(numberIn(bytes, ends[1]! + 1, ends[2]!)) : undefined;
+      if (receive === undefined || isStatus(bytes)) parse(bytes.subarray(at, end));
+      else receive(new UnparsedMessage(bytes, end));
       at = end;
     }
   };
@@ -124,7 +130,7 @@ function intercept(parser: Parser, receivers: ReadonlyMap<number, Receive>): voi
 }
 
 /** A class, because one is created for every event. */
-class PullMessage implements ReceivedMessage {
+class UnparsedMessage implements MessageOfBytes {
   readonly subject: string;
   readonly reply: string;
   readonly data: Uint8Array;
@@ -134,14 +140,15 @@ class PullMessage implements ReceivedMessage {
 
   /** The message whose line `readHead` has just read; it ends at `end`. */
   constructor(bytes: Buffer, end: number) {
-    const [command = 0, subject = 0, id = 0, reply = 0, , total = 0] = ends;
+    const [command = 0, subject = 0, id = 0, reply = 0] = ends;
+    const replyBytes = words === repliedWords ? reply - id - 1 : 0;
     this.subject = bytes.toString('utf8', command + 1, subject);
-    this.reply = bytes.toString('utf8', id + 1, reply);
+    this.reply = bytes.toString('utf8', id + 1, id + 1 + replyBytes);
     this.#headerBytes = headerBytes;
-    const contentAt = total + 2;
+    const contentAt = contentOffset();
     const contentEnd = end - 2;
     this.data = bytes.subarray(contentAt + headerBytes, contentEnd);
-    this.#sizeBytes = subject - command - 1 + (reply - id - 1) + (contentEnd - contentAt);
+    this.#sizeBytes = subject - command - 1 + replyBytes + (contentEnd - contentAt);
   }
 
   /** Parsed at the first look. */
@@ -150,6 +157,12 @@ class PullMessage implements ReceivedMessage {
     const bytes = this.#headerBytes;
     this.#headers ??= MsgHdrsImpl.decode(new Uint8Array(buffer, byteOffset - bytes, bytes));
     return this.#headers;
+  }
+
+  headerText(): string {
+    const { buffer, byteOffset } = this.data;
+    const bytes = this.#headerBytes;
+    return Buffer.from(buffer, byteOffset - bytes, bytes).toString();
   }
 
   size(): number {
@@ -167,11 +180,24 @@ const letterM = 0x4d;
 
 /** Where each word of the line ends that `readHead` has read. One array, because a line comes with every event. */
 const ends = [0, 0, 0, 0, 0, 0];
-/** HMSG, subject, sid, reply, header bytes, total bytes. */
-const pulledWords = 6;
+/** HMSG, subject, sid, header bytes, total bytes; and the reply subject before the numbers. */
+const headedWords = 5;
+const repliedWords = 6;
+/** 0 unless it is a line of HMSG. */
 let words = 0;
-/** If it has all six. */
 let headerBytes = 0;
+
+/** Where the headers begin of the message whose line `readHead` has just read. */
+function contentOffset(): number {
+  return ends[words - 1]! + 2;
+}
+
+const statusOffset = 'NATS/1.0'.length;
+
+/** Whether that message is a status of the server: `NATS/1.0 404 No Messages`. */
+function isStatus(bytes: Uint8Array): boolean {
+  return bytes[contentOffset() + statusOffset] === space;
+}
 
 /**
  * Reads a line at `from`. Returns the offset behind it and behind the message that it announces;
@@ -184,7 +210,7 @@ function readHead(bytes: Uint8Array, from: number): number {
   for (; at < length; at += 1) {
     const byte = bytes[at]!;
     if (byte > space) continue;
-    if (words < pulledWords) ends[words] = at;
+    if (words < repliedWords) ends[words] = at;
     words += 1;
     if (byte === carriageReturn) break;
   }
@@ -195,11 +221,11 @@ function readHead(bytes: Uint8Array, from: number): number {
     return at + 2;
   }
   // The last word of MSG and HMSG is the length of what follows.
-  if (words < 4 || words > pulledWords) return unreadable;
+  if (words < 4 || words > repliedWords) return unreadable;
   const total = numberIn(bytes, ends[words - 2]! + 1, at);
   if (first === letterM) words = 0;
-  else if (words === pulledWords) {
-    headerBytes = numberIn(bytes, ends[3]! + 1, ends[4]!);
+  else if (words >= headedWords) {
+    headerBytes = numberIn(bytes, ends[words - 3]! + 1, ends[words - 2]!);
     if (!(headerBytes <= total)) return unreadable;
   }
   return total <= messageBytesMax ? at + 2 + total + 2 : unreadable;
