@@ -34,6 +34,7 @@ it('says beforehand which package is missing', async () => {
     'sqs',
     'pubsub',
     'bigquery',
+    'snowflake',
     's3',
     'gcs',
     'webhook',

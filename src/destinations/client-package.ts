@@ -14,6 +14,7 @@ export const clientPackages = {
   '@google-cloud/storage': '8',
   '@platformatic/kafka': '2',
   pg: '8',
+  'snowflake-sdk': '3',
 } as const;
 
 /**
@@ -69,6 +70,7 @@ const clientsByType: Readonly<Record<string, Client>> = {
   postgres: { name: 'pg', load: () => import('pg') },
   pubsub: { name: '@google-cloud/pubsub', load: () => import('@google-cloud/pubsub') },
   s3: { name: '@aws-sdk/client-s3', load: () => import('@aws-sdk/client-s3') },
+  snowflake: { name: 'snowflake-sdk', load: () => import('snowflake-sdk') },
   sqs: { name: '@aws-sdk/client-sqs', load: () => import('@aws-sdk/client-sqs') },
 };
 

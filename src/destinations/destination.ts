@@ -21,15 +21,16 @@ export interface Delivery {
 /**
  * The result of delivering one event.
  *
- * `retry` says what caused it: `destination` (refused, timed out, 5xx, 429) or `event` (only this event
- * was refused). `notBeforeMs` is the minimum delay that the destination asked for (Retry-After).
+ * `retry` says what caused it: `destination` (refused, timed out, 5xx, 429), `event` (only this event
+ * was refused) or `source` (the destination takes no more of its source now, and events of others: no attempt
+ * is spent). `notBeforeMs` is the minimum delay that the destination asked for (Retry-After).
  * `dead`: no retry can help. `status` is the status that the destination returned, if any: `503`.
  */
 export type Outcome =
   | { readonly kind: 'delivered' }
   | {
       readonly kind: 'retry';
-      readonly fault: 'destination' | 'event';
+      readonly fault: 'destination' | 'event' | 'source';
       readonly reason: string;
       readonly status?: string;
       readonly notBeforeMs?: number;
@@ -121,6 +122,8 @@ export interface DestinationSetting {
   /** Bounds of a number, written as in the file: `256`, `'100ms'`, `'1MiB'`. */
   readonly min?: string | number;
   readonly max?: string | number;
+  /** A file or folder that Headgate makes if it is missing. */
+  readonly isMade?: boolean;
   readonly text: string;
 }
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { Delivery, Outcome } from './destination.ts';
+import { readTypedPayload, type PayloadEvent } from './tables/event-row.ts';
 
 /** So many rows take about 5 ms. Then the event loop takes the requests of others. */
 const rowsPerTurn = 1_000;
@@ -29,4 +30,21 @@ export async function readInTurns<Row extends object>(
     else rows.push(row);
   }
   return { rows, outcomes };
+}
+
+/** An event of a batch, and its place there. */
+export interface BatchEvent {
+  readonly index: number;
+  readonly event: PayloadEvent;
+  readonly sequence: number;
+}
+
+const decoder = new TextDecoder();
+
+/** Reads a batch for tables. */
+export function readBatchEvents(batch: readonly Delivery[]): Promise<ReadBatch<BatchEvent>> {
+  return readInTurns(batch, ({ payload, sequence }, index) => {
+    const event = readTypedPayload(decoder.decode(payload));
+    return typeof event === 'string' ? event : { index, event, sequence };
+  });
 }

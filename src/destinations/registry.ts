@@ -15,6 +15,7 @@ import { pubsubType } from './pubsub/type.ts';
 import { rudderstackType } from './rudderstack/type.ts';
 import { s3Type } from './s3/type.ts';
 import { segmentType } from './segment/type.ts';
+import { snowflakeType } from './snowflake/type.ts';
 import { sqliteType } from './sqlite/type.ts';
 import { sqsType } from './sqs/type.ts';
 import { webhookType } from './webhook/type.ts';
@@ -31,6 +32,7 @@ export const destinationTypes: readonly DestinationType[] = [
   postgresType,
   clickhouseType,
   bigqueryType,
+  snowflakeType,
   parquetType,
   s3Type,
   gcsType,

@@ -18,6 +18,7 @@ import {
   generatedHistory,
   payloadOf,
   propertyAt,
+  stepsOf,
   withoutSpelling,
   type GeneratedEvent,
 } from '../tables/generated-events.ts';
@@ -78,25 +79,17 @@ test.skipIf(missing !== undefined)(
   async () => {
     let run = 0;
     await fc.assert(
-      fc.asyncProperty(generatedHistory, async ({ schemas, events }) => {
+      fc.asyncProperty(generatedHistory, async (history) => {
         run += 1;
         const name = `history${run}_viewed`;
         const sent = new Map<string, GeneratedEvent>();
         const destination = open();
-        for (let version = 1; version <= schemas.length; version += 1) {
-          contracts = [contractOf(name, schemas.slice(0, version))];
-          // Those of earlier versions come again, by another id.
-          const payloads = events
-            .filter((event) => event.version <= version)
-            .map((event) => {
-              const payload = payloadOf(name, event);
-              sent.set((JSON.parse(payload) as { eventId: string }).eventId, event);
-              return payload;
-            });
+        for (const { contract, payloads } of stepsOf(name, history, sent)) {
+          contracts = [contract];
           expect(new Set(await deliver(destination, ...payloads, payloads[0]!))).toEqual(
             new Set(['delivered']),
           );
-          await checkRows(planTable(contracts[0]!, { dialect: clickhouseDialect }), sent);
+          await checkRows(planTable(contract, { dialect: clickhouseDialect }), sent);
         }
       }),
       { numRuns: 10, endOnFailure: true },

@@ -223,7 +223,9 @@ describe.each(bucketServices)('headgate archive with a bucket of $name', ({ prog
       try {
         const { code, stdout, stderr } = await there.run('list');
         expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-        expect(stderr).toMatch(/The archive lake could not be read: .*(ListBucket|objects\.list)/);
+        expect(stderr).toMatch(
+          /The archive "lake" could not be read: .*(ListBucket|objects\.list)/,
+        );
         expect(stderr).not.toContain(awsEnvironment.AWS_SECRET_ACCESS_KEY);
         expect(stderr).not.toContain('    at ');
       } finally {

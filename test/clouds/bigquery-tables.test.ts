@@ -15,6 +15,7 @@ import {
   generatedHistory,
   payloadOf,
   propertyAt,
+  stepsOf,
   withoutSpelling,
   type GeneratedEvent,
 } from '../tables/generated-events.ts';
@@ -82,26 +83,19 @@ describe.skipIf(whyNoFake(bigqueryProgram) !== undefined)('typed tables, with a 
     const destination = open(dataset);
     let run = 0;
     await fc.assert(
-      fc.asyncProperty(generatedHistory, async ({ schemas, events }) => {
+      fc.asyncProperty(generatedHistory, async (history) => {
         run += 1;
         const name = `history${run}_viewed`;
         const sent = new Map<string, GeneratedEvent>();
         const all: string[] = [];
-        for (let version = 1; version <= schemas.length; version += 1) {
-          contracts = [contractOf(name, schemas.slice(0, version))];
-          const payloads = events
-            .filter((event) => event.version <= version)
-            .map((event) => {
-              const payload = payloadOf(name, event);
-              sent.set((JSON.parse(payload) as { eventId: string }).eventId, event);
-              return payload;
-            });
+        for (const { contract, payloads } of stepsOf(name, history, sent)) {
+          contracts = [contract];
           all.push(...payloads);
           const outcomes = await deliver(destination, ...payloads, payloads[0]!);
           expect(new Set(outcomes)).toEqual(new Set(['delivered']));
         }
         await deliver(destination, ...all);
-        const plan = planTable(contractOf(name, schemas), { dialect: bigqueryDialect });
+        const plan = planTable(contracts[0]!, { dialect: bigqueryDialect });
         await checkRows(dataset, plan, sent);
       }),
       { numRuns: 20, endOnFailure: true },

@@ -14,8 +14,13 @@ export const gcsProgram = 'fake-gcs-server';
 export const pubsubProgram = 'fake-pubsub';
 export const bigqueryProgram = 'fake-bigquery';
 
+/** A fake of Snowflake. It needs other versions of packages than `ministack`, so it has a folder of its own. */
+export const snowflakeProgram = 'fakesnow';
+export const snowflakeFolder = path.join(engineFolder, 'snowflake');
+
 /** A program of that folder, installed by pip; the package of `gcsProgram` has it among its data. */
 export function programOf(name: string): string {
+  if (name === snowflakeProgram) return path.join(snowflakeFolder, 'bin', name);
   if (name !== gcsProgram) return path.join(engineFolder, 'bin', name);
   const [found] = globSync(`lib/*/site-packages/*/vendor/${name}/bin/${name}-*`, {
     cwd: engineFolder,

@@ -52,7 +52,7 @@ const farSides: Readonly<Record<string, () => Promise<FarSide>>> = {
  * Types with a run elsewhere: test/kafka and test/clouds need more than npm, and examples/destination is
  * a module.
  */
-const elsewhere = ['kafka', 'module', 'sqs', 'pubsub', 'bigquery', 's3', 'gcs'];
+const elsewhere = ['kafka', 'module', 'sqs', 'pubsub', 'bigquery', 'snowflake', 's3', 'gcs'];
 
 /** What the far side of a type can do beyond what every one can. */
 const abilities: Readonly<Record<string, readonly Ability[]>> = {

@@ -1,5 +1,7 @@
+import http from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
@@ -309,6 +311,37 @@ test('a larger answer is not read: the batch is split, down to events that are r
   const dead = { kind: 'dead', reason: `127.0.0.1:${port}: its answer is too large` };
   expect(outcomes).toMatchObject([dead, dead]);
   expect(requests).toBe(3);
+});
+
+test('a server without HTTP/2 is named, with what to look at', async () => {
+  const web = http.createServer((_request, response) => response.end());
+  await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
+  const { port: webPort } = web.address() as AddressInfo;
+  const client = openFarContracts('out', farGateSettings(webPort, key));
+  try {
+    await expect(client.fetch('')).rejects.toThrow(
+      /^127\.0\.0\.1:\d+: it does not speak HTTP\/2 \(ERR_HTTP2_ERROR\): correct the port, or .* proxy/,
+    );
+  } finally {
+    client.close();
+    web.close();
+  }
+});
+
+test('a fault of contracts shows nothing of what the far side says but its reason', async () => {
+  const client = openFarContracts('out', farGateSettings(port, key));
+  answer = (stream) => {
+    const quoted = encodeURIComponent(`got Bearer ${key}`);
+    const trailers = { 'grpc-status': '16', 'grpc-message': quoted };
+    stream.respond({ ...head, ...trailers }, { endStream: true });
+  };
+  try {
+    const fault: unknown = await client.fetch('').catch((error: unknown) => error);
+    expect(fault).toMatchObject({ message: `127.0.0.1:${port}: it answered Unauthenticated` });
+    expect(inspect(fault, { depth: 10, showHidden: true })).not.toContain(key);
+  } finally {
+    client.close();
+  }
 });
 
 test('contracts are read up to a limit', async () => {

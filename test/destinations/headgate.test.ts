@@ -175,7 +175,7 @@ test('the limit of a source delays its events alone', async () => {
   const waiting = outcomes.filter((one) => one.kind === 'retry');
   expect(waiting.length).toBeGreaterThan(0);
   for (const outcome of waiting) {
-    expect(outcome).toMatchObject({ fault: 'destination', status: 'limit_reached' });
+    expect(outcome).toMatchObject({ fault: 'source', status: 'limit_reached' });
     expect(outcome.notBeforeMs).toBeGreaterThan(0);
   }
 });

@@ -115,7 +115,7 @@ describe('outcomes', () => {
     ],
     [
       'return [{ kind: "delivered" }, { kind: "retry", reason: "r" }];',
-      `${wrong}its fault is neither destination nor event`,
+      `${wrong}its fault is neither destination, event nor source`,
     ],
     [
       'return [{ kind: "delivered" }, { kind: "dead", reason: "r", status: 5 }];',

@@ -20,15 +20,20 @@ export interface FarGate {
   close(): Promise<void>;
 }
 
-/** @param keys write keys beside that of the relay, by source. */
+/**
+ * @param keys write keys beside that of the relay, by source.
+ * @param settings of its headgate.yaml. With `destinations` it has no warehouse.
+ */
 export async function startFar(
   env: Readonly<Record<string, string>> = {},
   keys: Readonly<Record<string, string>> = {},
+  settings: object = {},
 ): Promise<FarGate> {
   const gate = await startRealService({
     env: { HEADGATE_AUTH: 'keys', ...env },
     // JSON is YAML too.
     yaml: JSON.stringify({
+      ...settings,
       keys: [
         { source: relayName, hash: hashWriteKey(relayKey), relay_sources: ['shop-*'] },
         ...Object.entries(keys).map(([source, key]) => ({ source, hash: hashWriteKey(key) })),
@@ -64,15 +69,17 @@ export interface DestinationOverrides {
   readonly settings?: DestinationSettings;
   /** Attempts of an event until it is a dead letter. */
   readonly attempts?: number;
+  readonly ackWaitMs?: number;
   readonly key?: string;
+  /** Write keys of the relay itself, by source. Without them every event is from `shop-fra`. */
+  readonly localKeys?: Readonly<Record<string, string>>;
 }
 
-/** A relay in this process, called `host-1`. The contracts are asked for every 100 ms. */
-export function startRelayHere(
+/** What makes a gate a relay, called `host-1`. The contracts are asked for every 100 ms. */
+export function relayConfig(
   port: number,
-  env: Readonly<Record<string, string>> = {},
-  { settings, attempts = 5, key = relayKey }: DestinationOverrides = {},
-): Promise<RealService> {
+  { settings, attempts = 5, ackWaitMs = 2_000, key = relayKey }: DestinationOverrides = {},
+): Pick<Config, 'destinations' | 'relay'> {
   const destination: Config['destinations'][number] = {
     name: 'gate',
     type: 'headgate',
@@ -80,15 +87,31 @@ export function startRelayHere(
     sources: [],
     start: { kind: 'earliest' },
     retry: { attempts, baseMs: 10, capMs: 100 },
-    ackWaitMs: 2_000,
+    ackWaitMs,
     whenFull: 'hold',
     settings: farGateSettings(port, key, { instance: 'host-1', ...settings }),
   };
-  return startRealService({
-    env: { HEADGATE_SOURCE: 'shop-fra', ...env },
-    config: {
-      destinations: [destination],
-      relay: { destination: 'gate', contractsIntervalMs: 100 },
-    },
-  });
+  return {
+    destinations: [destination],
+    relay: { destination: 'gate', contractsIntervalMs: 100 },
+  };
+}
+
+/** A relay in this process: `relayConfig`. */
+export function startRelayHere(
+  port: number,
+  env: Readonly<Record<string, string>> = {},
+  overrides: DestinationOverrides = {},
+): Promise<RealService> {
+  const config = relayConfig(port, overrides);
+  const { localKeys } = overrides;
+  if (localKeys === undefined) {
+    return startRealService({ env: { HEADGATE_SOURCE: 'shop-fra', ...env }, config });
+  }
+  const keys = Object.entries(localKeys).map(([source, key]) => ({
+    source,
+    hash: hashWriteKey(key),
+  }));
+  const yaml = JSON.stringify({ keys });
+  return startRealService({ env: { HEADGATE_AUTH: 'keys', ...env }, yaml, config });
 }

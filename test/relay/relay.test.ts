@@ -14,11 +14,12 @@ import { EventService } from '../../gen/headgate/v1/event_service_pb.ts';
 import { KeyService } from '../../gen/headgate/v1/key_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { eventIdOf } from '../../src/event/event-id.ts';
+import { followFarContracts } from '../../src/service/follow/follow-far-contracts.ts';
 import { adminToken, asAdmin } from '../admin-token.ts';
 import { connect } from '../audit/audit-rig.ts';
 import { runCli } from '../cli/run-cli.ts';
 import type { RealService } from '../real-service.ts';
-import { relayName, startFar, startRelayHere, type FarGate } from './far.ts';
+import { relayConfig, relayKey, relayName, startFar, startRelayHere, type FarGate } from './far.ts';
 
 let far: FarGate;
 let relay: RealService;
@@ -191,7 +192,7 @@ test('a relay whose key is revoked waits, says so, and loses nothing', async () 
     };
     await expect.poll(state, { timeout: 20_000, interval: 200 }).toMatchObject({
       state: DestinationStatus_State.PARKED,
-      reason: expect.stringContaining('unauthenticated'),
+      reason: expect.stringContaining(`unauthenticated (key ${made.key!.id})`),
     });
     // Its verdicts go on, by the contracts that it has.
     expect(await track({ order_id: 'A-1' }, {}, before)).toMatchObject({
@@ -227,6 +228,7 @@ test('contracts that the disk did not take are kept once it does', async () => {
 
 test.each<[string, (form: { headerJson: string; events: object[] }) => object]>([
   ['a header that is not JSON', (form) => ({ ...form, headerJson: 'x' })],
+  ['fewer events', (form) => ({ ...form, events: [] })],
   ['no list of events', (form) => ({ ...form, events: undefined })],
   ['an event without its schemas', (form) => ({ ...form, events: [{ name: 'order_completed' }] })],
 ])('kept contracts with %s are replaced by those of the far gate', async (_what, damage) => {
@@ -240,6 +242,38 @@ test.each<[string, (form: { headerJson: string; events: object[] }) => object]>(
     .poll(async () => (await track({ order_id: 'A-1' })).code, { timeout: 10_000 })
     .toBe('schema_violation');
   await expect.poll(() => readFileSync(kept, 'utf8')).toBe(whole);
+});
+
+test('events that wait are tried as soon as the far gate answers, with the key that it takes', async () => {
+  const stops: (() => void | Promise<void>)[] = [];
+  const probed: string[] = [];
+  const away: unknown[] = [];
+  const follow = (key: string) => {
+    return followFarContracts({
+      config: { ...relayConfig(far.network.port, { key }), dataDir: folder },
+      useContracts: () => {},
+      delivery: () => ({ probeSoon: (name) => void probed.push(name) }),
+      signals: {
+        registryChanged: () => {},
+        registryFollowed: () => {},
+        registryFault: () => {},
+        registryAway: (error) => void away.push(error),
+        warning: () => {},
+      },
+      lifecycle: { onRelease: (_name, stop) => void stops.push(stop) },
+    });
+  };
+  try {
+    await follow('hg_another-key');
+    await expect.poll(() => away).toHaveLength(1);
+    expect(probed).toEqual([]);
+    await follow(relayKey);
+    await expect.poll(() => probed.length).toBeGreaterThan(1);
+    expect(new Set(probed)).toEqual(new Set(['gate']));
+  } finally {
+    for (const stop of stops) await stop();
+  }
+  expect(away).toHaveLength(1);
 });
 
 test('a command beside a relay finds its token, and that of a gate first', async () => {

@@ -109,6 +109,31 @@ export function payloadOf(eventName: string, { version, properties }: GeneratedE
   return JSON.stringify(event).replace('"properties":{}', () => `"properties":${properties}`);
 }
 
+/** The contract of an event with one version more, and what is sent then. */
+interface HistoryStep {
+  readonly contract: EventContract;
+  /** Events of this version and of the earlier ones, which come again by another id. */
+  readonly payloads: readonly string[];
+}
+
+/** A version after the other. `sent` gets every event by its id. */
+export function* stepsOf(
+  name: string,
+  { schemas, events }: GeneratedHistory,
+  sent: Map<string, GeneratedEvent>,
+): Generator<HistoryStep> {
+  for (let version = 1; version <= schemas.length; version += 1) {
+    const payloads = events
+      .filter((event) => event.version <= version)
+      .map((event) => {
+        const payload = payloadOf(name, event);
+        sent.set((JSON.parse(payload) as { eventId: string }).eventId, event);
+        return payload;
+      });
+    yield { contract: contractOf(name, schemas.slice(0, version)), payloads };
+  }
+}
+
 /** Without what JSON leaves open: `-0`, `1.0`, `\\u0041`. */
 export const withoutSpelling = (json: string): string => JSON.stringify(JSON.parse(json));
 

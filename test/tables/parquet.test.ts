@@ -33,6 +33,7 @@ import {
   generatedHistory,
   payloadOf,
   propertyAt,
+  stepsOf,
   type GeneratedEvent,
 } from './generated-events.ts';
 
@@ -94,24 +95,15 @@ test('what was sent reads back equal after every change of a contract, old rows 
   onTestFinished(() => spool.close());
   let run = 0;
   await fc.assert(
-    fc.asyncProperty(generatedHistory, async ({ schemas, events }) => {
+    fc.asyncProperty(generatedHistory, async (history) => {
       run += 1;
       const name = `history${run}_viewed`;
       const sent = new Map<string, GeneratedEvent>();
-      for (let version = 1; version <= schemas.length; version += 1) {
-        const payloads = events
-          .filter((event) => event.version <= version)
-          .map((event) => {
-            const payload = payloadOf(name, event);
-            sent.set(idOf(payload), event);
-            return payload;
-          });
+      for (const { contract, payloads } of stepsOf(name, history, sent)) {
         await deliver(spool, ...payloads, payloads[0]!);
-        await exportSpool(exportOf(folder), undefined, [
-          contractOf(name, schemas.slice(0, version)),
-        ]);
+        await exportSpool(exportOf(folder), undefined, [contract]);
       }
-      const { columns } = planTable(contractOf(name, schemas), { dialect: parquetDialect });
+      const { columns } = planTable(contractOf(name, history.schemas), { dialect: parquetDialect });
       const texts = columns.map(
         (column) => `CAST("${column.name}" AS VARCHAR) AS "${column.name}"`,
       );

@@ -141,6 +141,18 @@ test.each([
   expect(await previewTables!('lake', { ...settings, tables: 'events' }, [])).toBeUndefined();
 });
 
+test('of snowflake it shows the statements that make a table', async () => {
+  const { previewTables } = destinationTypes.find((one) => one.type === 'snowflake')!;
+  const properties = { n: { type: 'integer' } };
+  const contract = { name: 'order_completed', schemas: [{ type: 'object', properties }] };
+  const preview = await previewTables!('lake', { tables: 'per_event' }, [contract]);
+  const [statement] = preview!.tables.find(({ event }) => event !== undefined)!.statements;
+  const lines = statement!.split('\n');
+  expect(lines[0]).toBe('CREATE TABLE IF NOT EXISTS "ORDER_COMPLETED" (');
+  expect(lines).toEqual(expect.arrayContaining(['  "EVENT_ID" VARCHAR,', '  "N" NUMBER(38,0)']));
+  expect(await previewTables!('lake', { tables: 'events' }, [])).toBeUndefined();
+});
+
 test('every type of destination with tables shows them', () => {
   const hidden = destinationTypes.filter(
     ({ settings, previewTables }) => 'tables' in settings && previewTables === undefined,

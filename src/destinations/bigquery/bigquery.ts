@@ -1,4 +1,5 @@
 import { closeWhenIdle } from '../close-when-idle.ts';
+import { createDescribedTables, type DescribedTables } from '../described-tables.ts';
 import {
   delivered,
   type Delivery,
@@ -7,30 +8,24 @@ import {
   type DestinationSettings,
   type Outcome,
 } from '../destination.ts';
-import { createRowMaker, readTypedPayload, type PayloadEvent } from '../tables/event-row.ts';
+import { readBatchEvents, type BatchEvent } from '../read-in-turns.ts';
+import { createRowMaker } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
+import { bigqueryDialect } from './columns.ts';
 import { waitingOutcome } from './fault.ts';
 import { openJournal, type Journal, type Row, type TableKind } from './journal.ts';
 import { encodeRow } from './rows.ts';
 import { readBigquerySettings, type BigquerySettings } from './settings.ts';
 import { createStorage } from './storage.ts';
 import { createTableApi } from './table-api.ts';
-import { createBigqueryTables, type BigqueryTables } from './tables.ts';
 import { createWriter, rowBytesMax, type Writer } from './writer.ts';
 
 const batchEventsMax = 2_000;
 
-/** An event of a batch. */
-interface BatchEvent {
-  readonly index: number;
-  readonly event: PayloadEvent;
-  readonly sequence: number;
-}
-
 interface Parts {
   readonly settings: BigquerySettings;
   readonly journal: Journal;
-  readonly tables: BigqueryTables;
+  readonly tables: DescribedTables<AbortSignal>;
   readonly writer: Writer;
 }
 
@@ -50,7 +45,10 @@ export function createBigqueryDestination(
   const settings = readBigquerySettings(name, given);
   const journal = openJournal(settings.journal, settings.busyTimeoutMs, settings.idsKeptMs);
   const storage = createStorage(settings);
-  const tables = createBigqueryTables(settings, createTableApi(settings, storage.headers));
+  const tables = createDescribedTables(
+    { ...settings, dialect: bigqueryDialect },
+    createTableApi(settings, storage.headers),
+  );
   const writer = createWriter({ storage, journal, missing: tables.forget });
   const parts = { settings, journal, tables, writer };
   return {
@@ -69,20 +67,12 @@ export function createBigqueryDestination(
   };
 }
 
-const decoder = new TextDecoder();
-
 async function deliver(
   parts: Parts,
   batch: readonly Delivery[],
   signal: AbortSignal,
 ): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  const events: BatchEvent[] = [];
-  for (const [index, { payload, sequence }] of batch.entries()) {
-    const event = readTypedPayload(decoder.decode(payload));
-    if (typeof event === 'string') outcomes[index] = { kind: 'dead', reason: event };
-    else events.push({ index, event, sequence });
-  }
+  const { rows: events, outcomes } = await readBatchEvents(batch);
   const { mode } = parts.settings;
   const kinds: readonly TableKind[] = mode === 'both' ? ['events', 'per_event'] : [mode];
   for (const kind of kinds) {

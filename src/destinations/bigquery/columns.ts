@@ -1,6 +1,6 @@
 import { plainDecimal } from '../../event/canonical-number.ts';
+import { declaredColumns, type DeclaredColumn } from '../described-tables.ts';
 import type { TableDialect } from '../tables/dialect.ts';
-import { eventColumns } from '../tables/event-columns.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
@@ -30,19 +30,9 @@ export const bigqueryDialect: TableDialect = {
   },
 };
 
-/** A column as the API declares it. */
-export interface BigqueryColumn {
-  readonly name: string;
-  readonly declared: string;
-}
-
 /** In the order of the fields of a row. */
-export function columnsOf({ columns }: Pick<TablePlan, 'columns'>): readonly BigqueryColumn[] {
-  return [
-    ...eventColumns.map(({ name, type }) => ({ name, declared: bigqueryDialect.typeOf(type) })),
-    ...columns.map(({ name, declared }) => ({ name, declared })),
-  ];
-}
+export const columnsOf = (plan: Pick<TablePlan, 'columns'>): readonly DeclaredColumn[] =>
+  declaredColumns(plan, bigqueryDialect);
 
 /** As many digits before the point as after it. */
 const decimalPrecision = 76;

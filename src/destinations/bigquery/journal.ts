@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { ageMs } from '../../event/time/steady-time.ts';
 import { inTransaction } from '../sqlite/transaction.ts';
-import type { BigqueryColumn } from './columns.ts';
+import type { DeclaredColumn } from '../described-tables.ts';
 
 /** Rows that are sent in one request, to one place: the same rows at the same offset are stored once. */
 export interface Append {
@@ -14,7 +14,7 @@ export interface Append {
   readonly stream: string;
   /** The place of its first row in the stream. */
   readonly offset: number;
-  readonly columns: readonly BigqueryColumn[];
+  readonly columns: readonly DeclaredColumn[];
   readonly rows: readonly Row[];
 }
 
@@ -208,7 +208,7 @@ function appendOf(row: Record<string, unknown>): Append {
     table: String(row['table_name']),
     stream: String(row['stream']),
     offset: Number(row['stream_offset']),
-    columns: JSON.parse(String(row['columns'])) as BigqueryColumn[],
+    columns: JSON.parse(String(row['columns'])) as DeclaredColumn[],
     rows,
   };
 }

@@ -3,7 +3,8 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { eventColumns } from '../tables/event-columns.ts';
 import { addMisfits, misfitsAt, type EventRow } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
-import { columnsOf, fieldValue, type BigqueryColumn, type FieldValue } from './columns.ts';
+import type { DeclaredColumn } from '../described-tables.ts';
+import { columnsOf, fieldValue, type FieldValue } from './columns.ts';
 
 /** `FieldDescriptorProto.Type` of a column: https://cloud.google.com/bigquery/docs/supported-data-types */
 const fieldTypes: Readonly<Record<string, number>> = {
@@ -19,7 +20,7 @@ const textType = 9;
 const optionalLabel = 1;
 
 /** The `DescriptorProto` of rows with these columns, for `writer_schema`. */
-export function rowDescriptor(columns: readonly BigqueryColumn[]) {
+export function rowDescriptor(columns: readonly DeclaredColumn[]) {
   return {
     name: 'Row',
     field: columns.map(({ name, declared }, at) => ({

@@ -7,7 +7,7 @@ import {
   ownConnections,
   type OpenedClient,
 } from '../google-client.ts';
-import type { BigqueryColumn } from './columns.ts';
+import type { DeclaredColumn } from '../described-tables.ts';
 import { BigqueryError, errorOf } from './fault.ts';
 import type { Append } from './journal.ts';
 import { rowDescriptor } from './rows.ts';
@@ -139,7 +139,7 @@ function connect(client: v1.BigQueryWriteClient, used: Client, stream: string): 
   return connection;
 }
 
-function requestOf({ stream, offset, rows }: Append, columns: readonly BigqueryColumn[]) {
+function requestOf({ stream, offset, rows }: Append, columns: readonly DeclaredColumn[]) {
   return {
     writeStream: stream,
     offset: { value: String(offset) },

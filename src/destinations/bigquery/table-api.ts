@@ -1,12 +1,10 @@
-import type { BigqueryColumn } from './columns.ts';
+import type { DeclaredColumn, DescribedTable, TableApi } from '../described-tables.ts';
 import { BigqueryError } from './fault.ts';
 import type { BigquerySettings } from './settings.ts';
 
-/** A table as the API has it. */
-export interface BigqueryTable {
+interface BigqueryTable extends DescribedTable {
   /** Changes with every change of the table. */
   readonly etag: string;
-  readonly description: string;
   readonly fields: readonly TableField[];
 }
 
@@ -15,33 +13,22 @@ interface TableField {
   readonly type: string;
 }
 
-/** What makes and changes tables: the REST API, version 2. Everything rejects with a BigqueryError. */
-export interface TableApi {
-  /** Undefined if there is no such table. */
-  read(table: string, signal: AbortSignal): Promise<BigqueryTable | undefined>;
-  /** False if it is there already. */
-  create(table: string, made: NewTable, signal: AbortSignal): Promise<boolean>;
-  /** Adds columns. False if the table was changed after it was read. */
-  add(
-    table: string,
-    as: BigqueryTable,
-    columns: readonly BigqueryColumn[],
-    signal: AbortSignal,
-  ): Promise<boolean>;
-}
+/** What was made with SQL has the names of SQL. */
+const legacyTypes = new Map([
+  ['INT64', 'INTEGER'],
+  ['FLOAT64', 'FLOAT'],
+  ['BOOL', 'BOOLEAN'],
+]);
 
-export interface NewTable {
-  readonly description: string;
-  readonly columns: readonly BigqueryColumn[];
-  /** Columns by which rows lie together. */
-  readonly clustering: readonly string[];
-}
-
-/** @param headers with credentials. */
+/**
+ * Makes and changes tables by the REST API, version 2. Everything rejects with a BigqueryError.
+ *
+ * @param headers with credentials.
+ */
 export function createTableApi(
   { api, project, dataset, timeoutMs }: BigquerySettings,
   headers: (url: string) => Promise<Headers>,
-): TableApi {
+): TableApi<AbortSignal, BigqueryTable> {
   const scheme = api.isSecure ? 'https' : 'http';
   const tables = `${scheme}://${api.host}/bigquery/v2/projects/${project}/datasets/${dataset}/tables`;
   const ask = async (
@@ -76,7 +63,10 @@ export function createTableApi(
       if (status !== 200) throw refused(status, answer);
       const { fields = [] } = (answer['schema'] ?? {}) as { fields?: TableField[] };
       const { etag, description } = answer;
-      return { etag: String(etag), description: String(description ?? ''), fields };
+      const columns = new Map(
+        fields.map(({ name, type }) => [name, legacyTypes.get(type) ?? type] as const),
+      );
+      return { etag: String(etag), description: String(description ?? ''), fields, columns };
     },
     async create(table, { description, columns, clustering }, signal) {
       const body = {
@@ -103,7 +93,7 @@ export function createTableApi(
   };
 }
 
-function fieldOf({ name, declared }: BigqueryColumn) {
+function fieldOf({ name, declared }: DeclaredColumn) {
   return { name, type: declared, mode: 'NULLABLE' };
 }
 

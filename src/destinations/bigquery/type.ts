@@ -18,6 +18,7 @@ export const bigqueryType: DestinationType = {
     },
     journal: {
       type: 'path',
+      isMade: true,
       text: 'A folder on a local disk, which says what was written where. It is created.',
     },
     ids_kept: {

@@ -2,7 +2,7 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { StartError } from '../../errors.ts';
 import { createClickhouseConnection } from './connection.ts';
 import { isRefusedChange } from './fault.ts';
-import { createInserts, type InsertedRow, type InsertTarget } from './inserts.ts';
+import { bySequence, createInserts, rowsPerPiece, type InsertTarget } from './inserts.ts';
 import { rowColumns, rowOf, rowText, type ClickhouseRow } from './row.ts';
 import { addEventTime, createTable, describeTable, quoteName, selectWindow } from './table.ts';
 import { createTypedDelivery } from './typed-delivery.ts';
@@ -85,10 +85,6 @@ export function createClickhouseDestination(
   };
 }
 
-function bySequence(one: InsertedRow, other: InsertedRow): number {
-  return one.sequence - other.sequence;
-}
-
 /** The table of all events. */
 function createEventsTarget(client: ClickHouseClient, table: string): InsertTarget<ClickhouseRow> {
   let isReady = false;
@@ -106,7 +102,12 @@ function createEventsTarget(client: ClickHouseClient, table: string): InsertTarg
     },
     forget: () => void (isReady = false),
     columns: () => (hasEventTime ? [...rowColumns, 'event_time'] : rowColumns),
-    lineOf: (row) => rowText(row, hasEventTime),
+    *textOf(rows) {
+      for (let at = 0; at < rows.length; at += rowsPerPiece) {
+        const piece = rows.slice(at, at + rowsPerPiece);
+        yield Buffer.from(piece.map((row) => rowText(row, hasEventTime)).join(''));
+      }
+    },
   };
 }
 

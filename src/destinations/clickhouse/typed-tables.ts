@@ -4,19 +4,34 @@ import { createContractTables } from '../tables/contract-tables.ts';
 import { createRowMaker, type PayloadEvent } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { InsertedRow, InsertTarget } from './inserts.ts';
+import { encodeLines, piecesOf, type RowBytes } from './tab-separated.ts';
 import { findEventTables, isTableOf, makeTable, tablesAmong } from './table-register.ts';
 import { createUnplannedRows } from './unplanned-rows.ts';
-import { typedLine } from './typed-rows.ts';
+import { createLines } from './typed-rows.ts';
 import { clickhouseDialect, quoted, typedColumns } from './typed-statements.ts';
 
 /** An event with what its row needs. */
-export interface ClickhouseEvent extends InsertedRow {
+export interface ClickhouseEvent {
   readonly event: PayloadEvent;
+  readonly sequence: number;
   /** In its batch. */
+  readonly index: number;
+  /** typed-rows.ts. */
+  readonly isPlain: boolean;
+}
+
+/** The row of an event, which has no more of it than it needs: thousands wait for their insert. */
+export interface TypedRow extends InsertedRow, RowBytes {
+  readonly eventName: string;
   readonly index: number;
 }
 
-export type TypedGroups = Map<InsertTarget<ClickhouseEvent>, ClickhouseEvent[]>;
+/** The table of an event. */
+export interface TypedTarget extends InsertTarget<TypedRow> {
+  rowsOf(events: readonly ClickhouseEvent[]): TypedRow[];
+}
+
+export type TypedGroups = Map<TypedTarget, ClickhouseEvent[]>;
 
 /** The tables of events, with typed columns. */
 export interface ClickhouseTables {
@@ -34,8 +49,8 @@ export interface ClickhouseTables {
    * before they had one. All are of one name.
    */
   moveUnplanned(
-    target: InsertTarget<ClickhouseEvent>,
-    events: readonly ClickhouseEvent[],
+    target: TypedTarget,
+    rows: readonly TypedRow[],
     options: { readonly abort_signal: AbortSignal },
   ): Promise<void>;
   /** The quoted names of the tables of events that have rows. */
@@ -49,14 +64,14 @@ const targetsMax = 2_000;
 export function createClickhouseTables(client: ClickHouseClient, prefix: string): ClickhouseTables {
   const contracts = createContractTables({ dialect: clickhouseDialect, prefix });
   let used: readonly EventContract[] | undefined;
-  let targets = new Map<string, InsertTarget<ClickhouseEvent>>();
+  let targets = new Map<string, TypedTarget>();
   const unplanned = createTarget(client, contracts.unplanned);
   const left = createUnplannedRows(client, unplanned.table);
 
   const targetOf = async (
     event: string,
     options: { readonly abort_signal: AbortSignal },
-  ): Promise<InsertTarget<ClickhouseEvent>> => {
+  ): Promise<TypedTarget> => {
     const known = targets.get(event);
     if (known !== undefined) return known;
     const target = await findTarget(event, options);
@@ -68,7 +83,7 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
   const findTarget = async (
     event: string,
     options: { readonly abort_signal: AbortSignal },
-  ): Promise<InsertTarget<ClickhouseEvent>> => {
+  ): Promise<TypedTarget> => {
     const plan = contracts.planOf(event);
     if (plan !== undefined) return createTarget(client, plan);
     // An event whose contract is gone keeps its table, so that a second copy of it finds the first.
@@ -107,19 +122,20 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
       }
       return groups;
     },
-    async moveUnplanned(target, events, { abort_signal }) {
-      const [first] = events;
+    async moveUnplanned(target, rows, { abort_signal }) {
+      const [first] = rows;
       if (first === undefined || target === unplanned) return;
-      const ids = events.map(({ eventId }) => eventId);
-      await left.remove(target, first.event.eventName, ids, abort_signal);
+      const ids = rows.map(({ eventId }) => eventId);
+      await left.remove(target, first.eventName, ids, abort_signal);
     },
     all: () => findEventTables(client, prefix),
   };
 }
 
-function createTarget(client: ClickHouseClient, plan: TablePlan): InsertTarget<ClickhouseEvent> {
+function createTarget(client: ClickHouseClient, plan: TablePlan): TypedTarget {
   const rows = createRowMaker(plan);
   const columns = typedColumns(plan);
+  const lineOf = createLines(plan);
   let isReady = false;
   return {
     table: quoted(plan.table),
@@ -130,7 +146,19 @@ function createTarget(client: ClickHouseClient, plan: TablePlan): InsertTarget<C
     },
     forget: () => void (isReady = false),
     columns: () => columns,
-    lineOf: (row) =>
-      typedLine(plan, rows.rowOf(row.event, { sequence: row.sequence, deliveredAt: '' })),
+    textOf: piecesOf,
+    rowsOf(events) {
+      const lines = events.map(({ event, sequence, isPlain }) =>
+        lineOf(rows.rowOf(event, { sequence, deliveredAt: '' }), isPlain),
+      );
+      const encoded = encodeLines(lines);
+      return events.map(({ event: { eventId, eventName }, sequence, index }, at) => ({
+        ...encoded[at]!,
+        eventId,
+        eventName,
+        sequence,
+        index,
+      }));
+    },
   };
 }

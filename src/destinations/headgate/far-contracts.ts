@@ -22,24 +22,24 @@ export function openFarContracts(name: string, settings: DestinationSettings): F
   const gate = openFarGate(far, answerBytesMax);
   return {
     fetch: async (knownRevision, timeoutMs = far.timeoutMs) => {
-      try {
-        const answer = await gate.relay.getContracts({ knownRevision }, { timeoutMs });
-        const { revision, contracts } = answer;
-        if (contracts === undefined) return undefined;
-        const { headerJson, events, suspended } = contracts;
-        return {
-          revision,
-          headerJson,
-          events: events.map(({ eventName, entryJson, schemaJson }) => ({
-            name: eventName,
-            entryJson,
-            schemasJson: schemaJson,
-          })),
-          isSuspended: suspended,
-        };
-      } catch (error) {
-        throw new Error(outcomeOfFailure(error, far).reason, { cause: error });
-      }
+      const { revision, contracts } = await gate.relay
+        .getContracts({ knownRevision }, { timeoutMs })
+        .catch((error: unknown) => {
+          // Not as its cause, which is logged with it: its text is that of the far gate, and may quote the key.
+          throw new Error(outcomeOfFailure(error, far).reason);
+        });
+      if (contracts === undefined) return undefined;
+      const { headerJson, events, suspended } = contracts;
+      return {
+        revision,
+        headerJson,
+        events: events.map(({ eventName, entryJson, schemaJson }) => ({
+          name: eventName,
+          entryJson,
+          schemasJson: schemaJson,
+        })),
+        isSuspended: suspended,
+      };
     },
     close: () => gate.drop(),
   };

@@ -6,11 +6,12 @@ import {
   type Client,
   type Interceptor,
 } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 
 import { RelayService } from '../../../gen/headgate/v1/relay_service_pb.ts';
 import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import { stoppedText, type Outcome } from '../destination.ts';
+import { ClientSessions } from './client-sessions.ts';
 import { openForward } from './forward-call.ts';
 import type { FarGateSettings } from './settings.ts';
 import { tlsFault } from './tls-fault.ts';
@@ -50,7 +51,7 @@ export function openFarGate(
           },
         };
   const pings = { pingIntervalMs, pingTimeoutMs, idleConnectionTimeoutMs };
-  const sessionManager = new Http2SessionManager(baseUrl, pings, tls);
+  const sessionManager = new ClientSessions(baseUrl, pings, tls);
   const withKey: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${key}`);
     return next(request);
@@ -70,15 +71,20 @@ export function openFarGate(
 
 /** An outcome of events that were not delivered. */
 type Failed = Exclude<Outcome, { readonly kind: 'delivered' }>;
+type Retry = Extract<Outcome, { readonly kind: 'retry' }>;
 
 /** The other gate takes the events later: after `delay`, if it says one. */
-export function retryLater(reason: string, status: string, delay: Duration | undefined): Failed {
+export function retryLater(reason: string, status: string, delay: Duration | undefined): Retry {
   const retry = { kind: 'retry', fault: 'destination', reason, status } as const;
   return delay === undefined ? retry : { ...retry, notBeforeMs: durationMs(delay) };
 }
 
 /** These say that the request is too large; a part of it may be taken. */
 const splitCodes = new Set(['request_too_large', 'too_many_events']);
+/** These are about the key. */
+const keyCodes: ReadonlySet<Code> = new Set([Code.Unauthenticated, Code.PermissionDenied]);
+const noHttp2Text =
+  'it does not speak HTTP/2 (ERR_HTTP2_ERROR): correct the port, or let the proxy in between pass gRPC on';
 /** The code of the other gate in these is the reason, rather than that of the protocol. */
 const names: Partial<Record<Code, string>> = {
   [Code.Unimplemented]: 'it has no RelayService: is it a Headgate of this version or newer?',
@@ -127,14 +133,18 @@ export function shownCode(code: string): string {
 
 function reasonOf(failure: ConnectError, code: string | undefined, far: FarGateSettings): string {
   // Only our gates send these details; any other text may come from whatever answers at the address.
-  if (code !== undefined) return shownText(`${code}: ${failure.rawMessage}`, far);
+  if (code !== undefined) {
+    const ofKey = keyCodes.has(failure.code) ? ` (key ${far.keyId})` : '';
+    return shownText(`${code}${ofKey}: ${failure.rawMessage}`, far);
+  }
   if (failure.code === Code.DeadlineExceeded) return `no answer within ${far.timeoutMs} ms`;
   if (failure.code === Code.Canceled) return stoppedText;
   if (failure.code === Code.Aborted) return 'the connection broke off before the answer';
   const { cause } = failure;
   if (cause instanceof Error && 'code' in cause) {
     const network = String(cause.code);
-    return tlsFault(cause, network, far) ?? `no answer: ${network}`;
+    const fault = network === 'ERR_HTTP2_ERROR' ? noHttp2Text : `no answer: ${network}`;
+    return tlsFault(cause, network, far) ?? fault;
   }
   return names[failure.code] ?? `it answered ${Code[failure.code] ?? failure.code}`;
 }

@@ -116,7 +116,9 @@ function outcomeOf(
   const delay = isDelay ? retryDelay : waitWithoutDelay;
   if (status === Status.RETRY) {
     const why = failure === undefined ? 'it gave no reason' : shownText(`${code}: ${message}`, far);
-    return retryLater(`${url.host}: ${why}`, code, delay);
+    const outcome = retryLater(`${url.host}: ${why}`, code, delay);
+    // A limit of one source says nothing about the others: a day's may hold for hours.
+    return code === 'limit_reached' ? { ...outcome, fault: 'source' } : outcome;
   }
   // A newer gate may send a status that is not known here, and may not be final.
   const unknown = `it answered with the status ${status}, which this version does not know`;

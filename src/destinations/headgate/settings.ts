@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { StartError } from '../../errors.ts';
@@ -9,6 +9,8 @@ export interface FarGateSettings {
   /** Without a path. */
   readonly url: URL;
   readonly key: string;
+  /** The first 12 digits of its SHA-256, as `headgate keys list` of the far gate shows it. */
+  readonly keyId: string;
   /** Of the CAs to trust, in PEM. Undefined: those of the system. */
   readonly caFile: string | undefined;
   /** What the file has now; if it cannot be read, what it had. */
@@ -46,6 +48,7 @@ export function readFarGateSettings(name: string, settings: DestinationSettings)
   return {
     url,
     key,
+    keyId: createHash('sha256').update(key).digest('hex').slice(0, 12),
     caFile: caFile === '' ? undefined : caFile,
     readCa: caFile === '' ? () => undefined : openCa(caFile, (why) => fail('tls_ca', why)),
     instance,

@@ -26,8 +26,8 @@ function faultOf(outcome: unknown): string | undefined {
     return `its kind is ${kind}, and it has no reason`;
   if (status !== undefined && typeof status !== 'string') return 'its status is no text';
   if (kind === 'dead') return undefined;
-  if (fault !== 'destination' && fault !== 'event')
-    return 'its fault is neither destination nor event';
+  if (fault !== 'destination' && fault !== 'event' && fault !== 'source')
+    return 'its fault is neither destination, event nor source';
   const isWait =
     notBeforeMs === undefined || (Number.isFinite(notBeforeMs) && Number(notBeforeMs) >= 0);
   return isWait ? undefined : 'its notBeforeMs is no number of milliseconds';

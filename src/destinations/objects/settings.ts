@@ -18,6 +18,7 @@ export const archiveSettings = {
   ...tableSettings,
   spool: {
     type: 'path',
+    isMade: true,
     text: 'A folder on a local disk, for events that are in no object yet. It is created.',
   },
   flush_interval: {

@@ -137,13 +137,13 @@ interface ClaimedRows {
 /** A file for each table. After a crash those that exist already stay. */
 async function writeTyped(database: DatabaseSync, claimed: ClaimedRows): Promise<void> {
   const { data, claim, spoolId, rows, contracts } = claimed;
-  const { typedPathOf, writeColumns } = await import('./file.ts');
+  const { typedPathOf, writeBytes } = await import('./file.ts');
   const { createTypedFiles } = await import('./typed-files.ts');
   const typed = createTypedFiles(data.folder, data.tables?.prefix ?? '', contracts);
   const names = new Set(rows.map((row) => String(row['event_name'])));
   const tables = tablesOfClaim(database, claim, names, typed.tableOf);
   for (const file of typed.filesOf(rows, tables)) {
     const target = path.join(data.folder, typedPathOf(claim, spoolId, file.table));
-    writeColumns(target, file.columns, data.folder);
+    writeBytes(target, file.encode, data.folder);
   }
 }

@@ -13,18 +13,9 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { zstdCompressSync } from 'node:zlib';
-import type { SchemaElement } from 'hyparquet';
-import { parquetWriteBuffer } from 'hyparquet-writer';
+import type { ColumnValue } from '../tables/fit-value.ts';
+import { createFileEncoder } from './encode/file-encoder.ts';
 import type { Claim } from './spool.ts';
-
-/**
- * Rows that a reader has to load at once. Fewer than DuckDB's default of 122,880, because our own
- * reader runs on the gate's event loop.
- */
-const rowGroupRows = 20_000;
-
-type Value = string | number | bigint | Date | null;
 
 interface Column {
   readonly name: string;
@@ -109,17 +100,11 @@ export function writeFile(
   rows: readonly Record<string, unknown>[],
   root: string,
 ): void {
-  writeColumns(file, () => columnsOf(rows), root);
+  writeBytes(file, () => encodeRows(rows), root);
 }
 
-/** A column of a file, with the value of each row. */
-export interface FileColumn {
-  readonly element: SchemaElement;
-  readonly data: unknown[];
-}
-
-/** As `writeFile`. The columns are made if the file does not exist yet. */
-export function writeColumns(file: string, made: () => readonly FileColumn[], root: string): void {
+/** As `writeFile`. The bytes are made if the file does not exist yet. */
+export function writeBytes(file: string, made: () => Uint8Array, root: string): void {
   if (existsSync(file)) return;
   const folder = path.dirname(file);
   const mode = statSync(root).mode & 0o777;
@@ -129,7 +114,7 @@ export function writeColumns(file: string, made: () => readonly FileColumn[], ro
   try {
     // The mask of the process would take the rights of others away.
     fchmodSync(descriptor, mode & 0o666);
-    writeWhole(descriptor, Buffer.from(encode(made())));
+    writeWhole(descriptor, made());
     fsyncSync(descriptor);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -156,35 +141,36 @@ function sweepUp(file: string): void {
   }
 }
 
-function writeWhole(descriptor: number, bytes: Buffer): void {
+function writeWhole(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
 }
 
-function columnsOf(rows: readonly Record<string, unknown>[]): FileColumn[] {
-  return columns.map(({ name, kind }) => ({
+function encodeRows(rows: readonly Record<string, unknown>[]): Uint8Array {
+  const made = columns.map(({ name, kind }) => ({
     element: { name, ...elements[kind] },
-    data: rows.map((row) => asValue(row[name], kind)),
+    hold: kind === 'time' ? msOf : holders[kind],
   }));
+  const file = createFileEncoder(made, rows.length);
+  for (const row of rows) {
+    for (const [at, { name }] of columns.entries()) {
+      file.add(at, (row[name] ?? null) as ColumnValue);
+    }
+    file.endRow();
+  }
+  return file.end();
 }
 
-function encode(all: readonly FileColumn[]): ArrayBuffer {
-  return parquetWriteBuffer({
-    schema: [{ name: 'root', num_children: all.length }, ...all.map(({ element }) => element)],
-    columnData: all.map(({ element, data }) => ({ name: element.name, data })),
-    codec: 'ZSTD',
-    compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
-    rowGroupSize: rowGroupRows,
-    createdBy: 'headgate',
-  });
-}
+const holders = {
+  text: String,
+  'optional text': String,
+  integer: Number,
+  sequence: (value: ColumnValue) => BigInt(Number(value)),
+};
 
-function asValue(value: unknown, kind: Column['kind']): Value {
-  if (value === null || value === undefined) return null;
-  if (kind === 'sequence') return BigInt(Number(value));
-  if (kind === 'integer') return Number(value);
-  if (kind !== 'time') return String(value);
-  const time = new Date(String(value));
-  return Number.isNaN(time.getTime()) ? null : time;
+/** Undefined if the text is not a time. */
+function msOf(time: ColumnValue): bigint | undefined {
+  const ms = Date.parse(String(time));
+  return Number.isNaN(ms) ? undefined : BigInt(ms);
 }
 
 /** A folder survives a power cut only once its parent folder is synced. */

@@ -9,9 +9,9 @@ import type {
 } from '../destination.ts';
 import { createParquetExport } from './export.ts';
 import { readParquetWindow } from './reader.ts';
-import { readEvent } from '../readable-event.ts';
 import { createSqliteDestination } from '../sqlite/sqlite.ts';
 import { createContractTables, type ContractTables } from '../tables/contract-tables.ts';
+import { readVersion } from './event-version.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import { tablesOf } from '../tables/table-mode.ts';
 import { parquetDialect } from './typed-columns.ts';
@@ -85,8 +85,8 @@ export async function createParquetDestination(
 function unknownVersion(versions: ContractTables, batch: readonly Delivery[]): string | undefined {
   try {
     for (const delivery of batch) {
-      const event = readEvent(delivery);
-      if (typeof event !== 'string') versions.expectVersion(event);
+      const event = readVersion(delivery);
+      if (event !== undefined) versions.expectVersion(event);
     }
     return undefined;
   } catch (error) {

@@ -72,7 +72,11 @@ const notExported = 'NOT EXISTS (SELECT 1 FROM exported WHERE exported.event_id 
 /** Throws if the file does not exist: SQLite would create an empty one, without a table. */
 export function openSpool(path: string, busyTimeoutMs: number): DatabaseSync {
   if (!existsSync(path)) throw new Error(`the spool ${path} is not there`);
-  return new DatabaseSync(path, { timeout: busyTimeoutMs });
+  const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
+  // A claim touches every page of the index of ids. With the 2 MB and the checkpoints that are usual, the end of a
+  // claim took 10 µs of CPU an event, and 4 with those of the writer (sqlite/warehouse.ts).
+  database.exec('PRAGMA cache_size = -64000; PRAGMA wal_autocheckpoint = 32000');
+  return database;
 }
 
 /**
@@ -227,7 +231,8 @@ export function finishClaim(database: DatabaseSync, claim: Claim, nowMs: number)
     database.prepare('DELETE FROM claim_tables WHERE claim = ?').run(claim.id);
     const rows = `FROM events WHERE rowid <= ? AND ${folderBy[claim.partition]} = ?`;
     database
-      .prepare(`INSERT OR IGNORE INTO exported SELECT event_id, ? ${rows}`)
+      // In the order of the index, each page of which is written once.
+      .prepare(`INSERT OR IGNORE INTO exported SELECT event_id, ? ${rows} ORDER BY event_id`)
       .run(nowMs, claim.rowMax, claim.hour);
     database.prepare(`DELETE ${rows}`).run(claim.rowMax, claim.hour);
   });

@@ -11,6 +11,7 @@ export const parquetType: DestinationType = {
   settings: {
     path: {
       type: 'path',
+      isMade: true,
       text: 'The folder of the files, on a local disk. It is created.',
     },
     partition_by: {

@@ -83,7 +83,10 @@ const dayMs = 86_400_000;
 export function parquetValue(value: ColumnValue, type: LogicalType): ParquetValue | undefined {
   if (value === null) return null;
   const scale = scaleOf(type);
-  if (scale !== undefined) return unscaled(canonicalNumber(String(value)), scale);
+  if (scale !== undefined) {
+    const size = typeof value === 'number' ? unscaledDouble(value, scale) : undefined;
+    return size ?? unscaled(canonicalNumber(String(value)), scale);
+  }
   switch (type.kind) {
     case 'timestamp':
       return nanosOf(String(value));
@@ -98,13 +101,34 @@ export function parquetValue(value: ColumnValue, type: LogicalType): ParquetValu
   }
 }
 
+/** What most times are: `2026-03-01T12:00:00.000Z`. */
+const timeLength = 24;
+
 /** RFC 3339 in UTC as nanoseconds, which end in 2262. */
 function nanosOf(time: string): bigint | undefined {
+  if (time.length === timeLength && time.endsWith('Z') && time < '2262') {
+    const ms = Date.parse(time);
+    if (ms >= 0) return BigInt(ms) * 1_000_000n;
+  }
   const [seconds = '', fraction = ''] = time.replace('Z', '').split('.');
   const ms = Date.parse(`${seconds}Z`);
   if (Number.isNaN(ms)) return undefined;
   const nanos = BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
   return nanos <= int64Max && nanos >= -int64Max ? nanos : undefined;
+}
+
+/** Decimals of so many digits are all different as doubles, so that one of them is the number as it was written. */
+const exactMax = 1e15;
+const powers = Array.from({ length: anyScale + 1 }, (_, power) => 10n ** BigInt(power));
+
+/** The same for a number with at most two digits after its point, as money has. Undefined for others. */
+function unscaledDouble(value: number, scale: number): bigint | undefined {
+  const places = Number.isInteger(value) ? 0 : 2;
+  const size = places === 0 ? value : Math.round(value * 100);
+  const power = powers[scale - places];
+  if (power === undefined || Math.abs(size) >= exactMax) return undefined;
+  if (places !== 0 && size / 100 !== value) return undefined;
+  return BigInt(size) * power;
 }
 
 /** A number without its point: 1990 for 19.9 with a scale of 2. */

@@ -15,15 +15,16 @@ import {
   misfitsAt,
   type PayloadEvent,
 } from '../tables/event-row.ts';
+import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
-import type { FileColumn } from './file.ts';
+import { createFileEncoder } from './encode/file-encoder.ts';
 import { isWholeRow } from './whole-row.ts';
-import { elementOf, parquetDialect, parquetValue, type ParquetValue } from './typed-columns.ts';
+import { elementOf, parquetDialect, parquetValue } from './typed-columns.ts';
 
 /** The files of a claim, by the folder of the table that each belongs to. */
 export interface TypedFile {
   readonly table: string;
-  columns(): FileColumn[];
+  encode(): Uint8Array;
 }
 
 export interface TypedFiles {
@@ -71,35 +72,40 @@ export function createTypedFiles(
       }
       return [...groups.values()].map(({ plan, rows: own }) => ({
         table: plan.table,
-        columns: () => columnsOf(plan, own),
+        encode: () => encodeRows(plan, own),
       }));
     },
   };
 }
 
-function columnsOf(
+function encodeRows(
   plan: TablePlan,
   rows: readonly Readonly<Record<string, unknown>>[],
-): FileColumn[] {
+): Uint8Array {
   const maker = createRowMaker(plan);
-  const all = [...eventColumns, ...plan.columns];
-  const data = all.map((): ParquetValue[] => []);
+  const columns = [...eventColumns, ...plan.columns];
+  const made = columns.map(({ name, type }) => ({
+    element: elementOf(name, type),
+    hold: (value: Exclude<ColumnValue, null>) => parquetValue(value, type),
+  }));
+  const file = createFileEncoder(made, rows.length);
   for (const row of rows) {
-    const made = maker.rowOf(eventOf(row), {
+    const { event, properties } = maker.rowOf(eventOf(row), {
       sequence: Number(row['sequence']),
       deliveredAt: String(row['delivered_at']),
     });
     const misfits: string[] = [];
-    for (const [at, value] of [...made.event, ...made.properties].entries()) {
-      const { name, type } = all[at]!;
-      const held = parquetValue(value, type);
-      if (held === undefined) misfits.push(name);
-      data[at]!.push(held ?? null);
+    for (let at = 0; at < columns.length; at += 1) {
+      if (at === misfitsAt) continue;
+      const value = at < event.length ? event[at] : properties[at - event.length];
+      if (!file.add(at, value ?? null)) misfits.push(columns[at]!.name);
     }
-    if (misfits.length === 0) continue;
-    data[misfitsAt]!.push(JSON.stringify(addMisfits(data[misfitsAt]!.pop(), misfits)));
+    const known = event[misfitsAt] ?? null;
+    const all = misfits.length === 0 ? known : JSON.stringify(addMisfits(known, misfits));
+    file.add(misfitsAt, all);
+    file.endRow();
   }
-  return all.map(({ name, type }, at) => ({ element: elementOf(name, type), data: data[at]! }));
+  return file.end();
 }
 
 /** The event of a row of the spool, with every digit of its numbers. */
@@ -111,7 +117,8 @@ function eventOf(row: Readonly<Record<string, unknown>>): PayloadEvent {
   const members = noMembers();
   for (const [name, field] of cells) {
     const value = row[name];
-    if (value !== null && value !== undefined) members[field] = String(value);
+    if (typeof value === 'string') members[field] = value;
+    else if (value !== null && value !== undefined) members[field] = String(value);
   }
   return eventOfMembers(members) ?? eventOfStored(storedOf(members));
 }

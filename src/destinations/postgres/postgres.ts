@@ -23,10 +23,16 @@ import {
   insertEvents,
   lockCreation,
 } from './table.ts';
-import { createPostgresTables, type PostgresTables, type TypedEvent } from './typed-tables.ts';
+import { textArray } from './text-array.ts';
+import {
+  createPostgresTables,
+  type InsertStatement,
+  type PostgresTables,
+  type TypedEvent,
+} from './typed-tables.ts';
 
-/** Events per commit: 500 gain most of what batching can gain, and hold little in memory. */
-const batchEventsMax = 500;
+/** Events per commit. While two such commits are under way, as many events wait for the next ones. */
+const batchEventsMax = 1_000;
 
 /**
  * The limit of one statement. A larger batch is split into several; a single event may be larger.
@@ -140,19 +146,22 @@ async function writeRows(
   batch: readonly ReadDelivery[],
 ): Promise<void> {
   if (batch.length === 0) return;
-  const payloads = batch.map(({ payload }) => payload);
-  const sequences = batch.map(({ sequence }) => sequence);
-  const all = [payloads, sequences, insert === undefined ? [] : payloads.map(olderEventTime)];
-  if (typed === undefined) {
-    await client.query(insert!, all);
-    return;
+  const statements: InsertStatement[] = [];
+  if (insert !== undefined) {
+    const payloads = batch.map(({ payload }) => payload);
+    const sequences = batch.map(({ sequence }) => String(sequence));
+    const arrays = [payloads, sequences, payloads.map(olderEventTime)];
+    statements.push({ text: insert, values: arrays.map(textArray) });
   }
-  const events = batch.map((one) => one.typed).filter((event) => event !== undefined);
-  const insertTyped = await typed.prepare(client, events);
-  await client.query('BEGIN');
-  if (insert !== undefined) await client.query(insert, all);
-  await insertTyped(client);
-  await client.query('COMMIT');
+  if (typed !== undefined) {
+    const events = batch.map((one) => one.typed).filter((event) => event !== undefined);
+    statements.push(...(await typed.prepare(client, events)));
+  }
+  // One statement is a transaction of its own, in one round trip instead of three.
+  const needsTransaction = statements.length > 1;
+  if (needsTransaction) await client.query('BEGIN');
+  for (const statement of statements) await client.query(statement);
+  if (needsTransaction) await client.query('COMMIT');
 }
 
 function* partsOf(batch: readonly Delivery[]): Generator<readonly Delivery[]> {

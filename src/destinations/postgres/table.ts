@@ -70,7 +70,7 @@ export function createTable(table: string): string[] {
 
 /**
  * One statement for a whole batch: arrays of payloads, of sequences and of the times of events of
- * earlier versions. PostgreSQL parses the events itself, so numbers arrive as the producer wrote them,
+ * earlier versions, as text-array.ts makes them. PostgreSQL parses the events itself, so numbers arrive as the producer wrote them,
  * however long.
  *
  * OFFSET 0 keeps the planner from merging the inner SELECT into the outer one, which would parse the payload
@@ -95,10 +95,10 @@ export function insertEvents(table: string, hasEventTime: boolean): string {
       (e->>'eventId')::uuid, e->>'eventName', e->>'source', (e->>'timestamp')::timestamptz,
       e->>'userId', e->>'anonymousId', e->>'idempotencyKey', (e->>'schemaVersion')::integer,
       e->'properties', e->'context', (e->>'occurredAt')::timestamptz,
-      (e->>'sentAt')::timestamptz, e->>'correlationId', e->>'traceparent', e->'warnings', sequence${value}
+      (e->>'sentAt')::timestamptz, e->>'correlationId', e->>'traceparent', e->'warnings', sequence::bigint${value}
     FROM (
       SELECT payload::jsonb AS e, sequence, older_time
-      FROM unnest($1::text[], $2::bigint[], $3::text[]) AS delivered (payload, sequence, older_time)
+      FROM unnest($1::text[], $2::text[], $3::text[]) AS delivered (payload, sequence, older_time)
       OFFSET 0
     ) AS events
     ORDER BY 1

@@ -144,7 +144,8 @@ function viewColumn({ name, columns }: PlannedViewColumn): string {
 export const sentEventColumns = eventColumns.filter(({ name }) => name !== 'delivered_at');
 
 /**
- * One statement for the rows of one table: an array for each column. What the event left in the table of
+ * One statement for the rows of one table: an array of texts for each column (text-array.ts), which PostgreSQL
+ * reads by the type of the column. What the event left in the table of
  * events without a contract, before it had one, is removed in the same statement.
  *
  * In the order of the ids, and the conflict names its column: table.ts says why.
@@ -155,17 +156,22 @@ export function insertRows(schema: SchemaPrefix, plan: TablePlan, unplanned: Tab
     ...plan.columns,
   ];
   const names = columns.map(({ name }) => quoted(name)).join(', ');
-  const arrays = columns.map(({ declared }, at) => `$${at + 1}::${declared}[]`).join(', ');
+  const values = columns.map(({ name, declared }) => valueOf(quoted(name), declared)).join(', ');
+  const arrays = columns.map((_column, at) => `$${at + 1}::text[]`).join(', ');
   const moved =
     plan.event === undefined
       ? ''
       : `WITH moved AS (
-          DELETE FROM ${schema}${quoted(unplanned.table)} WHERE event_id = ANY ($1::uuid[]))`;
+          DELETE FROM ${schema}${quoted(unplanned.table)} WHERE event_id = ANY ($1::text[]::uuid[]))`;
   return `${moved}
     INSERT INTO ${schema}${quoted(plan.table)} (${names}, delivered_at)
-    SELECT ${names}, now() FROM unnest(${arrays}) AS sent (${names})
+    SELECT ${values}, now() FROM unnest(${arrays}) AS sent (${names})
     ORDER BY event_id
     ON CONFLICT (event_id) DO NOTHING`;
+}
+
+function valueOf(column: string, declared: string): string {
+  return declared === 'text' ? column : `${column}::${declared} AS ${column}`;
 }
 
 /** Any name: those of tables that were found are not ours. */

@@ -10,6 +10,7 @@ import {
 } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { isTableOf, makeTable, registeredAmong } from './table-register.ts';
+import { textArray } from './text-array.ts';
 import { insertRows, postgresDialect, type SchemaPrefix } from './typed-statements.ts';
 
 /** An event that was read from its payload, with all digits. */
@@ -23,12 +24,9 @@ export interface PostgresTables {
   use(contracts: readonly EventContract[]): void;
   /**
    * Makes the tables of these events, each in a transaction of its own. Throws a TableFault if one cannot
-   * take them. Returns what inserts them, within the transaction of the caller.
+   * take them. Returns the statements that insert them, one for each table.
    */
-  prepare(
-    client: PoolClient,
-    events: readonly TypedEvent[],
-  ): Promise<(client: PoolClient) => Promise<void>>;
+  prepare(client: PoolClient, events: readonly TypedEvent[]): Promise<InsertStatement[]>;
   /** A table is not as it was: look again. */
   forget(): void;
 }
@@ -97,10 +95,7 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
       for (const name of names) {
         if (!opening.has(name)) opening.set(name, await openTable(client, name));
       }
-      const groups = groupsOf(events, opening);
-      return async (inserting) => {
-        for (const { statement, values } of groups) await inserting.query(statement, values);
-      };
+      return insertsOf(events, opening);
     },
     forget,
   };
@@ -109,14 +104,18 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
 /** Statements that are kept. */
 const tablesOpenMax = 2000;
 
-interface RowGroup {
-  readonly statement: string;
-  /** One array for each column. */
-  readonly values: (string | null)[][];
+/** As a query of pg takes it. */
+export interface InsertStatement {
+  readonly text: string;
+  /** One array for each column: text-array.ts. */
+  readonly values: (Buffer | null)[];
 }
 
 /** In the order of the tables' names: two workers lock them in the same order. */
-function groupsOf(events: readonly TypedEvent[], open: ReadonlyMap<string, OpenTable>): RowGroup[] {
+function insertsOf(
+  events: readonly TypedEvent[],
+  open: ReadonlyMap<string, OpenTable>,
+): InsertStatement[] {
   const groups = new Map<string, { table: OpenTable; rows: EventRow[] }>();
   for (const { event, sequence } of events) {
     const table = open.get(event.eventName)!;
@@ -126,17 +125,21 @@ function groupsOf(events: readonly TypedEvent[], open: ReadonlyMap<string, OpenT
   }
   return [...groups]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
-    .map(([, { table, rows }]) => ({ statement: table.statement, values: arraysOf(table, rows) }));
+    .map(([, { table, rows }]) => ({ text: table.statement, values: arraysOf(table, rows) }));
 }
 
 const deliveredAt = eventColumns.findIndex(({ name }) => name === 'delivered_at');
 
-function arraysOf({ plan }: OpenTable, rows: readonly EventRow[]): (string | null)[][] {
+/** Null instead of an array of nulls, of which most tables have several: `unnest` fills up the shorter ones with nulls. */
+function arraysOf({ plan }: OpenTable, rows: readonly EventRow[]): (Buffer | null)[] {
   const ofEvent = eventColumns.map((_column, at) => rows.map(({ event }) => asText(event[at])));
   const ofProperties = plan.columns.map((_column, at) =>
     rows.map(({ properties }) => asText(properties[at])),
   );
-  return [...ofEvent.toSpliced(deliveredAt, 1), ...ofProperties];
+  const columns = [...ofEvent.toSpliced(deliveredAt, 1), ...ofProperties];
+  return columns.map((values) =>
+    values.every((value) => value === null) ? null : textArray(values),
+  );
 }
 
 /** PostgreSQL reads each value by the type of its column. */

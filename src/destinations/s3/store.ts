@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-s3';
 
 import { StartError } from '../../errors.ts';
-import { awsClient } from '../aws-client.ts';
+import { awsClient, awsErrorText } from '../aws-client.ts';
 import type { DestinationSettings } from '../destination.ts';
 import { ObjectStoreError, type ObjectStore } from '../objects/object-store.ts';
 import { readBucket } from '../objects/settings.ts';
@@ -81,15 +81,11 @@ function openClient(settings: DestinationSettings): S3Client {
   });
 }
 
-const textCharactersMax = 300;
-
 /** Of one object: it is not there, or lies in a storage class that needs a restore. */
 const ofObject = new Set(['NoSuchKey', 'InvalidObjectState']);
 
-/** The text of a wrong signature quotes the whole request. */
 function described(error: unknown): ObjectStoreError {
   const { name, message } = error as Error;
-  const text = /Signature/.test(name) ? '' : `: ${message.slice(0, textCharactersMax)}`;
   const isOfObject = ofObject.has(name);
-  return new ObjectStoreError(`S3: ${name}${text}`, { cause: error, isOfObject });
+  return new ObjectStoreError(`S3: ${awsErrorText(name, message)}`, { cause: error, isOfObject });
 }

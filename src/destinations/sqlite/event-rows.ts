@@ -60,11 +60,7 @@ export function createNumberedRows(
   database: DatabaseSync,
   index: IdIndex = createIdIndex(database, eventIdTables, rowsOfEvents(database)),
 ): EventRows {
-  // One statement looks the key up and inserts, because nearly no key is there.
-  const unlessMerged = 'WHERE NOT EXISTS (SELECT 1 FROM event_ids WHERE key = ?20)';
-  const insertNew = database.prepare(
-    `INSERT INTO events (${columns}, number) SELECT ${cut}, ? ${unlessMerged}`,
-  );
+  // VALUES, because an INSERT with a SELECT first copies every page that it changes into a journal of its own.
   const insertCut = database.prepare(`INSERT INTO events (${columns}, number) VALUES (${cut}, ?)`);
   const insertParsed = database.prepare(
     `INSERT INTO events (${columns}, number) SELECT ${parsed}, ?5 FROM (SELECT ?1 AS e)`,
@@ -77,17 +73,12 @@ export function createNumberedRows(
       // An event without an id is refused by its column.
       const id = members?.eventId ?? String(selectId.get(payload)?.['id']);
       const key = keyOf(id);
-      if (index.isWaiting(key, id)) return;
+      if (index.has(key, id)) return;
       if (members === undefined) {
-        if (index.isMerged(key, id)) return;
         const older = olderEventTime(payload);
         insertParsed.run(payload, sequence, deliveredAt, older, index.next());
       } else {
-        const values = [...valuesOf(members, sequence, deliveredAt), index.next()];
-        if (insertNew.run(...values, key).changes === 0) {
-          if (index.isMerged(key, id)) return;
-          insertCut.run(...values);
-        }
+        insertCut.run(...valuesOf(members, sequence, deliveredAt), index.next());
       }
       index.add(key);
     },

@@ -24,10 +24,8 @@ import { createRecentKeys, type RecentKeys } from './recent-keys.ts';
 export interface IdIndex {
   /** Right after BEGIN IMMEDIATE: learns what other connections have written. */
   begin(): void;
-  /** Whether a row has this id whose key, `keyOf(id)`, waits in memory. */
-  isWaiting(key: number, id: string): boolean;
-  /** Whether a row has this id whose key is in `event_ids`. */
-  isMerged(key: number, id: string): boolean;
+  /** Whether a row has this id. @param key `keyOf(id)`. */
+  has(key: number, id: string): boolean;
   /** The rows that may have an id with this key. */
   numbersOf(key: number): readonly number[];
   /** The number of the row that is inserted next. */
@@ -158,8 +156,11 @@ export function createIdIndex(
   let version: SQLOutputValue | undefined;
   let added: number[] = [];
 
+  // Nearly no key is there, and to hear that from `get` costs less.
   const merged = (key: number): number[] =>
-    statements.merged.all(key).map((found) => Number(found['number']));
+    statements.isMerged.get(key) === undefined
+      ? []
+      : statements.merged.all(key).map((found) => Number(found['number']));
 
   /** Rows that another program inserted, or copied from another file. */
   const addFound = (): void => {
@@ -186,11 +187,8 @@ export function createIdIndex(
       addFound();
       version = current;
     },
-    isWaiting(key, id) {
+    has(key, id) {
       for (const number of keys.find(key)) if (indexed.has(number, id)) return true;
-      return false;
-    },
-    isMerged(key, id) {
       return merged(key).some((number) => indexed.has(number, id));
     },
     numbersOf: (key) => [...keys.find(key), ...merged(key)],
@@ -311,6 +309,7 @@ function prepareStatements(database: DatabaseSync, { ids, runs, merge }: IdTable
     runs: prepare(`SELECT first, keys FROM ${runs} WHERE first > ? ORDER BY first`),
     insertRun: prepare(`INSERT INTO ${runs} VALUES (?, ?)`),
     deleteRuns: prepare(`DELETE FROM ${runs} WHERE first <= ?`),
+    isMerged: prepare(`SELECT 1 FROM ${ids} WHERE key = ?`),
     merged: prepare(`SELECT number FROM ${ids} WHERE key = ?`),
     insertKey: prepare(`INSERT INTO ${ids} VALUES (?, ?)`),
   };

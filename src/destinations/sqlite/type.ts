@@ -9,6 +9,7 @@ export const sqliteType: DestinationType = {
   settings: {
     path: {
       type: 'path',
+      isMade: true,
       text: 'The database file, on a local disk. It and its folder are created.',
     },
     busy_timeout: {

@@ -34,8 +34,7 @@ export function createTypedRows(
       remove: (id) => void remove.run(id),
     };
   }
-  const insertNew = database.prepare(insertRow(plan, 'new'));
-  const insertAny = database.prepare(insertRow(plan, 'any'));
+  const insert = database.prepare(insertRow(plan, 'numbered'));
   const where = `FROM ${table} WHERE ${numberColumn} = ? AND event_id = ?`;
   const row = database.prepare(`SELECT 1 ${where}`);
   const remove = database.prepare(`DELETE ${where}`);
@@ -43,12 +42,8 @@ export function createTypedRows(
     insert(id, values) {
       const key = keyOf(id);
       indexed.lookIn(row);
-      if (index.isWaiting(key, id)) return;
-      const number = index.next();
-      if (insertNew.run(...values, number, key).changes === 0) {
-        if (index.isMerged(key, id)) return;
-        insertAny.run(...values, number);
-      }
+      if (index.has(key, id)) return;
+      insert.run(...values, index.next());
       index.add(key);
     },
     remove(id) {

@@ -1,4 +1,3 @@
-import { typedIdTables } from './id-index.ts';
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
@@ -107,18 +106,16 @@ export function sqliteView({ table, view }: TablePlan): string | undefined {
 
 /**
  * `keyed`: for a table whose primary key is `event_id`, as the first ones were made. ON CONFLICT rather than OR
- * IGNORE, which would also silently skip a row that breaks a constraint somebody added. `new`: does nothing if
- * `headgate_ids` has the key, which is the last value.
+ * IGNORE, which would also silently skip a row that breaks a constraint somebody added.
+ *
+ * VALUES, because an INSERT with a SELECT first copies every page that it changes into a journal of its own.
  */
-export function insertRow({ table, columns }: TablePlan, how: 'keyed' | 'new' | 'any'): string {
+export function insertRow({ table, columns }: TablePlan, how: 'keyed' | 'numbered'): string {
   const named = [...eventColumns, ...columns].map(({ name }) => quoted(name));
   const names = how === 'keyed' ? named : [...named, quoted(numberColumn)];
   const values = names.map(() => '?').join(', ');
-  const into = `INSERT INTO ${quoted(table)} (${names.join(', ')})`;
-  if (how === 'keyed') return `${into} VALUES (${values}) ON CONFLICT (event_id) DO NOTHING`;
-  if (how === 'any') return `${into} VALUES (${values})`;
-  const merged = `SELECT 1 FROM ${typedIdTables.ids} WHERE key = ?`;
-  return `${into} SELECT ${values} WHERE NOT EXISTS (${merged})`;
+  const into = `INSERT INTO ${quoted(table)} (${names.join(', ')}) VALUES (${values})`;
+  return how === 'keyed' ? `${into} ON CONFLICT (event_id) DO NOTHING` : into;
 }
 
 /** Any name: those of tables that were found are not ours. */

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
+import { eventColumns } from '../tables/event-columns.ts';
 import {
   createRowMaker,
   type RowDelivery,
@@ -98,7 +99,11 @@ export function createTypedTables(
       }
       const row = table.rows.rowOf(event, delivery);
       table.unplanned?.remove(event.eventId);
-      table.writer.insert(event.eventId, [...row.event, ...row.properties].map(asBound));
+      const values = row.event.concat(row.properties) as SQLInputValue[];
+      for (let at = eventColumns.length; at < values.length; at += 1) {
+        values[at] = asBound(values[at] as ColumnValue);
+      }
+      table.writer.insert(event.eventId, values);
     },
     end: index.end,
     forget() {
@@ -112,6 +117,7 @@ export function createTypedTables(
 /** Statements that are kept. */
 const tablesOpenMax = 2000;
 
+/** Common columns are STRICT texts and integers, which make what they need of a number themselves. */
 function asBound(value: ColumnValue): SQLInputValue {
   if (typeof value === 'string' || value === null) return value;
   if (typeof value === 'boolean') return value ? 1 : 0;

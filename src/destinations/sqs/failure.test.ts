@@ -46,6 +46,16 @@ test('the reason is short, and does not quote a signed request', () => {
   expect(JSON.stringify(signed)).not.toContain('AKIA');
 });
 
+test('missing credentials are reported with the ways to give them', () => {
+  const error = errorOf(
+    'CredentialsProviderError',
+    'Could not load credentials from any providers',
+  );
+  expect(outcomeOfRequest(error, 5)).toMatchObject({
+    reason: expect.stringMatching(/no credentials.*AWS_ACCESS_KEY_ID.*AWS_PROFILE.*role/),
+  });
+});
+
 test('only if every message failed for the queue, the whole request did', () => {
   const one = { ...fault, reason: 'why' };
   expect(ofWholeRequest([one, one])).toBe(one);

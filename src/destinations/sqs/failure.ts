@@ -1,5 +1,6 @@
 import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
 
+import { awsErrorText } from '../aws-client.ts';
 import type { MessageOutcome } from '../batch-requests.ts';
 import type { Outcome } from '../destination.ts';
 
@@ -21,7 +22,7 @@ const queueCodes =
 /** The outcome of one entry of `Failed`. */
 export function outcomeOfEntry(failed: BatchResultErrorEntry): Outcome {
   const code = shortCode(failed.Code ?? 'unknown');
-  const reason = `SQS refused the message: ${code}${textOf(failed.Message)}`;
+  const reason = `SQS refused the message: ${awsErrorText(code, failed.Message)}`;
   if (failed.SenderFault !== true || queueCodes.test(code)) {
     return { kind: 'retry', fault: 'destination', reason, status: code };
   }
@@ -42,16 +43,14 @@ export function outcomeOfRequest(error: unknown, timeoutMs: number): Outcome {
   }
   const code = shortCode(String(name ?? 'unknown'));
   if (code === 'BatchRequestTooLong' || code === 'InvalidMessageContents') {
-    const reason = `SQS refused the message: ${code}${textOf(message)}`;
+    const reason = `SQS refused the message: ${awsErrorText(code, message)}`;
     return { kind: 'dead', reason, status: code };
   }
-  // The text of a wrong signature quotes the whole request.
-  const text = /Signature/.test(code) ? '' : textOf(message);
   const status = $metadata?.httpStatusCode;
   return {
     kind: 'retry',
     fault: 'destination',
-    reason: `SQS did not take it: ${code}${text}`,
+    reason: `SQS did not take it: ${awsErrorText(code, message)}`,
     ...(status === undefined ? {} : { status: String(status) }),
   };
 }
@@ -74,10 +73,4 @@ interface FailedRequest {
 
 function shortCode(code: string): string {
   return code.replace(/^AWS\.SimpleQueueService\./, '').slice(0, 64);
-}
-
-const textCharactersMax = 300;
-
-function textOf(message: string | undefined): string {
-  return message === undefined || message === '' ? '' : `: ${message.slice(0, textCharactersMax)}`;
 }

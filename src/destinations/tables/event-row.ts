@@ -150,7 +150,7 @@ export function createRowMaker({ columns, versions }: TablePlan): RowMaker {
   };
 }
 
-/** The misfits of a row, and after them those that its engine finds. `known` is JSON; null or undefined if there are none yet. */
+/** The misfits of a row, and after them those that its engine finds. `known` is JSON; null or undefined without any. */
 export function addMisfits(known: unknown, more: readonly string[]): string[] {
   return [...new Set([...(JSON.parse(String(known ?? '[]')) as string[]), ...more])];
 }

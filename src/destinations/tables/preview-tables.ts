@@ -1,5 +1,6 @@
 import type { EventContract } from '../../event/contracts/event-contract.ts';
-import type { TablesPreview, TableStatements } from '../destination.ts';
+import type { DestinationSettings, TablesPreview, TableStatements } from '../destination.ts';
+import type { TableDialect } from './dialect.ts';
 import {
   changesOf,
   planTable,
@@ -9,6 +10,7 @@ import {
   type TablePlan,
 } from './plan-table.ts';
 import { TableFault } from './table-fault.ts';
+import { tablesOf } from './table-mode.ts';
 
 /** How an engine says what its tables lack. */
 export interface TablesReader {
@@ -47,4 +49,23 @@ export async function previewTables(
     const changes = changesOf(plan, undefined, options.dialect);
     return { table, event, left, statements: create(plan, changes) };
   }
+}
+
+/** The tables of a destination, as its settings name them, for people. */
+export interface UnreadTables {
+  readonly name: string;
+  readonly settings: DestinationSettings;
+  readonly contracts: readonly EventContract[];
+  readonly dialect: TableDialect;
+  /** What makes a table. */
+  readonly create: (plan: TablePlan) => readonly string[];
+}
+
+/** The whole tables of a destination that is not asked what it has. Undefined without tables of events. */
+export async function previewUnread(unread: UnreadTables): Promise<TablesPreview | undefined> {
+  const { name, settings, contracts, dialect, create } = unread;
+  const { mode, prefix } = tablesOf(name, settings);
+  if (mode === 'events') return undefined;
+  const missing = (plan: TablePlan) => Promise.resolve(create(plan));
+  return previewTables(contracts, { dialect, prefix }, { create, missing });
 }

@@ -1,0 +1,149 @@
+import { zstdDecompressSync } from 'node:zlib';
+import { parquetMetadata, parquetReadObjects, type SchemaElement } from 'hyparquet';
+import { expect, test } from 'vitest';
+import type { ColumnValue } from '../../tables/fit-value.ts';
+import type { LogicalType } from '../../tables/logical-type.ts';
+import { elementOf, parquetValue } from '../typed-columns.ts';
+import { createFileEncoder, type FileColumn } from './file-encoder.ts';
+
+const groupRows = 2_000;
+
+function columnOf(name: string, type: LogicalType): FileColumn {
+  return { element: elementOf(name, type), hold: (value) => parquetValue(value, type) };
+}
+
+function encode(columns: readonly FileColumn[], rows: readonly (readonly ColumnValue[])[]) {
+  const encoder = createFileEncoder(columns, rows.length, groupRows);
+  const held = rows.map((row) => {
+    const all = row.map((value, at) => encoder.add(at, value));
+    encoder.endRow();
+    return all;
+  });
+  return { held, file: Uint8Array.from(encoder.end()).buffer };
+}
+
+function read(file: ArrayBuffer): Promise<Record<string, unknown>[]> {
+  const compressors = { ZSTD: (part: Uint8Array) => zstdDecompressSync(part) };
+  return parquetReadObjects({ file, compressors });
+}
+
+const rowsOf = (count: number, valueOf: (row: number) => ColumnValue): ColumnValue[][] =>
+  Array.from({ length: count }, (_, row) => [valueOf(row)]);
+
+/** Values of each type, in no order, and what a reader has of them. */
+const types: readonly [LogicalType, (row: number) => ColumnValue, (row: number) => unknown][] = [
+  [{ kind: 'text' }, (row) => `né ${row}`, (row) => `né ${row}`],
+  [{ kind: 'boolean' }, (row) => row % 3 === 0, (row) => row % 3 === 0],
+  [{ kind: 'integer' }, (row) => -row, (row) => BigInt(-row)],
+  [{ kind: 'double' }, (row) => row / 7, (row) => row / 7],
+  [{ kind: 'number' }, (row) => row / 100, (row) => row / 100],
+  [
+    { kind: 'uuid' },
+    (row) => `0188f0c3-7b1c-7000-8000-${String(row).padStart(12, '0')}`,
+    (row) => `0188f0c3-7b1c-7000-8000-${String(row).padStart(12, '0')}`,
+  ],
+  [
+    { kind: 'date' },
+    (row) => new Date(row * 86_400_000).toISOString().slice(0, 10),
+    (row) => new Date(row * 86_400_000),
+  ],
+  [
+    { kind: 'timestamp' },
+    (row) => new Date(row * 86_400_001).toISOString(),
+    (row) => new Date(row * 86_400_001),
+  ],
+];
+
+/** hyparquet makes a double of a decimal, and may lose its last digit. */
+const rounded = (value: unknown): unknown =>
+  typeof value === 'number' ? Number(value.toPrecision(12)) : value;
+
+for (const [type, valueOf, readOf] of types) {
+  test(`${type.kind}: distinct, repeated and missing values read back equal, group after group`, async () => {
+    const kinds: ((row: number) => number | undefined)[] = [
+      (row) => row,
+      (row) => row % 300,
+      (row) => (row % 7 === 0 ? undefined : row % 1_500),
+      () => undefined,
+      // Repeats only where a sample of the first values is over.
+      (row) => Math.min(row, 1_100),
+      // Repeats within the sample, and hardly afterwards.
+      (row) => (row < 200 ? row % 100 : row),
+    ];
+    for (const kind of kinds) {
+      const wanted = Array.from({ length: groupRows + 1 }, (_, row) => kind(row));
+      const rows = wanted.map((number) => [number === undefined ? null : valueOf(number)]);
+      const { held, file } = encode([columnOf('v', type)], rows);
+      expect(held.flat().every(Boolean)).toBe(true);
+      const values = (await read(file)).map(({ v }) => v);
+      expect(values.map(rounded)).toEqual(
+        wanted.map((number) => (number === undefined ? null : rounded(readOf(number)))),
+      );
+    }
+  });
+}
+
+test('a value that does not fit is null, and only its column says so', async () => {
+  const columns = [columnOf('when', { kind: 'timestamp' }), columnOf('name', { kind: 'text' })];
+  // Nanoseconds end in 2262.
+  const { held, file } = encode(columns, [
+    ['2263-01-01T00:00:00.000Z', 'a'],
+    ['2026-03-01T12:00:00.000Z', 'b'],
+  ]);
+  expect(held).toEqual([
+    [false, true],
+    [true, true],
+  ]);
+  expect(await read(file)).toEqual([
+    { when: null, name: 'a' },
+    { when: new Date('2026-03-01T12:00:00.000Z'), name: 'b' },
+  ]);
+});
+
+test('a required column takes no null', () => {
+  const element: SchemaElement = { name: 'id', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED' };
+  expect(() => encode([{ element, hold: String }], [[null]])).toThrow('a row has no id');
+});
+
+test('bounds of texts are in the order of UTF-8, of decimals and times in that of their size', () => {
+  const boundsOf = (type: LogicalType, values: readonly ColumnValue[]): unknown => {
+    const rows = values.map((value) => [value]);
+    const { file } = encode([columnOf('v', type)], rows);
+    const { min_value, max_value, null_count } =
+      parquetMetadata(file).row_groups[0]!.columns[0]!.meta_data!.statistics!;
+    return { min_value, max_value, null_count };
+  };
+  // UTF-16 has the emoji below the other.
+  expect(boundsOf({ kind: 'text' }, ['\u{1f600}', 'ab', null, '\uff5e', 'a'])).toEqual({
+    min_value: 'a',
+    max_value: '\u{1f600}',
+    null_count: 1n,
+  });
+  expect(boundsOf({ kind: 'decimal', scale: 2 }, [3, -20.5, 100])).toMatchObject({
+    min_value: -20.5,
+    max_value: 100,
+  });
+  const times = [
+    '2026-03-01T12:00:00.000Z',
+    '1969-03-01T12:00:00.000Z',
+    '2026-02-01T12:00:00.000Z',
+  ];
+  expect(boundsOf({ kind: 'timestamp' }, times)).toMatchObject({
+    min_value: new Date(times[1]!),
+    max_value: new Date(times[0]!),
+  });
+});
+
+test('large texts are in pages of about a megabyte', async () => {
+  const long = (row: number): string => `${row} ${'x'.repeat(100_000)}`;
+  const { file } = encode([columnOf('v', { kind: 'text' })], rowsOf(25, long));
+  const { encoding_stats } = parquetMetadata(file).row_groups[0]!.columns[0]!.meta_data!;
+  expect(encoding_stats).toEqual([{ page_type: 'DATA_PAGE_V2', encoding: 'PLAIN', count: 3 }]);
+  expect((await read(file)).map(({ v }) => v)).toEqual(
+    Array.from({ length: 25 }, (_, row) => long(row)),
+  );
+});
+
+test('a file without rows is one that can be read', async () => {
+  expect(await read(encode([columnOf('v', { kind: 'text' })], []).file)).toEqual([]);
+});
