@@ -1,23 +1,37 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { Shell } from './shell/shell.tsx';
 import { Failed, Loading } from './parts/states.tsx';
 import { failureOf } from './service/failure.ts';
 import { createService, ServiceContext } from './service/service.ts';
-import { readSession, signIn, type Session } from './service/session.ts';
-import { SignIn } from './sign-in/sign-in.tsx';
+import { onOtherTab, readSession, signIn, type Session } from './service/session.ts';
+import { SignIn, SignInAgain } from './sign-in/sign-in.tsx';
 
 type State =
   | { readonly at: 'start' }
   | { readonly at: 'out'; readonly failure?: unknown }
-  | { readonly at: 'in'; readonly session: Session }
+  /** `isEnded`: the session was good when the page was opened, and has ended since. */
+  | { readonly at: 'in'; readonly session: Session; readonly isEnded?: true }
   | { readonly at: 'trouble'; readonly failure: unknown };
 
 /** Who is signed in decides what is shown: the form to sign in, or the pages. */
 export function App() {
   const [state, setState] = useState<State>({ at: 'start' });
+  // Answers may come in another order than the questions: only the last change counts.
+  const changes = useRef(0);
+  const show = (next: State): void => {
+    changes.current += 1;
+    setState(next);
+  };
   useEffect(() => {
-    void enter().then(setState);
+    const ask = async (): Promise<void> => {
+      changes.current += 1;
+      const change = changes.current;
+      const next = await enter();
+      if (change === changes.current) setState(next);
+    };
+    void ask();
+    return onOtherTab(() => void ask());
   }, []);
   if (state.at === 'start') return <Loading what="Opening the console" />;
   if (state.at === 'trouble') {
@@ -25,13 +39,39 @@ export function App() {
     return <Failed failure={failure} retry={() => location.reload()} />;
   }
   if (state.at === 'out') {
-    return <SignIn failure={state.failure} onDone={(session) => setState({ at: 'in', session })} />;
+    return <SignIn failure={state.failure} onDone={(session) => show({ at: 'in', session })} />;
   }
-  return <Pages session={state.session} onLeave={() => setState({ at: 'out' })} />;
+  const { session } = state;
+  const leave = (): void => show({ at: 'out' });
+  return (
+    <>
+      <Pages
+        session={session}
+        onEnd={() => setState((now) => (isIn(now, session) ? { ...now, isEnded: true } : now))}
+        onLeave={leave}
+      />
+      {state.isEnded && (
+        <SignInAgain onDone={(next) => show({ at: 'in', session: next })} onClose={leave} />
+      )}
+    </>
+  );
 }
 
-function Pages({ session, onLeave }: { session: Session; onLeave: () => void }) {
-  const service = useMemo(() => createService(session), [session]);
+type Inside = Extract<State, { readonly at: 'in' }>;
+
+/** A late answer may be about a session that another one has replaced. */
+function isIn(state: State, session: Session): state is Inside {
+  return state.at === 'in' && state.session === session;
+}
+
+interface PagesProps {
+  readonly session: Session;
+  readonly onEnd: () => void;
+  readonly onLeave: () => void;
+}
+
+function Pages({ session, onEnd, onLeave }: PagesProps) {
+  const service = useMemo(() => createService(session, onEnd), [session]);
   return (
     <ServiceContext.Provider value={service}>
       <Shell onLeave={onLeave} />
@@ -45,7 +85,8 @@ async function enter(): Promise<State> {
   try {
     if (code !== undefined) {
       // Out of the address and the history before anything else happens: it is for one use.
-      history.replaceState(null, '', location.pathname + location.search);
+      // The whole address: a path that begins with two slashes would name another host.
+      history.replaceState(null, '', location.href.split('#', 1)[0]);
       try {
         return { at: 'in', session: await signIn({ code: decodeURIComponent(code) }) };
       } catch (failure) {

@@ -22,6 +22,15 @@ export function nameBelow(path: string, page: string): string {
   }
 }
 
+const sequenceMax = 2n ** 64n - 1n;
+
+/** A position in the log that an address names: from 1, without a sign. Undefined for any other text. */
+export function sequenceOf(text: string): bigint | undefined {
+  if (!/^\d{1,20}$/.test(text)) return undefined;
+  const sequence = BigInt(text);
+  return sequence > 0n && sequence <= sequenceMax ? sequence : undefined;
+}
+
 /** Goes to a page of the console. `replace` keeps the history short while a filter is typed. */
 export function goTo(to: string, how: 'push' | 'replace' = 'push'): void {
   if (how === 'push') history.pushState(null, '', to);

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { useFilters, type Filters } from '../navigation/address.ts';
+import { timeOfFilter } from './time-filter.ts';
 
 export interface TextFilterProps {
   /** In the address. */
@@ -89,12 +90,6 @@ export function FilterBar({ label, children }: { label: string; children: Compon
   );
 }
 
-const hourMs = 3_600_000;
-const spans: Readonly<Record<string, number>> = {
-  '1h': hourMs,
-  '24h': 24 * hourMs,
-  '7d': 168 * hourMs,
-};
 export const spanChoices = [
   ['', 'Any time'],
   ['1h', 'Last hour'],
@@ -102,21 +97,12 @@ export const spanChoices = [
   ['7d', 'Last 7 days'],
 ] as const;
 
-/** The range of the filters `since` and `until`, as requests have it. */
+/** The range of the filters `since` and `until`, as requests have it. Throws what `timeOfFilter` throws. */
 export function rangeOf(filters: Filters) {
-  const nowMs = Date.now();
-  const since = timeOfFilter(filters.get('since'), nowMs);
-  const until = timeOfFilter(filters.get('until'), nowMs);
+  const since = timeOfFilter(filters.get('since'));
+  const until = timeOfFilter(filters.get('until'));
   return {
     ...(since !== undefined && { since: timestampFromMs(since) }),
     ...(until !== undefined && { until: timestampFromMs(until) }),
   };
-}
-
-/** The time of a filter: a span before now such as `24h`, or RFC 3339. Undefined without one. */
-export function timeOfFilter(text: string, nowMs: number): number | undefined {
-  const span = spans[text];
-  if (span !== undefined) return nowMs - span;
-  const ms = Date.parse(text);
-  return Number.isNaN(ms) ? undefined : ms;
 }

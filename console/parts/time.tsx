@@ -3,6 +3,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 
 import { formatDuration } from './figures.ts';
+import { serviceNowMs } from '../service/clock.ts';
 
 export type Zone = 'local' | 'utc';
 
@@ -74,7 +75,7 @@ export function Time({ at, as = 'short' }: TimeProps) {
   const zone = useContext(ZoneContext);
   const ms = msOf(at);
   if (ms === undefined) return <span class="quiet">–</span>;
-  const nowMs = Date.now();
+  const nowMs = serviceNowMs();
   const ago = `${formatDuration(Math.abs(nowMs - ms))} ${ms > nowMs ? 'from now' : 'ago'}`;
   const texts = {
     short: formatShortTime(ms, zone, nowMs),

@@ -13,7 +13,7 @@ export function failureOf(error: unknown): Failure | undefined {
   if (found.code === Code.Canceled) return undefined;
   const { rawMessage } = found;
   if (found.code === Code.Unauthenticated) {
-    return { title: 'You are signed out', text: 'Load the page again to sign in.' };
+    return { title: 'You are signed out', text: 'Sign in, then try again.' };
   }
   if (found.code === Code.PermissionDenied) {
     return { title: 'Your role does not allow this', text: rawMessage };
@@ -21,7 +21,9 @@ export function failureOf(error: unknown): Failure | undefined {
   if (found.code === Code.Unimplemented) {
     return { title: 'This gate does not have this yet', text: 'Upgrade the service.' };
   }
-  if (/failed to fetch|network|load failed/i.test(rawMessage)) {
+  // What the service answers may have these words, too.
+  const isUnanswered = found.cause instanceof TypeError;
+  if (isUnanswered && /failed to fetch|network|load failed/i.test(rawMessage)) {
     return {
       title: 'The service does not answer',
       text: 'Check that it runs, then try again: headgate doctor.',

@@ -1,6 +1,7 @@
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
 
 import { failureOf, type Failure } from './failure.ts';
+import { ServiceContext } from './service.ts';
 import { walkPages } from './walk.ts';
 
 export interface ListPage<Row> {
@@ -30,7 +31,10 @@ export interface List<Row> {
 /** More rows are no list that a person reads: filters are for that. */
 export const rowsMax = 10_000;
 
-/** Loads a list page by page, again when `key` changes. Rows appear as their pages arrive. */
+/**
+ * Loads a list page by page, again when `key` changes or another session begins. Rows appear as their
+ * pages arrive.
+ */
 export function useList<Row>(
   key: string,
   request: (pageToken: string, signal: AbortSignal) => Promise<ListPage<Row>>,
@@ -38,6 +42,7 @@ export function useList<Row>(
 ): List<Row> {
   const [state, setState] = useState<Shown<Row>>({ key, ...nothing });
   const [turn, setTurn] = useState(0);
+  const service = useContext(ServiceContext);
   const latest = useRef(request);
   latest.current = request;
   const goesOn = useRef(false);
@@ -75,7 +80,7 @@ export function useList<Row>(
         setState((before) => ({ ...before, failure, isLoading: false }));
       });
     return () => stop.abort();
-  }, [key, turn]);
+  }, [key, turn, service]);
   const shown = state.key === key ? state : { ...nothing, isLoading: true };
   return { ...shown, reload, more };
 }

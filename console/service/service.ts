@@ -16,6 +16,7 @@ import { RejectedService } from '../../gen/headgate/v1/rejected_service_pb.ts';
 import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
 import { SignalService } from '../../gen/headgate/v1/signal_service_pb.ts';
 import { TailService } from '../../gen/headgate/v1/tail_service_pb.ts';
+import { stopAtSessionEnd } from './session-end.ts';
 import type { Role, Session } from './session.ts';
 
 /** The operators' RPCs of the gate that serves this page, and who calls them. */
@@ -42,11 +43,12 @@ const fromConsole: Interceptor = (next) => (request) => {
   return next(request);
 };
 
-export function createService(session: Session): Service {
+/** `onEnd` is called when the session has ended: this service asks nothing any more. */
+export function createService(session: Session, onEnd: () => void): Service {
   const transport = createConnectTransport({
     baseUrl: location.origin,
     useBinaryFormat: true,
-    interceptors: [fromConsole],
+    interceptors: [stopAtSessionEnd(onEnd), fromConsole],
   });
   return {
     session,

@@ -9,9 +9,12 @@ export interface WalkOptions<Answer> {
   readonly onPage: (page: Answer) => boolean | void;
   /** Undefined or empty for the first page. */
   readonly from?: string | undefined;
-  /** A walk of more pages stops, and its rest is a token. */
+  /** A walk of more pages stops, and its rest is a token. For an act or its count: `everyPage`. */
   readonly pagesMax?: number;
 }
+
+/** An act that stopped half-way would look as if it were done. What was counted bounds it. */
+export const everyPage = Number.POSITIVE_INFINITY;
 
 /**
  * Requests page after page until the list ends, `onPage` has enough, or `pagesMax` is reached. Returns

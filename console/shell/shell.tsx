@@ -1,6 +1,7 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useErrorBoundary, useRef, useState } from 'preact/hooks';
 
-import { Empty } from '../parts/states.tsx';
+import { Empty, Failed } from '../parts/states.tsx';
 import { ZoneContext, type Zone } from '../parts/time.tsx';
 import { useService } from '../service/service.ts';
 import { signOut } from '../service/session.ts';
@@ -60,11 +61,25 @@ export function Shell({ onLeave }: { readonly onLeave: () => void }) {
         {View === undefined ? (
           <Empty title="There is no such page">Choose one of the menu.</Empty>
         ) : (
-          <View key={page!.path} />
+          <Guarded key={page!.path}>
+            <View />
+          </Guarded>
         )}
       </main>
       {shortcuts.isShown && <ShortcutList onClose={shortcuts.hide} />}
     </ZoneContext.Provider>
+  );
+}
+
+/** A page that cannot be drawn leaves the menu, and the other pages, as they are. */
+function Guarded({ children }: { readonly children: ComponentChildren }) {
+  const [error, again] = useErrorBoundary();
+  if (error === undefined) return <>{children}</>;
+  return (
+    <Failed
+      failure={{ title: 'This page cannot show what the service answered', text: String(error) }}
+      retry={again}
+    />
   );
 }
 

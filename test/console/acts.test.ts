@@ -137,6 +137,17 @@ describe.skipIf(whyNoBrowser() !== undefined)('acts of the console', () => {
         return waiting.count();
       }, soon)
       .toBe(1);
+    for (const [where, table] of [
+      ['/', 'Destinations'],
+      ['/health', 'Findings'],
+    ] as const) {
+      await window.goTo(where);
+      const row = page
+        .getByRole('table', { name: table })
+        .getByRole('row', { name: /another disk/ });
+      await expect.poll(() => row.textContent(), soon).toMatch(/since .* by admin/);
+    }
+    await window.goTo('/destinations/warehouse');
     await press('Resume…');
     await press('Resume deliveries');
     await dialog('Resume warehouse').getByRole('button', { name: 'Close' }).last().click();

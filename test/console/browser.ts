@@ -18,7 +18,7 @@ export function whyNoBrowser(): string | undefined {
 }
 
 /** For expect.poll: a page on a busy machine. */
-export const soon = { timeout: 20_000 };
+export const soon = { timeout: 45_000 };
 
 export interface ConsoleBrowser extends AsyncDisposable {
   /** A window of its own, signed in with the token. Cookies and storage are its own. */
@@ -65,7 +65,7 @@ export async function startBrowser(url: string): Promise<ConsoleBrowser> {
   });
   const open = async (options: WindowOptions = {}): Promise<ConsoleWindow> => {
     const context = await browser.newContext({ viewport: wide, timezoneId: 'UTC', ...options });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(45_000);
     return openWindow(context, url);
   };
   return {
@@ -114,9 +114,16 @@ interface AxeResults {
   }[];
 }
 
-/** Expects that axe finds nothing serious on the page as it is now. */
+/**
+ * Expects that axe finds nothing serious on the page. What it finds while colours change from light to dark, or a
+ * button becomes usable, is gone a moment later: only what stays counts.
+ */
 export async function expectAccessible(page: Page): Promise<void> {
   await page.evaluate(axe);
+  await expect.poll(() => seriousFindings(page), { ...soon, message: page.url() }).toEqual([]);
+}
+
+async function seriousFindings(page: Page): Promise<string[]> {
   const { violations } = await page.evaluate(
     () =>
       (
@@ -124,8 +131,7 @@ export async function expectAccessible(page: Page): Promise<void> {
       ).axe.run() as Promise<AxeResults>,
   );
   const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  const found = serious.flatMap(({ id, nodes }) =>
+  return serious.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`),
   );
-  expect(found, `axe on ${page.url()}`).toEqual([]);
 }

@@ -35,7 +35,11 @@ export function Activate(props: ActivateProps) {
         };
       }}
       run={async () => {
-        const { findings } = await schemas.activateSchema({ eventName: name, version });
+        const { findings } = await schemas.activateSchema({
+          eventName: name,
+          version,
+          activeVersion,
+        });
         return (
           <>
             <p>Version {version} is active on every gate within a second.</p>

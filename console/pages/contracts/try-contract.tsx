@@ -7,6 +7,7 @@ import { failureOf, type Failure } from '../../service/failure.ts';
 import { useMay, useService } from '../../service/service.ts';
 import { Failed } from '../../parts/states.tsx';
 import { TriedResult } from './tried-result.tsx';
+import { serviceNowMs } from '../../service/clock.ts';
 
 const hourMs = 3_600_000;
 
@@ -32,7 +33,7 @@ export function TryContract({
     schemas
       .trySchema({
         eventName: name,
-        since: timestampFromMs(Date.now() - Number(hours) * hourMs),
+        since: timestampFromMs(serviceNowMs() - Number(hours) * hourMs),
         ...(schemaJson.trim() === '' ? { version } : { schemaJson }),
       })
       .then(setResult)

@@ -16,6 +16,7 @@ export function DeadLetterActs({ answer, letter, onDone }: DeadLetterActsProps) 
   const { deadLetters } = useService();
   const [isFixing, setIsFixing] = useState(false);
   const { id, destination, event } = letter;
+  const { revision } = answer;
   if (!useMay('operator')) return null;
   const facts = [
     ['Event', event?.eventName],
@@ -43,7 +44,7 @@ export function DeadLetterActs({ answer, letter, onDone }: DeadLetterActsProps) 
         text="The event goes again to the destination that did not take it, under the same event id."
         plan={async () => ({ facts, confirm: 'Replay 1 event' })}
         run={async () => {
-          await deadLetters.replayDeadLetter({ id });
+          await deadLetters.replayDeadLetter({ id, revision });
           return <p>Replayed. If {destination} refuses it again, it comes back to this page.</p>;
         }}
         onDone={onDone}
@@ -57,7 +58,7 @@ export function DeadLetterActs({ answer, letter, onDone }: DeadLetterActsProps) 
         text="The destination never gets the event. It stays in the log and at other destinations. This cannot be undone."
         plan={async () => ({ facts, confirm: 'Discard 1 event' })}
         run={async (why) => {
-          await deadLetters.discardDeadLetter({ id, why });
+          await deadLetters.discardDeadLetter({ id, why, revision });
           return <p>Discarded, with the reason.</p>;
         }}
         onDone={onDone}

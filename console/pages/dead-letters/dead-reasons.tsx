@@ -3,7 +3,7 @@ import { formatCount } from '../../parts/figures.ts';
 import { Shown } from '../../parts/states.tsx';
 import { useLoad } from '../../service/load.ts';
 import { useService, type Service } from '../../service/service.ts';
-import { walkPages } from '../../service/walk.ts';
+import { everyPage, walkPages } from '../../service/walk.ts';
 import { deadFilter, deadKey } from './dead-filter.ts';
 
 const shownMax = 8;
@@ -50,6 +50,8 @@ export function DeadReasons({
 
 export interface DeadCounts {
   readonly count: number;
+  /** The newest entry when it was counted. */
+  readonly upTo: bigint;
   readonly reasons: readonly (readonly [reason: string, count: number])[];
 }
 
@@ -60,19 +62,22 @@ export async function countDeadLetters(
   signal: AbortSignal,
 ): Promise<DeadCounts> {
   let count = 0;
+  let upTo = 0n;
   const reasons = new Map<string, number>();
   const request = deadFilter(filters);
   await walkPages(
     (pageToken) => deadLetters.countDeadLetters({ ...request, pageToken }, { signal }),
     {
       signal,
+      pagesMax: everyPage,
       onPage: (page) => {
         count += Number(page.count);
+        upTo = page.walk?.upTo ?? 0n;
         for (const each of page.reasons) {
           reasons.set(each.reason, (reasons.get(each.reason) ?? 0) + Number(each.count));
         }
       },
     },
   );
-  return { count, reasons: [...reasons].toSorted(([, a], [, b]) => b - a) };
+  return { count, upTo, reasons: [...reasons].toSorted(([, a], [, b]) => b - a) };
 }

@@ -44,7 +44,7 @@ export function FixDeadLetterDialog(props: FixDeadLetterDialogProps) {
         ) : (
           <EventForm
             eventJson={answer.eventJson}
-            schemaJson={contract.value}
+            schemaJson={contract.value || undefined}
             violations={violationsOf(fix.failure?.text ?? '')}
             withIds={false}
             changes={changes}
@@ -87,12 +87,12 @@ function useFix(props: FixDeadLetterDialogProps, changes: EventChanges) {
     const { whole } = changes;
     const { id } = letter;
     try {
-      await deadLetters.fixDeadLetter({
+      const { revision } = await deadLetters.fixDeadLetter({
         id,
         revision: answer.revision,
         ...(whole === undefined ? { edits: editsOf(changes) } : { eventJson: whole }),
       });
-      if (isReplayed) await deadLetters.replayDeadLetter({ id });
+      if (isReplayed) await deadLetters.replayDeadLetter({ id, revision });
       onClose();
       onDone();
     } catch (error) {

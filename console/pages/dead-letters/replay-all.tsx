@@ -1,13 +1,16 @@
+import { useRef } from 'preact/hooks';
+
 import type { Filters } from '../../navigation/address.ts';
 import { Act } from '../../parts/dialogs/act.tsx';
 import { countOf, formatCount } from '../../parts/figures.ts';
 import { useService } from '../../service/service.ts';
-import { walkPages } from '../../service/walk.ts';
+import { everyPage, walkPages } from '../../service/walk.ts';
 import { deadFilter, deadKey } from './dead-filter.ts';
 import { countDeadLetters } from './dead-reasons.tsx';
 
 export function ReplayAll({ filters, onDone }: { filters: Filters; onDone: () => void }) {
   const service = useService();
+  const counted = useRef(0n);
   return (
     <Act
       button="Replay matching…"
@@ -16,7 +19,8 @@ export function ReplayAll({ filters, onDone }: { filters: Filters; onDone: () =>
       text="Each event goes again to the destination that did not take it, under the same event id."
       formKey={deadKey(filters)}
       plan={async (signal) => {
-        const { count, reasons } = await countDeadLetters(service, filters, signal);
+        const { count, reasons, upTo } = await countDeadLetters(service, filters, signal);
+        counted.current = upTo;
         return {
           facts: [
             ['Would be replayed', countOf(count, 'dead letter')],
@@ -33,11 +37,12 @@ export function ReplayAll({ filters, onDone }: { filters: Filters; onDone: () =>
         let replayed = 0;
         let others = 0;
         const { signal } = new AbortController();
-        const request = deadFilter(filters);
+        const request = { ...deadFilter(filters), sequenceMax: counted.current };
         await walkPages(
           (pageToken) => service.deadLetters.replayDeadLetters({ ...request, pageToken }),
           {
             signal,
+            pagesMax: everyPage,
             onPage: ({ results }) => {
               replayed += results.filter(({ code }) => code === '').length;
               others += results.filter(({ code }) => code !== '').length;

@@ -76,7 +76,7 @@ function DestinationRow({ of }: { readonly of: DestinationStatus }) {
         <span class="quiet wide">{type}</span>
       </td>
       <td>
-        <StateTag of={state} /> {isPaused && <Time at={of.since} as="ago" />}
+        <StateTag of={state} /> {isPaused && <PausedSince of={of} />}
       </td>
       <td class="number">{formatCount(waiting)}</td>
       <td class="wide">
@@ -92,10 +92,16 @@ function DestinationRow({ of }: { readonly of: DestinationStatus }) {
           </a>
         )}
       </td>
-      <td class="wide reason">
-        {reason}
-        {isPaused && ` (${of.pausedBy})`}
-      </td>
+      <td class="wide reason">{reason}</td>
     </tr>
+  );
+}
+
+/** A pause is easily forgotten: who can end it sees at once how old it is. */
+export function PausedSince({ of }: { readonly of: DestinationStatus }) {
+  return (
+    <>
+      since <Time at={of.since} /> (<Time at={of.since} as="ago" />) by {of.pausedBy}
+    </>
   );
 }

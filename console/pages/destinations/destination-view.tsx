@@ -11,7 +11,7 @@ import { Time } from '../../parts/time.tsx';
 import { useLoad } from '../../service/load.ts';
 import { useService } from '../../service/service.ts';
 import { DestinationActs } from './destination-acts.tsx';
-import { StateTag } from './destination-table.tsx';
+import { PausedSince, StateTag } from './destination-table.tsx';
 import { RedeliveryTable } from './redelivery-table.tsx';
 
 const everyMs = 3_000;
@@ -86,6 +86,11 @@ function Status({ of }: { readonly of: DestinationStatus }) {
           class={`notice ${state === State.PAUSED ? 'warn' : state === State.RUNNING ? '' : 'bad'}`}
         >
           {reason !== '' && <strong>{reason}</strong>}
+          {state === State.PAUSED && (
+            <p>
+              Paused <PausedSince of={of} />.
+            </p>
+          )}
           {text !== undefined && <p>{text}</p>}
         </div>
       )}
@@ -108,9 +113,8 @@ function Status({ of }: { readonly of: DestinationStatus }) {
         <Facts
           of={[
             ['Type', of.type],
-            ['In this state', of.since && <Time at={of.since} as="ago" />],
+            ['In this state since', of.since && <Time at={of.since} as="ago" />],
             ['Next test', of.nextProbe && <Time at={of.nextProbe} as="ago" />],
-            ['Paused by', of.pausedBy],
             [
               'Before its start',
               beforeStart > 0n &&

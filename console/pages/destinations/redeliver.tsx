@@ -1,5 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { useContext, useEffect, useState } from 'preact/hooks';
+import { useContext, useRef, useState } from 'preact/hooks';
 
 import type { CountRedeliveryResponse } from '../../../gen/headgate/v1/redelivery_service_pb.ts';
 import { Act, type Plan } from '../../parts/dialogs/act.tsx';
@@ -13,7 +13,8 @@ import {
   ZoneContext,
 } from '../../parts/time.tsx';
 import { useService } from '../../service/service.ts';
-import { walkPages } from '../../service/walk.ts';
+import { everyPage, walkPages } from '../../service/walk.ts';
+import { serviceNowMs } from '../../service/clock.ts';
 
 /** What is typed. Times are Unix times in ms, shown in the zone that the viewer has chosen. */
 interface Typed {
@@ -40,16 +41,16 @@ export interface RedeliverProps {
 export function Redeliver({ destination, canBeAsked, onDone }: RedeliverProps) {
   const { redeliveries } = useService();
   const timeText = useTimeText();
+  const counted = useRef(0n);
   const [typed, setTyped] = useState<Typed>(() => ({
-    since: minuteOf(Date.now() - dayMs),
+    since: minuteOf(serviceNowMs() - dayMs),
     until: undefined,
     eventName: '',
     source: '',
     user: '',
     missing: false,
   }));
-  const settled = useSettled(typed);
-  const selection = { destination, ...selectionOf(settled) };
+  const selection = { destination, ...selectionOf(typed) };
   return (
     <Act
       button="Redeliver…"
@@ -57,20 +58,28 @@ export function Redeliver({ destination, canBeAsked, onDone }: RedeliverProps) {
       needs="operator"
       text="Events keep their ids, so a destination that refuses second copies keeps one of each."
       form={<RedeliverForm typed={typed} canBeAsked={canBeAsked} onChange={setTyped} />}
-      formKey={JSON.stringify(settled)}
+      formKey={JSON.stringify(typed)}
       plan={async (signal) => {
+        // Each change is counted by the service: not each key.
+        await new Promise((resolve) => setTimeout(resolve, typingMs));
         const pages: CountRedeliveryResponse[] = [];
         await walkPages(
           (pageToken) => redeliveries.countRedelivery({ selection, pageToken }, { signal }),
           {
             signal,
+            pagesMax: everyPage,
             onPage: (page) => void pages.push(page),
           },
         );
+        counted.current = pages[0]?.walk?.upTo ?? 0n;
         return planOf(pages, timeText);
       }}
       run={async () => {
-        const { redelivery } = await redeliveries.startRedelivery({ selection, rate });
+        const { redelivery } = await redeliveries.startRedelivery({
+          selection,
+          rate,
+          sequenceMax: counted.current,
+        });
         return (
           <p>
             Started, with at most {countOf(rate, 'event')} a second. This page shows how far it is
@@ -113,7 +122,7 @@ function RedeliverForm({ typed, canBeAsked, onChange }: RedeliverFormProps) {
       />
     </label>
   );
-  const nowMs = Date.now();
+  const nowMs = serviceNowMs();
   const today = dayBegin(nowMs, 0, zone);
   const spans = [
     ['Last hour', minuteOf(nowMs - dayMs / 24), undefined],
@@ -199,14 +208,4 @@ function selectionOf({ since, until, ...rest }: Typed) {
 /** Fields of times have no seconds. */
 function minuteOf(ms: number): number {
   return ms - (ms % 60_000);
-}
-
-/** The value a moment after its last change: each one is counted by the service. */
-function useSettled<Value>(value: Value): Value {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), typingMs);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return settled;
 }

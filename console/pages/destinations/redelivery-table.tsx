@@ -26,7 +26,9 @@ export interface RedeliveryTableProps {
 /** The newest redelivery of each destination, and how far it is. */
 export function RedeliveryTable({ redeliveries, onChange }: RedeliveryTableProps) {
   if (redeliveries.length === 0) {
-    return <p class="quiet">None yet. Open a destination to send events of the log to it again.</p>;
+    return (
+      <p class="quiet">None yet. “Redeliver…” of a destination sends it events of the log again.</p>
+    );
   }
   return (
     <table class="plain" aria-label="Redeliveries">

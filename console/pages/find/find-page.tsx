@@ -4,8 +4,9 @@ import { useRef } from 'preact/hooks';
 import { useFilters, type Filters } from '../../navigation/address.ts';
 import type { LocatedEvent } from '../../../gen/headgate/v1/event_service_pb.ts';
 import { countOf } from '../../parts/figures.ts';
-import { ChoiceFilter, FilterBar, TextFilter, timeOfFilter } from '../../parts/filter-bar.tsx';
+import { ChoiceFilter, FilterBar, TextFilter } from '../../parts/filter-bar.tsx';
 import { Empty, Failed, Loading } from '../../parts/states.tsx';
+import { timeOfFilter } from '../../parts/time-filter.ts';
 import { msOf, useTimeText } from '../../parts/time.tsx';
 import { useList } from '../../service/list.ts';
 import { useService } from '../../service/service.ts';
@@ -140,7 +141,7 @@ function useFound(filters: Filters, text: string) {
       // The token says which search it continues.
       const [by, token] = splitToken(pageToken, chosen || (uuid.test(text) ? 'id' : 'any'));
       if (pageToken === '') looked.current = { compared: 0, sinceMs: undefined };
-      const since = timeOfFilter(filters.get('since'), Date.now()) ?? monthOf(filters);
+      const since = timeOfFilter(filters.get('since'));
       const request = {
         ...wantedBy(by, text),
         pageToken: token,
@@ -171,10 +172,6 @@ function splitToken(token: string, first: string): [by: string, token: string] {
   if (token === '') return [first, ''];
   const at = token.indexOf(' ');
   return [token.slice(0, at), token.slice(at + 1)];
-}
-
-function monthOf(filters: Filters): number | undefined {
-  return filters.get('since') === '30d' ? Date.now() - 30 * 86_400_000 : undefined;
 }
 
 function FoundEvent({ of, isWhole }: { readonly of: LocatedEvent; readonly isWhole: boolean }) {

@@ -1,6 +1,6 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 
-import { linkTo } from '../../navigation/address.ts';
+import { linkTo, sequenceOf } from '../../navigation/address.ts';
 import { Copied } from '../../parts/copy.tsx';
 import { Facts } from '../../parts/facts.tsx';
 import { JsonText } from '../../parts/json/json-text.tsx';
@@ -33,7 +33,7 @@ export function LivePanel({ id, known, closeTo }: LivePanelProps) {
     <SidePanel title="Event" label="Event" closeTo={closeTo}>
       <Shown of={found}>
         {(event) =>
-          event === undefined ? (
+          event === null ? (
             <Empty title="The log does not have this event">
               It may have been deleted after the retention time.
             </Empty>
@@ -49,7 +49,7 @@ export function LivePanel({ id, known, closeTo }: LivePanelProps) {
 async function readEvent(service: Service, id: string, signal: AbortSignal) {
   const [, eventId, at] = /^a(.+)@(\d+)$/.exec(id) ?? [];
   if (eventId === undefined || at === undefined) return readRefused(service, id, signal);
-  let found: LiveEvent | undefined;
+  let found: LiveEvent | null = null;
   const request = {
     anyName: true,
     pageSize: 500,
@@ -60,8 +60,8 @@ async function readEvent(service: Service, id: string, signal: AbortSignal) {
   await walkPages((pageToken) => service.log.readEvents({ ...request, pageToken }, { signal }), {
     signal,
     onPage: ({ events }) => {
-      found = events.map(loggedEvent).find((event) => event.eventId === eventId);
-      return found === undefined;
+      found = events.map(loggedEvent).find((event) => event.eventId === eventId) ?? null;
+      return found === null;
     },
   });
   return found;
@@ -71,9 +71,10 @@ async function readRefused(
   { rejected }: Service,
   id: string,
   signal: AbortSignal,
-): Promise<LiveEvent | undefined> {
-  if (!/^r\d+$/.test(id)) return undefined;
-  const answer = await rejected.getRejected({ sequence: BigInt(id.slice(1)) }, { signal });
+): Promise<LiveEvent | null> {
+  const sequence = id.startsWith('r') ? sequenceOf(id.slice(1)) : undefined;
+  if (sequence === undefined) return null;
+  const answer = await rejected.getRejected({ sequence }, { signal });
   return refusedEvent(answer.rejected!);
 }
 

@@ -103,7 +103,7 @@ export function useTail(filters: Filters, key: string, isPaused: boolean): TailV
       cancelAnimationFrame(frame);
       clearTimeout(timer);
     };
-  }, [key]);
+  }, [key, tail]);
   useEffect(() => refresh.current(), [isPaused]);
   return view;
 }
@@ -135,10 +135,14 @@ const statuses: Readonly<Record<string, EventResult_Status>> = {
 };
 
 function requestOf(filters: Filters) {
+  const verdict = filters.get('verdict');
+  if (verdict !== '' && !Object.hasOwn(statuses, verdict)) {
+    throw new Error(`"${verdict}" is not a verdict that events are stored with.`);
+  }
   return {
     eventName: filters.get('event'),
     source: filters.get('source'),
     user: filters.get('user'),
-    status: statuses[filters.get('verdict')] ?? Status.STATUS_UNSPECIFIED,
+    status: statuses[verdict] ?? Status.STATUS_UNSPECIFIED,
   };
 }

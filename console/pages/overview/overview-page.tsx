@@ -11,6 +11,7 @@ import { formatCount } from '../../parts/figures.ts';
 import { DestinationTable } from '../destinations/destination-table.tsx';
 import { SignalCard } from './signal-card.tsx';
 import { runningHourMs } from './hours.ts';
+import { serviceNowMs } from '../../service/clock.ts';
 
 const everyMs = 15_000;
 
@@ -25,7 +26,7 @@ export function OverviewPage() {
   const today = useLoad(
     'today',
     (signal) => {
-      const since = { seconds: BigInt(Math.floor(Date.now() / 1000) - 86_400), nanos: 0 };
+      const since = { seconds: BigInt(Math.floor(serviceNowMs() / 1000) - 86_400), nanos: 0 };
       return signals.getHourlyCounts({ since, withEvents: true }, { signal });
     },
     everyMs,
@@ -53,7 +54,7 @@ export function OverviewPage() {
 
 function Signals({ answer }: { readonly answer: GetHourlyCountsResponse }) {
   const { hours, updatedAt } = answer;
-  const nowMs = Date.now();
+  const nowMs = serviceNowMs();
   const since = new Date(runningHourMs(hours, nowMs)).toISOString();
   return (
     <>

@@ -2,6 +2,7 @@ import type { HourlyCount } from '../../../gen/headgate/v1/signal_service_pb.ts'
 import { formatChange, formatCount, formatLarge } from '../../parts/figures.ts';
 import { Sparkline } from '../../parts/sparkline.tsx';
 import { signalHours, type Signal } from './hours.ts';
+import { serviceNowMs } from '../../service/clock.ts';
 
 export interface SignalCardProps {
   readonly title: string;
@@ -15,7 +16,7 @@ export interface SignalCardProps {
 
 /** One signal: this hour, the hour before against the same hour last week, and the shape of the day. */
 export function SignalCard({ title, hours, signal, tone, to, toDay }: SignalCardProps) {
-  const of = signalHours(hours, signal, Date.now());
+  const of = signalHours(hours, signal, serviceNowMs());
   const change = formatChange(of.lastHour, of.lastHourBefore);
   return (
     <section class="card" aria-label={title}>

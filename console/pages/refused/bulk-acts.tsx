@@ -3,8 +3,9 @@ import { Act } from '../../parts/dialogs/act.tsx';
 import { countOf, formatCount } from '../../parts/figures.ts';
 import { EventResult_Status } from '../../../gen/headgate/v1/event_result_pb.ts';
 import type { ReplayResult } from '../../../gen/headgate/v1/rejected_service_pb.ts';
+import { useRef } from 'preact/hooks';
 import { useService } from '../../service/service.ts';
-import { walkPages } from '../../service/walk.ts';
+import { everyPage, walkPages } from '../../service/walk.ts';
 import { refusedFilter } from './refused-filter.ts';
 
 /** Acts on all events that match the filters. */
@@ -24,15 +25,18 @@ interface BulkProps {
 
 function ReplayAll({ filters, onDone }: BulkProps) {
   const { rejected } = useService();
+  const counted = useRef(0n);
   const replay = async (dryRun: boolean, signal: AbortSignal, onTally: (tally: Tally) => void) => {
     const tally = newTally();
-    const filter = waiting(filters);
+    const filter = waiting(filters, dryRun ? 0n : counted.current);
     await walkPages(
       (pageToken) =>
         rejected.replayRejected({ filter, pageSize: 500, pageToken, dryRun }, { signal }),
       {
         signal,
-        onPage: ({ results }) => {
+        pagesMax: everyPage,
+        onPage: ({ results, walk }) => {
+          if (dryRun) counted.current = walk?.upTo ?? 0n;
           addTo(tally, results);
           onTally(tally);
         },
@@ -68,13 +72,27 @@ function ReplayAll({ filters, onDone }: BulkProps) {
 
 function DiscardAll({ filters, onDone }: BulkProps) {
   const { rejected } = useService();
-  const discard = async (why: string, dryRun: boolean, signal: AbortSignal) => {
+  const counted = useRef(0n);
+  const discard = async (
+    why: string,
+    dryRun: boolean,
+    signal: AbortSignal,
+    onCount: (count: number) => void,
+  ) => {
     let count = 0;
-    const filter = waiting(filters);
+    const filter = waiting(filters, dryRun ? 0n : counted.current);
     await walkPages(
       (pageToken) =>
         rejected.discardRejected({ filter, pageSize: 500, pageToken, dryRun, why }, { signal }),
-      { signal, onPage: (page) => void (count += page.sequences.length) },
+      {
+        signal,
+        pagesMax: everyPage,
+        onPage: ({ sequences, walk }) => {
+          if (dryRun) counted.current = walk?.upTo ?? 0n;
+          count += sequences.length;
+          onCount(count);
+        },
+      },
     );
     return count;
   };
@@ -88,14 +106,16 @@ function DiscardAll({ filters, onDone }: BulkProps) {
       text="Discarded events are not replayed any more, and are deleted later. This cannot be undone."
       formKey={filters.text}
       plan={async (signal) => {
-        const count = await discard('dry run', true, signal);
+        const count = await discard('dry run', true, signal, () => {});
         return {
           facts: [['Would be discarded', countOf(count, 'event')]],
           confirm: count === 0 ? undefined : `Discard ${countOf(count, 'event')}`,
         };
       }}
-      run={async (why) => {
-        const count = await discard(why, false, new AbortController().signal);
+      run={async (why, progress) => {
+        const count = await discard(why, false, new AbortController().signal, (count) =>
+          progress(`${countOf(count, 'event')} discarded`),
+        );
         return <p>{countOf(count, 'event')} discarded.</p>;
       }}
       onDone={onDone}
@@ -103,9 +123,12 @@ function DiscardAll({ filters, onDone }: BulkProps) {
   );
 }
 
-/** Replayed and discarded events stay as they are, also where the page shows them. */
-function waiting(filters: Filters) {
-  return { ...refusedFilter(filters), withReplayed: false, withDiscarded: false };
+/**
+ * Replayed and discarded events stay as they are, also where the page shows them. `sequenceMax`: what was refused
+ * after the viewer was shown a number stays, too; 0 for all.
+ */
+function waiting(filters: Filters, sequenceMax: bigint) {
+  return { ...refusedFilter(filters), withReplayed: false, withDiscarded: false, sequenceMax };
 }
 
 export interface Tally {

@@ -42,7 +42,7 @@ export function FixDialog({ event, onClose, onDone }: FixDialogProps) {
         {!contract.isLoading && !isStored && (
           <EventForm
             eventJson={text}
-            schemaJson={contract.value}
+            schemaJson={contract.value || undefined}
             violations={result?.error?.violations ?? event.error?.violations ?? []}
             withIds
             changes={changes}

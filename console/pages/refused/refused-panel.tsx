@@ -7,7 +7,7 @@ import { Shown } from '../../parts/states.tsx';
 import { Time } from '../../parts/time.tsx';
 import { Violations } from '../../parts/violations.tsx';
 import type { RejectedEvent } from '../../../gen/headgate/v1/rejected_event_pb.ts';
-import { linkTo } from '../../navigation/address.ts';
+import { linkTo, sequenceOf } from '../../navigation/address.ts';
 import { useLoad } from '../../service/load.ts';
 import { useService } from '../../service/service.ts';
 import { OneActs } from './one-acts.tsx';
@@ -22,7 +22,9 @@ export interface RefusedPanelProps {
 export function RefusedPanel({ sequence, closeTo, onChange }: RefusedPanelProps) {
   const { rejected } = useService();
   const found = useLoad(sequence, async (signal) => {
-    const answer = await rejected.getRejected({ sequence: BigInt(sequence) }, { signal });
+    const position = sequenceOf(sequence);
+    if (position === undefined) throw new Error(`There is no refused event "${sequence}".`);
+    const answer = await rejected.getRejected({ sequence: position }, { signal });
     return answer.rejected!;
   });
   const changed = (): void => {

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { failureOf, type Failure } from '../../service/failure.ts';
 import { useLoad } from '../../service/load.ts';
-import { useMay } from '../../service/service.ts';
+import { useMay, useService } from '../../service/service.ts';
 import type { Role } from '../../service/session.ts';
 import { Dialog } from './dialog.tsx';
 import { Facts, type Fact } from '../facts.tsx';
@@ -52,8 +52,14 @@ export function Act(props: ActProps) {
   );
 }
 
+interface FailedRun {
+  readonly failure: Failure | undefined;
+  /** The last words of its progress; empty if it made none. */
+  readonly done: string;
+}
+
 type Step =
-  | { readonly at: 'plan'; readonly failure?: Failure | undefined }
+  | { readonly at: 'plan'; readonly failed?: FailedRun | undefined }
   | { readonly at: 'work'; readonly words: string }
   | { readonly at: 'end'; readonly result: ComponentChildren };
 
@@ -64,22 +70,30 @@ export function ActDialog(props: ActProps & { readonly onClose: () => void }) {
   const isGone = useRef(false);
   const isStarted = useRef(false);
   useEffect(() => () => void (isGone.current = true), []);
+  const service = useService();
+  // After a new sign-in the failure of the ended session says nothing any more.
+  useEffect(() => setStep((now) => (now.at === 'plan' ? { at: 'plan' } : now)), [service]);
   const close = (): void => {
     props.onClose();
-    if (step.at === 'end') props.onDone?.();
+    // What failed may have done a part, and may have failed because something changed.
+    if (step.at === 'end' || (step.at === 'plan' && step.failed !== undefined)) props.onDone?.();
   };
   const start = (): void => {
     // A second press may come before the button is gone.
     if (isStarted.current) return;
     isStarted.current = true;
+    let done = '';
     setStep({ at: 'work', words: 'Working' });
-    const progress = (words: string): void => setStep({ at: 'work', words });
+    const progress = (words: string): void => {
+      done = words;
+      setStep({ at: 'work', words });
+    };
     props
       .run(why.trim(), progress)
       .then((result) => (isGone.current ? props.onDone?.() : setStep({ at: 'end', result })))
       .catch((error: unknown) => {
         isStarted.current = false;
-        setStep({ at: 'plan', failure: failureOf(error) });
+        setStep({ at: 'plan', failed: { failure: failureOf(error), done } });
       });
   };
   return (
@@ -89,7 +103,7 @@ export function ActDialog(props: ActProps & { readonly onClose: () => void }) {
         <div hidden={step.at === 'work'}>
           <PlanStep
             {...props}
-            failure={step.at === 'plan' ? step.failure : undefined}
+            failed={step.at === 'plan' ? step.failed : undefined}
             why={why}
             onWhy={setWhy}
             onStart={start}
@@ -116,8 +130,8 @@ export function ActDialog(props: ActProps & { readonly onClose: () => void }) {
 }
 
 interface PlanStepProps extends ActProps {
-  /** Of the act, which was begun and failed. */
-  readonly failure: Failure | undefined;
+  /** The act was begun and failed. */
+  readonly failed: FailedRun | undefined;
   readonly why: string;
   readonly onWhy: (why: string) => void;
   readonly onStart: () => void;
@@ -125,8 +139,13 @@ interface PlanStepProps extends ActProps {
 }
 
 function PlanStep(props: PlanStepProps) {
-  const { text, form, formKey = '', plan, asksWhy, why, onWhy, failure } = props;
+  const { text, form, formKey = '', plan, asksWhy, why, onWhy, failed } = props;
   const planned = useLoad(formKey, plan);
+  // What is left is counted again.
+  useEffect(() => {
+    if (failed !== undefined) planned.reload();
+  }, [failed]);
+  const failure = failed?.failure;
   const submit = (event: Event): void => {
     event.preventDefault();
     props.onStart();
@@ -151,7 +170,10 @@ function PlanStep(props: PlanStepProps) {
                 />
               </label>
             )}
-            {failure !== undefined && <Failed failure={failure} />}
+            {failure !== undefined && planned.failure === undefined && <Failed failure={failure} />}
+            {failed !== undefined && failed.done !== '' && (
+              <p class="note">Done before that: {failed.done}</p>
+            )}
             <footer>
               <button type="button" onClick={props.onClose}>
                 Cancel
