@@ -12,7 +12,8 @@ set -eu
 # event_id shows, rather than not at all. LEDGER says which events were deleted on purpose and how many there
 # were: taken after the events, it would report the newest ones as lost.
 # PROBE and CLAIMS are left out: they hold locks and probes of running processes.
-streams="REJECTED LEDGER EVENTS EVENTS_0 ASIDE RETRY DEAD REPLAY FILTERED ATTEMPTS ADVISORIES
+# PARTITIONS stands for the streams of events, such as EVENTS_0.
+streams="REJECTED LEDGER EVENTS PARTITIONS ASIDE RETRY DEAD REPLAY FILTERED ATTEMPTS ADVISORIES
   KV_headgate_schemas KV_headgate_keys KV_headgate_limits KV_headgate_counts AUDIT"
 
 if [ $# -ne 2 ]; then
@@ -25,7 +26,9 @@ case $1 in
     mkdir "$2"
     chmod 700 "$2"
     existing=$(nats stream ls --all --names)
-    for stream in $streams; do
+    # If their number is changed now, the ledger does not know the newest: a restored gate closes these and keeps their events.
+    partitions=$(echo "$existing" | grep -x 'EVENTS_[0-9]*' | tr '\n' ' ')
+    for stream in $(echo "$streams" | sed "s/PARTITIONS/$partitions/"); do
       # EVENTS is there after an upgrade only, KV_headgate_schemas with schemas.source: registry.
       if echo "$existing" | grep -qx "$stream"; then
         nats stream backup "$stream" "$2/$stream" --no-progress
@@ -39,10 +42,8 @@ case $1 in
       echo "$2 is not a complete backup" >&2
       exit 1
     fi
-    for stream in $streams; do
-      if [ -d "$2/$stream" ]; then
-        nats stream restore "$2/$stream" --no-progress
-      fi
+    for stream in "$2"/*/; do
+      nats stream restore "${stream%/}" --no-progress
     done
     ;;
   *)

@@ -50,6 +50,23 @@ const destinationDisabled: Alert = {
   description: 'It is not tried again until the workers start anew; its events wait.',
 };
 
+const paused = promql`${perDestination('headgate_destination_paused')} == 1`;
+
+/** Counted from the pause, which outlives restarts: `for` would begin again with each of them. */
+const destinationPaused = (severity: Alert['severity'], secondsMin: number): Alert => ({
+  name: 'HeadgateDestinationPaused',
+  severity,
+  expression: promql`
+    time() - (${perDestination('headgate_destination_paused_timestamp_seconds')} > 0)
+    > ${secondsMin}
+    and ${perDestination('headgate_destination_pending')} > 0`,
+  for: '5m',
+  summary:
+    'Resume {{ $labels.destination }} if the reason for its pause is gone (headgate destinations shows who paused it, and why): events wait for it.',
+  description:
+    'An operator paused it {{ $value | humanizeDuration }} ago. Its events wait, and the log keeps them until it runs short of room.',
+});
+
 /**
  * `clamp_min`: if a worker delivers nothing at all, the time is very long, not undefined. Filtered
  * and dead events leave the backlog, too.
@@ -63,7 +80,7 @@ const backlogSlow: Alert = {
         sum by (destination) (rate(headgate_deliveries_total{outcome!="retried"}[15m])), 0.001)
     > ${thresholds.backlog.drainSecondsMax}
     and ${perDestination('headgate_destination_pending')} > ${thresholds.backlog.eventsMin}
-    unless ${parked}`,
+    unless (${parked} or ${paused})`,
   for: '15m',
   summary:
     'Give {{ $labels.destination }} more workers or a larger concurrency: at its pace the backlog lasts over an hour.',
@@ -78,10 +95,10 @@ const eventsLate: Alert = {
   expression: promql`
     time() - (${perDestination('headgate_destination_oldest_timestamp_seconds')} > 0)
     > ${thresholds.backlog.ageSecondsMax}
-    unless ${parked}`,
+    unless (${parked} or ${paused})`,
   for: '15m',
   summary:
-    'Find out why events for {{ $labels.destination }} wait (headgate destinations, log lines "delivery failed"): it is not parked, and the oldest is late.',
+    'Find out why events for {{ $labels.destination }} wait (headgate destinations, log lines "delivery failed"): it is neither parked nor paused, and the oldest is late.',
   description: 'The oldest was stored {{ $value | humanizeDuration }} ago.',
 };
 
@@ -108,6 +125,8 @@ export const deliveryGroups: readonly RuleGroup[] = [
       destinationParked('warn', '10m'),
       destinationParked('page', '1h'),
       destinationDisabled,
+      destinationPaused('warn', thresholds.paused.warnSeconds),
+      destinationPaused('page', thresholds.paused.pageSeconds),
       backlogSlow,
       eventsLate,
       deliveriesMissing,

@@ -75,6 +75,11 @@ export const thresholds = {
     /** The oldest event that waits, of a destination that is not away. */
     ageSecondsMax: 3600,
   },
+  paused: {
+    /** Half a working day: longer than most repairs that a pause is for. */
+    warnSeconds: 4 * 3600,
+    pageSeconds: 86_400,
+  },
   store: {
     warnRatio: 0.8,
     pageRatio: 0.95,

@@ -1,4 +1,4 @@
-import { counter, gauge, type Scenario } from './scenario.ts';
+import { counter, gauge, missing, type Scenario } from './scenario.ts';
 
 const of = (metric: string, labels = '', worker = 1): string =>
   `${metric}{instance="worker-${worker}",destination="crm"${labels}}`;
@@ -129,10 +129,60 @@ const parked: readonly Scenario[] = [
   },
 ].map((scenario) => ({ ...common, ...scenario }));
 
+const pausedAt = of('headgate_destination_paused_timestamp_seconds');
+const waits = of('headgate_destination_pending');
+
+/** Looked at after 26 hours, which are 312 samples: 79,200 s is four hours before. */
+const paused: readonly Scenario[] = [
+  {
+    title: 'five hours ago, and one event waits: its worker has started anew since',
+    series: {
+      [pausedAt]: `${gauge(75_600, 300)} ${missing(3)} ${gauge(75_600, 20)}`,
+      [waits]: gauge(1, 330),
+    },
+    fires: [{ ...crm, severity: 'warn' }],
+    says: {
+      summary:
+        'Resume crm if the reason for its pause is gone (headgate destinations shows who paused it, and why): events wait for it.',
+      description:
+        'An operator paused it 5h 0m 0s ago. Its events wait, and the log keeps them until it runs short of room.',
+    },
+  },
+  {
+    title: 'yesterday: it pages, too',
+    series: { [pausedAt]: gauge(3_600, 330), [waits]: gauge(9, 330) },
+    fires: [
+      { ...crm, severity: 'warn' },
+      { ...crm, severity: 'page' },
+    ],
+  },
+  {
+    title: 'three hours ago',
+    series: { [pausedAt]: gauge(82_800, 330), [waits]: gauge(9, 330) },
+    fires: [],
+  },
+  {
+    title: 'yesterday, and nothing waits',
+    series: { [pausedAt]: gauge(3_600, 330), [waits]: gauge(0, 330) },
+    fires: [],
+  },
+  {
+    title: 'it is not paused, which is the time 0',
+    series: { [pausedAt]: gauge(0, 330), [waits]: gauge(9, 330) },
+    fires: [],
+  },
+].map((scenario) => ({
+  ...common,
+  at: '26h',
+  alert: 'HeadgateDestinationPaused',
+  ...scenario,
+}));
+
 const delivered = of('headgate_deliveries_total', ',outcome="delivered"');
 const retried = of('headgate_deliveries_total', ',outcome="retried"');
 const pending = of('headgate_destination_pending');
 const away = of('headgate_destination_parked');
+const isPaused = of('headgate_destination_paused');
 
 const backlog: readonly Scenario[] = [
   {
@@ -170,6 +220,11 @@ const backlog: readonly Scenario[] = [
     series: { [pending]: gauge(7200, 20), [delivered]: gauge(10, 20), [away]: gauge(1, 20) },
     fires: [],
   },
+  {
+    title: 'it is paused, which is another alert',
+    series: { [pending]: gauge(7200, 20), [delivered]: gauge(10, 20), [isPaused]: gauge(1, 20) },
+    fires: [],
+  },
 ].map((scenario) => ({ ...common, at: '40m', alert: 'HeadgateBacklogSlow', ...scenario }));
 
 const oldest = of('headgate_destination_oldest_timestamp_seconds');
@@ -181,7 +236,7 @@ const late: readonly Scenario[] = [
     fires: [{ ...crm, severity: 'warn' }],
     says: {
       summary:
-        'Find out why events for crm wait (headgate destinations, log lines "delivery failed"): it is not parked, and the oldest is late.',
+        'Find out why events for crm wait (headgate destinations, log lines "delivery failed"): it is neither parked nor paused, and the oldest is late.',
       description: 'The oldest was stored 2h 0m 0s ago.',
     },
   },
@@ -198,6 +253,11 @@ const late: readonly Scenario[] = [
   {
     title: 'it is parked, which is another alert',
     series: { [oldest]: gauge(3600, 40), [away]: gauge(1, 40) },
+    fires: [],
+  },
+  {
+    title: 'it is paused, which is another alert',
+    series: { [oldest]: gauge(3600, 40), [isPaused]: gauge(1, 40) },
     fires: [],
   },
 ].map((scenario) => ({ ...common, at: '3h', alert: 'HeadgateEventsLate', ...scenario }));
@@ -230,6 +290,7 @@ const missingDeliveries: readonly Scenario[] = [
 export const deliveryScenarios: readonly Scenario[] = [
   ...deadLetters,
   ...parked,
+  ...paused,
   ...backlog,
   ...late,
   ...missingDeliveries,

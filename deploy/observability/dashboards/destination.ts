@@ -34,6 +34,19 @@ export const oneDestination: Dashboard = {
           ],
         },
         {
+          title: 'Paused for',
+          description: 'How long ago an operator paused it; 0 while it is not paused.',
+          kind: 'figure',
+          unit: 's',
+          redFrom: thresholds.paused.warnSeconds,
+          queries: [
+            {
+              expression: `time() - max(headgate_destination_paused_timestamp_seconds{${own}} > 0) or vector(0)`,
+              legend: 'paused',
+            },
+          ],
+        },
+        {
           title: 'Waiting',
           description: 'Events it has not been given yet.',
           kind: 'figure',
