@@ -12,7 +12,10 @@ const config = readConfig({
   readFile: (file) => readFileSync(file, 'utf8'),
   destinationTypes,
 });
-const service = await createService(config, { searchPath: process.env['PATH'] ?? '' });
+const service = await createService(config, {
+  searchPath: process.env['PATH'] ?? '',
+  serverEnv: process.env,
+});
 process.send?.({
   port: service.address !== undefined && 'port' in service.address && service.address.port,
   adminPort: service.adminAddress.port,

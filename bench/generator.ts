@@ -25,14 +25,18 @@ interface Options {
   readonly writeKey?: string;
 }
 
+/** How long the answers to the last requests are awaited. */
+const drainMsMax = 5_000;
+
 const options = JSON.parse(process.argv[2]!) as Options;
 const run = (Math.random() * 0xffff_ffff) >>> 0;
 let nextKey = 1;
 
-const state = { done: 0, failed: 0, measuring: false, stopped: false };
+const state = { answered: 0, done: 0, failed: 0, measuring: false, stopped: false };
 const latencies: number[] = [];
 
 function finished(startedAt: number, ok: boolean): void {
+  if (ok) state.answered += 1;
   if (!state.measuring) return;
   state.done += 1;
   if (!ok) state.failed += 1;
@@ -251,10 +255,15 @@ const used = process.cpuUsage(cpu);
 process.send?.('measured');
 state.measuring = false;
 state.stopped = true;
+const lastAnswerBy = performance.now() + drainMsMax;
+while (slots.some(({ busy }) => busy) && performance.now() < lastAnswerBy) {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
 latencies.sort((left, right) => left - right);
 const at = (part: number): number => latencies[Math.floor(latencies.length * part)] ?? 0;
 console.log(
   JSON.stringify({
+    answered: state.answered,
     requests: state.done,
     failed: state.failed,
     seconds,

@@ -27,6 +27,12 @@ const canPin = ((): boolean => {
 
 export const pinning = canPin ? 'server and generator pinned to cores 0 and 1' : 'not pinned';
 
+/** A command that starts on a core: runtimes that count the cores at their start find one. */
+export function startingOn(core: number, command: readonly string[]): [string, string[]] {
+  const [program, ...args] = canPin ? ['taskset', '-c', String(core), ...command] : command;
+  return [program!, args];
+}
+
 /** Moves a process and all its threads to a core. */
 export function pin(processId: number, core: number): void {
   if (canPin)
@@ -73,7 +79,12 @@ export async function startPeer(name: string, ...args: string[]): Promise<Server
 
 export interface Gate extends Server {
   readonly adminPort: number;
-  readonly nats: { readonly port: number; readonly user: string; readonly password: string };
+  readonly nats: {
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+    readonly processId: number;
+  };
   /** The largest resident size so far, in bytes. */
   memoryMax(): number;
 }
@@ -119,11 +130,13 @@ export async function startGate(
     port: started.port,
     adminPort: started.adminPort,
     processId: child.pid!,
-    nats: { port: Number(new URL(client.url).port), user: client.user, password: client.password },
-    memoryMax: () => {
-      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-      return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024;
+    nats: {
+      port: Number(new URL(client.url).port),
+      user: client.user,
+      password: client.password,
+      processId: started.natsProcessId,
     },
+    memoryMax: () => residentBytesMax(child.pid!),
     stop: async () => {
       await stopChild(child);
       rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
@@ -131,11 +144,52 @@ export async function startGate(
   };
 }
 
+/** The address of a gate's nats-server, with user and password. */
+export function natsUrlOf({ nats: { user, password, port } }: Gate): string {
+  return `nats://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}`;
+}
+
+/**
+ * Starts a process that delivers and takes no events. `folder` is the `bench` of its checkout; `env` names the
+ * nats-server, the configuration and the folder of its data.
+ */
+export function forkWorker(
+  folder: string,
+  env: Readonly<Record<string, string>>,
+  flags: readonly string[] = [],
+): ChildProcess {
+  return fork(path.join(folder, 'gate.ts'), {
+    execArgv: [...runtimeFlags, ...flags],
+    env: {
+      ...process.env,
+      HEADGATE_ROLES: 'deliver',
+      HEADGATE_DURABILITY: 'async',
+      HEADGATE_LISTEN: '127.0.0.1:0',
+      HEADGATE_ADMIN_LISTEN: '127.0.0.1:0',
+      HEADGATE_LOG_LEVEL: 'warn',
+      ...env,
+    },
+  });
+}
+
+/** The resident size of a process, in bytes. Needs Linux's /proc. */
+export const residentBytes = (processId: number): number => statusBytes(processId, 'VmRSS');
+
+/** The largest resident size of a process so far, in bytes. Needs Linux's /proc. */
+export const residentBytesMax = (processId: number): number => statusBytes(processId, 'VmHWM');
+
+function statusBytes(processId: number, line: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${processId}/status`, 'utf8');
+  return Number(new RegExp(`${line}:\\s+(\\d+) kB`).exec(status)![1]) * 1024;
+}
+
 /** The flags of `npm start`. */
 const { scripts } = JSON.parse(readFileSync(path.join(here, '..', 'package.json'), 'utf8')) as {
   scripts: { start: string };
 };
-const runtimeFlags = scripts.start.split(' ').filter((part) => part.startsWith('--'));
+export const runtimeFlags: readonly string[] = scripts.start
+  .split(' ')
+  .filter((part) => part.startsWith('--'));
 
 /** Runs a script of bench/ until it exits, and parses the JSON that it prints. */
 export async function runScript<T>(
@@ -166,7 +220,7 @@ export function settleDisk(): void {
 
 const stopTimeoutMs = 10_000;
 
-async function stopChild(child: ChildProcess): Promise<void> {
+export async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { installPackage } from '../test/package/installed-package.ts';
+import { residentBytes } from './processes.ts';
 import { numberAfter } from './script/options.ts';
 import { median } from './script/median.ts';
 
@@ -73,17 +74,12 @@ async function measureStart({ args, env, ready }: Program): Promise<Start> {
     await started;
     const ms = performance.now() - startedAt;
     await new Promise((resolve) => setTimeout(resolve, settleMs));
-    return { ms, residentMB: residentMB(child.pid!) };
+    return { ms, residentMB: residentBytes(child.pid!) / 1e6 };
   } finally {
     child.kill('SIGTERM');
     await ended;
     rmSync(dataDir, { recursive: true, force: true });
   }
-}
-
-function residentMB(processId: number): number {
-  const status = readFileSync(`/proc/${processId}/status`, 'utf8');
-  return (Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) * 1024) / 1e6;
 }
 
 using project = await installPackage();

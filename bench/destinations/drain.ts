@@ -1,9 +1,10 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { forkWorker } from '../processes.ts';
 import { cpuSecondsOf } from '../script/cpu.ts';
 import { valueAfter } from '../script/options.ts';
 import type { FilledLog } from './stored-events.ts';
@@ -46,22 +47,14 @@ export async function drain(log: FilledLog, options: DrainOptions): Promise<Drai
   // JSON is YAML too.
   const tree = { destinations: { [options.destination]: destination } };
   writeFileSync(config, JSON.stringify(tree), { mode: 0o600 });
-  const child = fork(path.join(options.bench, 'gate.ts'), {
-    execArgv: ['--max-semi-space-size=32', '--v8-pool-size=1', ...profile],
-    env: {
-      ...process.env,
-      HEADGATE_ROLES: 'deliver',
-      HEADGATE_NATS_URL: log.natsUrl,
-      HEADGATE_CONFIG: config,
-      HEADGATE_DATA_DIR: folder,
-      HEADGATE_DURABILITY: 'async',
-      HEADGATE_LOG_STORAGE_BYTES_MAX: '16GiB',
-      HEADGATE_LOG_LEVEL: 'warn',
-      HEADGATE_LISTEN: '127.0.0.1:0',
-      HEADGATE_ADMIN_LISTEN: '127.0.0.1:0',
-      HEADGATE_SCHEMAS_DIR: path.join(options.bench, '..', 'schemas'),
-    },
-  });
+  const env = {
+    HEADGATE_NATS_URL: log.natsUrl,
+    HEADGATE_CONFIG: config,
+    HEADGATE_DATA_DIR: folder,
+    HEADGATE_LOG_STORAGE_BYTES_MAX: '16GiB',
+    HEADGATE_SCHEMAS_DIR: path.join(options.bench, '..', 'schemas'),
+  };
+  const child = forkWorker(options.bench, env, profile);
   try {
     return await watch(child, log, options);
   } finally {

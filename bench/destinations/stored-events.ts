@@ -8,7 +8,7 @@ import { startGate } from '../processes.ts';
 import { childrenOf } from '../script/cpu.ts';
 
 const batchEvents = 500;
-const inFlightMax = 4;
+const inFlightDefault = 4;
 
 /** A gate with a log that holds events, and what a worker needs to come to them. */
 export interface FilledLog {
@@ -56,12 +56,15 @@ export async function fillLog(events: number): Promise<FilledLog> {
   }
 }
 
-/** Sends events in batches to `/v1/batch`, a few at a time. `make` gives those between two numbers. */
+/**
+ * Sends events in batches of 500 to `/v1/batch`, a few at a time. `make` gives those between two numbers.
+ */
 export async function sendAll(
   port: number,
   events: number,
   make: (from: number, to: number) => object[] = eventsBetween,
   headers: Readonly<Record<string, string>> = {},
+  batchesInFlight = inFlightDefault,
 ): Promise<void> {
   const agent = new http.Agent({ keepAlive: true });
   let sent = 0;
@@ -73,7 +76,7 @@ export async function sendAll(
     }
   };
   try {
-    await Promise.all(Array.from({ length: inFlightMax }, sender));
+    await Promise.all(Array.from({ length: batchesInFlight }, sender));
   } finally {
     agent.destroy();
   }

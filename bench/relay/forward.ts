@@ -53,6 +53,8 @@ export interface Forwarding {
   readonly perSecond: number;
   /** In µs per event, by process. */
   readonly cpu: ReadonlyMap<string, number>;
+  /** The same in all before that, while both gates were still being compiled. */
+  readonly coldUs: number;
 }
 
 /** Of several runs, the highest rate and the least CPU of each process. */
@@ -61,6 +63,7 @@ export function bestOf(all: readonly Forwarding[]): Forwarding {
   return {
     perSecond: Math.max(...all.map(({ perSecond }) => perSecond)),
     cpu: new Map(names.map((name) => [name, Math.min(...all.map(({ cpu }) => cpu.get(name)!))])),
+    coldUs: Math.min(...all.map(({ coldUs }) => coldUs)),
   };
 }
 
@@ -68,22 +71,30 @@ export function sumOf(cpu: ReadonlyMap<string, number>): number {
   return [...cpu.values()].reduce((sum, us) => sum + us, 0);
 }
 
-/** From the first event that the far gate takes to the last of `events`. */
+export interface ForwardingOptions {
+  readonly events: number;
+  /** The first of them, which are not counted. */
+  readonly warm: number;
+  readonly pinned: boolean;
+}
+
+/** From event `warm` that the far gate takes to the last one. */
 export async function measureForwarding(
   pair: Pair,
-  events: number,
-  pinned: boolean,
+  { events, warm, pinned }: ForwardingOptions,
 ): Promise<Forwarding> {
   const watched = watch(pair, pinned);
+  let cold: Sight | undefined;
   let first: Sight | undefined;
   let last: Sight | undefined;
   const limit = performance.now() + minutesMax * 60_000;
   for (;;) {
     const sight = { count: await relayed(pair.far), at: performance.now(), cpu: cpuOf(watched) };
-    if (first === undefined && sight.count > 0) {
+    if (cold === undefined && sight.count > 0) {
       console.error('the far gate has the first events');
-      first = sight;
+      cold = sight;
     }
+    if (first === undefined && sight.count > warm) first = sight;
     // Waits between the last event and the scrape that sees it are no part of the rate.
     if (sight.count < events || last === first) last = sight;
     if (sight.count >= events) break;
@@ -94,6 +105,7 @@ export async function measureForwarding(
   return {
     perSecond: Math.round((counted * 1_000) / (last!.at - first!.at)),
     cpu: cpuPerEvent(first!.cpu, last!.cpu, counted),
+    coldUs: sumOf(cpuPerEvent(cold!.cpu, first!.cpu, first!.count - cold!.count)),
   };
 }
 

@@ -20,7 +20,18 @@ export function cpuSecondsOf(root: number): number {
 
 /** CPU of a process alone, in seconds; NaN if it has ended. */
 export function ownCpuSeconds(id: number): number {
-  return readStat(id)?.ownSeconds ?? Number.NaN;
+  return readStat(String(id))?.ownSeconds ?? Number.NaN;
+}
+
+/** CPU of the first thread of a process, in seconds: the event loop of Node; NaN if it has ended. */
+export function mainThreadCpuSeconds(id: number): number {
+  return readStat(`${id}/task/${id}`)?.ownSeconds ?? Number.NaN;
+}
+
+/** CPU of the ended children of a process, in seconds; NaN if it has ended itself. */
+export function endedChildrenCpuSeconds(id: number): number {
+  const stat = readStat(String(id));
+  return stat === undefined ? Number.NaN : stat.seconds - stat.ownSeconds;
 }
 
 /** The ids of the processes right below one. */
@@ -42,18 +53,19 @@ interface ProcessStat {
 function readAll(): ProcessStat[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => readStat(Number(name)) ?? []);
+    .flatMap((name) => readStat(name) ?? []);
 }
 
-/** Undefined if the process has ended by now. */
-function readStat(id: number): ProcessStat | undefined {
+/** Of a process, or of a thread (`12/task/12`). Undefined if it has ended by now. */
+function readStat(place: string): ProcessStat | undefined {
   try {
-    const fields = readFileSync(`/proc/${id}/stat`, 'utf8')
+    const fields = readFileSync(`/proc/${place}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');
     const secondsAt = (...places: number[]): number =>
       places.reduce((sum, at) => sum + Number(fields[at]), 0) / 100;
     const ownSeconds = secondsAt(11, 12);
+    const id = Number.parseInt(place, 10);
     return { id, parent: Number(fields[1]), ownSeconds, seconds: ownSeconds + secondsAt(13, 14) };
   } catch {
     return undefined;

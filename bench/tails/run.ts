@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,8 +6,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { hashWriteKey } from '../../src/config/write-key.ts';
 import { eventsBetween, sendAll } from '../destinations/stored-events.ts';
-import { generatorCore, pinning, runScript, startGate, type Gate } from '../processes.ts';
+import {
+  generatorCore,
+  natsUrlOf,
+  pinning,
+  runScript,
+  startGate,
+  type Gate,
+} from '../processes.ts';
 import { median } from '../script/median.ts';
+import { writeOpenContracts } from '../script/open-contracts.ts';
 import { numberAfter, valueAfter } from '../script/options.ts';
 import { ask, works, type Operated, type Work } from './works.ts';
 
@@ -60,7 +68,6 @@ const gate = await startGate(
   ['--import', path.join(here, 'slices.ts')],
 );
 try {
-  const { user, password, port } = gate.nats;
   const operated: Operated = {
     adminPort: gate.adminPort,
     token,
@@ -68,7 +75,7 @@ try {
     backlogs: [...backlogs],
     env: {
       ...settings,
-      HEADGATE_NATS_URL: `nats://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}`,
+      HEADGATE_NATS_URL: natsUrlOf(gate),
       HEADGATE_ADMIN_TOKEN: token,
       HEADGATE_OPERATOR_TOKEN: token,
     },
@@ -181,13 +188,7 @@ function writeSetUp(): Record<string, string> {
   const names = Array.from({ length: namesCount }, (_, index) =>
     index === 0 ? 'order_completed' : `thing${index}_completed`,
   );
-  for (const name of names) {
-    mkdirSync(path.join(schemasDir, name), { recursive: true });
-    writeFileSync(path.join(schemasDir, name, '1.json'), '{"type":"object"}');
-  }
-  const entries = names.map((name) => `  ${name}: { owner: bench, description: One., active: 1 }`);
-  const taxonomy = ['verbs: [completed]', 'unplanned: reject', 'events:', ...entries, ''];
-  writeFileSync(path.join(schemasDir, 'taxonomy.yaml'), taxonomy.join('\n'));
+  writeOpenContracts(schemasDir, names);
   const keys = Array.from({ length: sourcesCount }, (_, source) => ({
     source: `source_${source}`,
     hash: hashWriteKey(writeKeyOf(source)),
