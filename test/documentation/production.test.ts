@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { readConfig } from '../../src/config/read-config.ts';
+import { idBytes } from '../../src/jetstream/server/server-memory.ts';
 import { streamSettings } from '../../src/jetstream/server/stream-settings.ts';
 import { destinationTypes } from '../../src/destinations/registry.ts';
 import { readPage } from './markdown.ts';
@@ -50,9 +51,17 @@ describe('docs/operate/production.md, How large', () => {
 
   it('has the defaults of the configuration', () => {
     expect(config.log.retentionMs).toBe(7 * 86_400_000);
-    expect(page).toContain(`1,000 × ${config.log.dedupWindowMs / 1000} s × 230 = 138 MB`);
+    const tableBytes = 1_000 * (config.log.dedupWindowMs / 1000) * idBytes;
+    expect(page).toContain(
+      `1,000 × ${config.log.dedupWindowMs / 1000} s × ${idBytes} = ${tableBytes / 1e6} MB`,
+    );
     expect(config.limits.eventBytesMax).toBe(256 * 1024);
-    expect(readPage('docs/reference/configuration/log.md')).toContain('about 230 bytes');
+    const log = readPage('docs/reference/configuration/log.md');
+    expect(log).toContain(`about ${idBytes} bytes`);
+    expect(log).toContain(`are ${tableBytes / 1e6} MB`);
+    for (const other of ['docs/understand/architecture.md', 'docs/operate/memory.md']) {
+      expect(readPage(other)).toContain(`${idBytes} bytes`);
+    }
   });
 
   it('has the rates of the performance page', () => {
