@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
 
 import { writeBundle } from './bundle.ts';
 import { writeConsole } from './console-bundle.ts';
@@ -10,7 +11,11 @@ import { writeLicences } from './third-party-licences.ts';
  * modules that others import, their types, the console, and the licences of the packages that are part
  * of it.
  */
-rmSync('dist', { recursive: true, force: true });
+mkdirSync('dist', { recursive: true });
+for (const name of readdirSync('dist')) {
+  // A service that runs serves the console from here: its files are replaced one by one.
+  if (name !== 'console') rmSync(path.join('dist', name), { recursive: true, force: true });
+}
 const { packages } = await writeBundle('dist');
 writePublicTypes('dist/types');
 const ofConsole = await writeConsole('dist/console');

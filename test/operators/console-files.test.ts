@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -173,7 +174,7 @@ describe.each(['own', 'node'])('on the engine %s', (engine) => {
   });
 });
 
-test('without a build, / says how to make one, and a build is seen without a restart', async () => {
+test('without a build, / says how to make one, a build is seen without a restart, and stays while it is replaced', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-console-'));
   try {
     await using real = await startRealService({ consoleFolder: folder });
@@ -188,6 +189,18 @@ test('without a build, / says how to make one, and a build is seen without a res
     await expect
       .poll(async () => String((await get(real.adminUrl, '/')).body), { timeout: 5_000 })
       .toBe(`${index}2`);
+    // An upgrade of the package removes them first.
+    rmSync(path.join(folder, 'index.html'));
+    const until = performance.now() + 2_500;
+    while (performance.now() < until) {
+      const got = await get(real.adminUrl, '/');
+      expect([got.status, String(got.body)]).toEqual([200, `${index}2`]);
+      await delay(100);
+    }
+    writeFileSync(path.join(folder, 'index.html'), `${index}3`);
+    await expect
+      .poll(async () => String((await get(real.adminUrl, '/')).body), { timeout: 5_000 })
+      .toBe(`${index}3`);
   } finally {
     rmSync(folder, { recursive: true });
   }

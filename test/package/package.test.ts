@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -14,6 +15,7 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { writeConsole } from '../../scripts/build/console-bundle.ts';
 import { playFirstHour, tableOf } from '../adopt/first-hour.ts';
 import {
   findOldestNode,
@@ -58,9 +60,19 @@ if ('missing' in oldest) console.warn(`skipped: ${oldest.missing}`);
 const nodes = [process.execPath, ...('path' in oldest ? [oldest.path] : [])];
 
 let project: InstalledPackage;
+/** How often the console of a service that runs from this checkout was missing while the package was made. */
+let missingConsoles = 0;
 
 beforeAll(async () => {
-  project = await installPackage();
+  await writeConsole('dist/console');
+  const watch = setInterval(() => {
+    if (!existsSync('dist/console/index.html')) missingConsoles += 1;
+  }, 5);
+  try {
+    project = await installPackage();
+  } finally {
+    clearInterval(watch);
+  }
 }, 300_000);
 
 afterAll(() => {
@@ -115,6 +127,10 @@ describe('the tarball', () => {
     expect(packedMB).toBeLessThan(packedMBMax);
     expect(installedMB).toBeLessThan(installedMBMax);
   });
+});
+
+it('takes the console away from no service that runs while it is made', () => {
+  expect(missingConsoles).toBe(0);
 });
 
 describe('the install', () => {

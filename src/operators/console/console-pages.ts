@@ -64,14 +64,17 @@ function isPage(exchange: Exchange, asked: string, { isTaken }: ConsolePagesOpti
   return headerOf(exchange, 'accept').includes('text/html') && !isTaken(asked);
 }
 
-/** Reads the files at the first request, and again after another build. */
+/**
+ * Reads the files at the first request, and again after another build. Those that were read stay while there are none:
+ * an upgrade of the package, or a build, may have removed them and not written the new ones yet.
+ */
 function createCurrentFiles(folder: string): () => Promise<ConsoleFiles> {
   let checkedAtMs = -Infinity;
   let builtAtMs: number | undefined;
   let files: Promise<ConsoleFiles> | undefined;
   const read = async (): Promise<ConsoleFiles> => {
     const { mtimeMs } = await stat(path.join(folder, 'index.html')).catch(() => ({ mtimeMs: 0 }));
-    if (files === undefined || builtAtMs !== mtimeMs) {
+    if (files === undefined || (mtimeMs !== 0 && builtAtMs !== mtimeMs)) {
       builtAtMs = mtimeMs;
       files = readConsoleFiles(folder);
     }
