@@ -25,7 +25,6 @@ import { createDelayedEvents } from './delayed-events.ts';
 import type { HeldEvent } from './held-event.ts';
 import { createLanes } from './lanes.ts';
 import { createHeldRoom } from './receive/held-room.ts';
-import { createIntakePace } from './receive/intake-pace.ts';
 import { createLanePull } from './receive/lane-pull.ts';
 import { openPulls } from './receive/open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
@@ -250,7 +249,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   // A paused destination takes nothing either.
   const isParked = (): boolean => parking.parked || options.pause?.() !== undefined;
   const aside = createAsideMoves({ queue, settler, isParked, onReturned: onDue });
-  const isTaking = options.besideIntake === true ? createIntakePace(log.published) : () => false;
+  const isTaking = options.besideIntake === true ? log.isTaking : () => false;
   return { settler, queue, parking, delayed, calls, status, aside, isTaking };
 }
 

@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { MessageAnswers } from './consume/pulling/message-answers.ts';
 import type { EventStreams } from './events/follow-event-streams.ts';
 import type { Log } from './log.ts';
+import type { ReadingPace } from './read/reading-pace.ts';
 import type { TopologyOptions } from './topology.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -17,6 +18,8 @@ export interface LogClients {
   readonly topology: TopologyOptions | undefined;
   /** The limits of what `connection` has requested. */
   readonly traffic: Traffic;
+  /** Of those who read many messages beside producers. */
+  readonly pace: ReadingPace;
   /** For what was delivered on `connection`. */
   readonly answers: MessageAnswers;
 }

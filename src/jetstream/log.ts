@@ -47,8 +47,8 @@ export interface Log {
   syncStream(stream: StoredStreamName): Promise<void>;
   /** The number of messages without an acknowledgement. */
   readonly inFlight: () => number;
-  /** The number of messages that this process has published so far. */
-  readonly published: () => number;
+  /** Whether this process stores more than 100 messages a second just now. */
+  readonly isTaking: () => boolean;
   /** The size of the largest message that the log accepts, in bytes, including headers. */
   readonly messageBytesMax: () => number;
   close(): Promise<void>;

@@ -14,8 +14,10 @@ import type { ServerAddress } from './server/embedded-server.ts';
 import { createCommits, syncedStreams, type StreamCommits } from './publish/stream-commits.ts';
 import { openEvents } from './open-events.ts';
 import { createProbe } from './probe.ts';
+import { createIntakePace } from './publish/intake-pace.ts';
 import { createPublisher, type Publisher, type PublishToStream } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
+import { createReadingPace } from './read/reading-pace.ts';
 import { retryWhileForming } from './server/retry-forming.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
 import { ensureStreams } from './server/stream-settings.ts';
@@ -76,6 +78,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       });
     });
 
+  const intake = createIntakePace(publisher.published);
   const log: Log = {
     publish,
     store,
@@ -91,7 +94,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       await commits.of(stream)?.syncEverything();
     },
     inFlight: publisher.inFlight,
-    published: publisher.published,
+    isTaking: intake.isTaking,
     messageBytesMax: () => publishing.info?.max_payload ?? 1024 * 1024,
     close: async () => {
       opened.close();
@@ -107,6 +110,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     events,
     topology: options.topology,
     traffic: createTraffic(),
+    pace: createReadingPace(intake.perSecond),
     answers,
   });
 }

@@ -9,6 +9,7 @@ import { withClients } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import { openPull } from '../../src/jetstream/consume/pull.ts';
 import { findEventStreams } from '../../src/jetstream/events/follow-event-streams.ts';
+import { createReadingPace } from '../../src/jetstream/read/reading-pace.ts';
 import { createTraffic } from '../../src/jetstream/traffic.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { openLog } from '../../src/jetstream/open-log.ts';
@@ -124,6 +125,7 @@ describe('a server that does not serve', () => {
         events: await findEventStreams(manager),
         topology: undefined,
         traffic: createTraffic(),
+        pace: createReadingPace(() => 0),
         answers: createMessageAnswers(connection),
       });
       await manager.consumers.add('EVENTS_0', { durable_name: 'crm', ack_policy: 'explicit' });

@@ -4,6 +4,7 @@ import {
   progressOf,
   type EventRanges,
 } from '../events/event-ranges.ts';
+import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 import {
@@ -15,6 +16,7 @@ import {
 } from './page-token.ts';
 import type { StoredMessage } from './read.ts';
 import { findRanges, readInOrder } from './read-ranges.ts';
+import { sliceMessages } from './reading-pace.ts';
 
 /** The messages of a stream that a walk reads, oldest first: read-ranges.ts says in which order. */
 export interface Walk {
@@ -35,7 +37,7 @@ export interface PageLimits {
   readonly messagesMax?: number;
   /** Payload bytes that one call reads. Default: 8 MiB. */
   readonly bytesMax?: number;
-  /** How long one call reads: a page has at least one message. Default: no limit. */
+  /** How long one call reads: a page has at least one message. Default: 5 s, which only a pace reaches. */
   readonly durationMsMax?: number;
 }
 
@@ -68,6 +70,8 @@ export interface WalkedPart<Item> {
 
 const messagesMaxDefault = 5_000;
 const bytesMaxDefault = 8 * 1024 * 1024;
+/** Well below the 30 s that callers wait. */
+const durationMsMaxDefault = 5_000;
 
 /**
  * Reads a page of a list: the items that `toItem` makes from the messages of a walk. A list ends
@@ -105,12 +109,14 @@ export async function walkPart<Item>(
   if (start === 'done') return undefined;
   const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
   const { ranges, rest } = start === 'beginning' ? await beginning(log, walk) : walkRanges(start);
-  const endsMs = performance.now() + (limits.durationMsMax ?? Infinity);
+  const endsMs = performance.now() + (limits.durationMsMax ?? durationMsMaxDefault);
   const isOver = (): boolean => messages > 0 && performance.now() >= endsMs;
   const items: Item[] = [];
   const read = createReadPositions();
+  const { pace } = clientsOf(log);
   let messages = 0;
   let bytes = 0;
+  let sliceBytes = 0;
   const firstMax = firstPageMax(itemsMax, rest.length);
   for await (const message of readInOrder(log, walk.stream, walk.subjects, rest, firstMax)) {
     if (walk.untilMs !== Infinity && message.storedAtMs >= walk.untilMs) break;
@@ -124,6 +130,12 @@ export async function walkPart<Item>(
     read.pass(message.sequence);
     messages += 1;
     bytes += message.payload.length;
+    sliceBytes += message.payload.length;
+    if (messages % sliceMessages === 0) {
+      const waits = pace.book(sliceMessages, sliceBytes);
+      sliceBytes = 0;
+      if (waits !== undefined) await waits;
+    }
   }
   return { items, next: undefined, walk: walkProgress(ranges, allRead(ranges)) };
 }

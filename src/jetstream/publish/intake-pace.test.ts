@@ -5,7 +5,7 @@ import { createIntakePace } from './intake-pace.ts';
 function pace() {
   let published = 7;
   let nowMs = 0;
-  const isTaking = createIntakePace(
+  const { isTaking, perSecond } = createIntakePace(
     () => published,
     () => nowMs,
   );
@@ -16,6 +16,7 @@ function pace() {
       nowMs += ms;
       return isTaking();
     },
+    perSecond,
   };
 }
 
@@ -47,4 +48,17 @@ test('a long time without a question is no time without messages', () => {
   after(0, 1_000);
   expect(after(1_000, 10_000)).toBe(false);
   expect(after(1_010, 10_000)).toBe(true);
+});
+
+test('the rate is that of the last second, or of this one if it has more already', () => {
+  const { after, perSecond } = pace();
+  expect(perSecond()).toBe(Infinity);
+  after(2_000, 2_000);
+  expect(perSecond()).toBe(1_000);
+  after(1_500, 500);
+  expect(perSecond()).toBe(1_500);
+  after(0, 500);
+  expect(perSecond()).toBe(1_500);
+  after(0, 1_000);
+  expect(perSecond()).toBe(0);
 });

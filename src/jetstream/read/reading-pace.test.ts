@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+
+import {
+  createReadingPace,
+  leastPerSecond,
+  mostPerSecond,
+  quietPerSecond,
+} from './reading-pace.ts';
+
+function pace() {
+  let nowMs = 1_000;
+  let taken = 4_000;
+  const waits: number[] = [];
+  const { book } = createReadingPace(
+    () => taken,
+    () => nowMs,
+    async (ms) => {
+      waits.push(Math.round(ms));
+    },
+  );
+  return {
+    book,
+    waits,
+    pass: (ms: number) => void (nowMs += ms),
+    take: (perSecond: number) => void (taken = perSecond),
+  };
+}
+
+test('beside producers a second of messages takes a second, however many readers share it', () => {
+  const { book, waits, pass } = pace();
+  book(leastPerSecond / 2, 0);
+  book(leastPerSecond / 2, 0);
+  expect(waits).toEqual([500, 1_000]);
+  pass(1_000);
+  book(leastPerSecond / 10, 0);
+  expect(waits.at(-1)).toBe(100);
+});
+
+test('fewer producers leave more, and many not less than the least', () => {
+  const { book, waits, pass, take } = pace();
+  for (const taken of [quietPerSecond + 1, 2_000, 4_000, 100_000, Infinity]) {
+    take(taken);
+    book(1_000, 0);
+    pass(10_000);
+  }
+  expect(waits).toEqual([
+    Math.round(1e6 / (mostPerSecond - 5 * (quietPerSecond + 1))),
+    Math.round(1e6 / (mostPerSecond - 10_000)),
+    Math.round(1e6 / leastPerSecond),
+    Math.round(1e6 / leastPerSecond),
+    Math.round(1e6 / leastPerSecond),
+  ]);
+});
+
+test('large messages count by their bytes', () => {
+  const { book, waits } = pace();
+  book(1, leastPerSecond * 1_024);
+  expect(waits).toEqual([1_000]);
+});
+
+test('a time without readers is not saved up', () => {
+  const { book, waits, pass } = pace();
+  pass(60_000);
+  book(leastPerSecond, 0);
+  expect(waits).toEqual([1_000]);
+});
+
+test('without producers nothing waits', () => {
+  const { book, waits, take } = pace();
+  take(quietPerSecond);
+  expect(book(leastPerSecond, 0)).toBeUndefined();
+  take(quietPerSecond + 1);
+  book(1_000, 0);
+  expect(waits).toHaveLength(1);
+});
