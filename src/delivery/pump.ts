@@ -4,6 +4,7 @@ import type { Signals } from '../observability/signals.ts';
 import type { AsideMoves } from './aside/moves.ts';
 import type { FailedAttempt } from './attempt-record.ts';
 import type { Calls } from './call.ts';
+import { callEventsMax } from './capacity.ts';
 import type { Lanes } from './lanes.ts';
 import type { Parking } from './parking.ts';
 import type { RunningBatches } from './running-batches.ts';
@@ -17,6 +18,8 @@ export interface PumpParts {
   readonly calls: Calls;
   readonly aside: Pick<AsideMoves, 'sweep'>;
   readonly stopping: () => boolean;
+  /** Whether this process takes events just now. */
+  readonly isTaking: () => boolean;
   /** Undefined unless an operator has paused the destination: then no call starts, and no probe. */
   readonly pause?: (() => Pause | undefined) | undefined;
 }
@@ -36,7 +39,8 @@ export function createPump(parts: PumpParts): () => void {
     if (what === 'nothing') return false;
     const probe = what === 'probe';
     if (probe) parking.probeStarted();
-    const events = turn.take(probe ? 1 : destination.batchEventsMax);
+    const eventsMax = callEventsMax(destination.batchEventsMax, parts.isTaking());
+    const events = turn.take(probe ? 1 : eventsMax);
     const ended = queue.started(turn);
     exclusive = next.exclusive;
     running.start(events, (abort) =>

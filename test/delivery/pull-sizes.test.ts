@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
 
+import { delivered } from '../../src/destinations/destination.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { startRealLog } from '../real-log.ts';
@@ -55,6 +56,40 @@ test('beside an intake that is quiet a worker pulls as many as one that only del
       (count) => count > before + 4,
     );
     expect(requested.slice(-2)).toEqual([100, 100]);
+  } finally {
+    await worker.stop();
+  }
+});
+
+/** The first call holds the worker up while the others wait, so that the second could have them all. */
+test.each([
+  ['beside intake', true, 2_000],
+  ['in a process that only delivers', false, 3_000],
+])('%s a call has at most so many events: %s, %d', async (_where, besideIntake, most) => {
+  await using real = await startRealLog();
+  const first = Promise.withResolvers<void>();
+  const destination = recording(
+    async () => {
+      await first.promise;
+      return delivered;
+    },
+    { batchEventsMax: 10_000 },
+  );
+  const worker = await startWorker(real.log, destination, { besideIntake });
+  try {
+    await publishEvents(real.log, 1);
+    await until(
+      () => destination.batchSizes,
+      ({ length }) => length === 1,
+    );
+    await publishEvents(real.log, 3_000);
+    await sleep(500);
+    first.resolve();
+    await until(
+      () => destination.seen,
+      ({ length }) => length >= 3_001,
+    );
+    expect(Math.max(...destination.batchSizes)).toBe(most);
   } finally {
     await worker.stop();
   }

@@ -11,7 +11,7 @@ function pace() {
   let nowMs = 1_000;
   let taken = 4_000;
   const waits: number[] = [];
-  const { book } = createReadingPace(
+  const { count } = createReadingPace(
     () => taken,
     () => nowMs,
     async (ms) => {
@@ -19,7 +19,7 @@ function pace() {
     },
   );
   return {
-    book,
+    count,
     waits,
     pass: (ms: number) => void (nowMs += ms),
     take: (perSecond: number) => void (taken = perSecond),
@@ -27,20 +27,20 @@ function pace() {
 }
 
 test('beside producers a second of messages takes a second, however many readers share it', () => {
-  const { book, waits, pass } = pace();
-  book(leastPerSecond / 2, 0);
-  book(leastPerSecond / 2, 0);
+  const { count, waits, pass } = pace();
+  count(leastPerSecond / 2, 0);
+  count(leastPerSecond / 2, 0);
   expect(waits).toEqual([500, 1_000]);
   pass(1_000);
-  book(leastPerSecond / 10, 0);
+  count(leastPerSecond / 10, 0);
   expect(waits.at(-1)).toBe(100);
 });
 
 test('fewer producers leave more, and many not less than the least', () => {
-  const { book, waits, pass, take } = pace();
+  const { count, waits, pass, take } = pace();
   for (const taken of [quietPerSecond + 1, 2_000, 4_000, 100_000, Infinity]) {
     take(taken);
-    book(1_000, 0);
+    count(1_000, 0);
     pass(10_000);
   }
   expect(waits).toEqual([
@@ -53,23 +53,23 @@ test('fewer producers leave more, and many not less than the least', () => {
 });
 
 test('large messages count by their bytes', () => {
-  const { book, waits } = pace();
-  book(1, leastPerSecond * 1_024);
+  const { count, waits } = pace();
+  count(1, leastPerSecond * 1_024);
   expect(waits).toEqual([1_000]);
 });
 
 test('a time without readers is not saved up', () => {
-  const { book, waits, pass } = pace();
+  const { count, waits, pass } = pace();
   pass(60_000);
-  book(leastPerSecond, 0);
+  count(leastPerSecond, 0);
   expect(waits).toEqual([1_000]);
 });
 
 test('without producers nothing waits', () => {
-  const { book, waits, take } = pace();
+  const { count, waits, take } = pace();
   take(quietPerSecond);
-  expect(book(leastPerSecond, 0)).toBeUndefined();
+  expect(count(leastPerSecond, 0)).toBeUndefined();
   take(quietPerSecond + 1);
-  book(1_000, 0);
+  count(1_000, 0);
   expect(waits).toHaveLength(1);
 });

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** How the lists of operators share a process, and its nats-server, with producers. */
 export interface ReadingPace {
   /**
-   * Books what was read. Undefined if the reader may read on, else a promise that resolves when it may. All
+   * Counts what was read. Undefined if the reader may read on, else a promise that resolves when it may. All
    * readers of the process share one pace.
    */
-  book(messages: number, bytes: number): Promise<void> | undefined;
+  count(messages: number, bytes: number): Promise<void> | undefined;
 }
 
-/** A reader books after so many messages, so that it holds up the event loop for a millisecond or two. */
+/** A reader counts after so many messages, so that it holds up the event loop for a millisecond or two. */
 export const sliceMessages = 64;
 
 /** So few messages a second of producers leave readers all of their speed. */
@@ -38,7 +38,7 @@ export function createReadingPace(
 ): ReadingPace {
   let freeAt = 0;
   return {
-    book: (messages, bytes) => {
+    count: (messages, bytes) => {
       const taken = takenPerSecond();
       if (taken <= quietPerSecond) return undefined;
       const perSecond = Math.max(leastPerSecond, mostPerSecond - fewerForEach * taken);

@@ -132,7 +132,7 @@ export async function walkPart<Item>(
     bytes += message.payload.length;
     sliceBytes += message.payload.length;
     if (messages % sliceMessages === 0) {
-      const waits = pace.book(sliceMessages, sliceBytes);
+      const waits = pace.count(sliceMessages, sliceBytes);
       sliceBytes = 0;
       if (waits !== undefined) await waits;
     }
