@@ -91,14 +91,6 @@ export function pullMessagesMax(pending: number, isTaking: boolean): number {
 }
 
 /**
- * How many events a call has at most. Those of a call are settled together, so while the process takes events
- * there are fewer: 8,000 held up its event loop for 15 ms.
- */
-export function callEventsMax(batchEventsMax: number, isTaking: boolean): number {
-  return isTaking ? Math.min(2_000, batchEventsMax) : batchEventsMax;
-}
-
-/**
  * How often an event is delivered before its worker runs it alone (`HeldEvent.exclusive`): more
  * than `retry.attempts`, because stops and outages add deliveries, too.
  */

@@ -4,7 +4,6 @@ import type { Signals } from '../observability/signals.ts';
 import type { AsideMoves } from './aside/moves.ts';
 import type { FailedAttempt } from './attempt-record.ts';
 import type { Calls } from './call.ts';
-import { callEventsMax } from './capacity.ts';
 import type { Lanes } from './lanes.ts';
 import type { Parking } from './parking.ts';
 import type { RunningBatches } from './running-batches.ts';
@@ -39,7 +38,8 @@ export function createPump(parts: PumpParts): () => void {
     if (what === 'nothing') return false;
     const probe = what === 'probe';
     if (probe) parking.probeStarted();
-    const eventsMax = callEventsMax(destination.batchEventsMax, parts.isTaking());
+    const { batchEventsMax, besideIntakeEventsMax = batchEventsMax } = destination;
+    const eventsMax = parts.isTaking() ? besideIntakeEventsMax : batchEventsMax;
     const events = turn.take(probe ? 1 : eventsMax);
     const ended = queue.started(turn);
     exclusive = next.exclusive;

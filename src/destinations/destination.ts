@@ -70,6 +70,11 @@ export interface EventAtDestination {
 export interface Destination {
   /** The most events that one call of `deliver` takes. */
   readonly batchEventsMax: number;
+  /**
+   * The same while the process takes events. Leave it out unless larger calls bring little: their events are
+   * settled together, and 8,000 hold up the event loop for 15 ms.
+   */
+  readonly besideIntakeEventsMax?: number;
   /** How many events a worker holds for it at most. Leave it out unless calls have to be large. */
   readonly heldEventsMax?: number;
   /** How many calls of `deliver` may run at once. */

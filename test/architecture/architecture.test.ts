@@ -206,6 +206,7 @@ const wallClock: Readonly<Record<string, string>> = {
   'jetstream/integrity/integrity.ts': 'when a mark was made and a loss was found, for people',
   'jetstream/integrity/ledger.ts': 'when events were deleted, for people',
   'jetstream/probe.ts': 'the text of a probe, which is never read',
+  'jetstream/publish/synced-blocks.ts': 'the times of folders are wall-clock times',
   'jetstream/events/stream-parts.ts':
     'the age of a stream, where the server does not tell its time',
   'codegen/typescript.ts': 'in generated code: the time in a key',

@@ -68,13 +68,17 @@ test.each([
 ])('%s a call has at most so many events: %s, %d', async (_where, besideIntake, most) => {
   await using real = await startRealLog();
   const first = Promise.withResolvers<void>();
-  const destination = recording(
-    async () => {
-      await first.promise;
-      return delivered;
-    },
-    { batchEventsMax: 10_000 },
-  );
+  const destination = {
+    ...recording(
+      async () => {
+        await first.promise;
+        return delivered;
+      },
+      { batchEventsMax: 10_000 },
+    ),
+    besideIntakeEventsMax: 2_000,
+  };
+  const { manager } = clientsForTests(real.log);
   const worker = await startWorker(real.log, destination, { besideIntake });
   try {
     await publishEvents(real.log, 1);
@@ -83,7 +87,10 @@ test.each([
       ({ length }) => length === 1,
     );
     await publishEvents(real.log, 3_000);
-    await sleep(500);
+    await until(
+      () => manager.consumers.info('EVENTS_0', 'crm'),
+      ({ num_ack_pending }) => num_ack_pending === 3_001,
+    );
     first.resolve();
     await until(
       () => destination.seen,

@@ -11,6 +11,10 @@ describe('a page', () => {
   it.each(pages())('is in plain English: %s', (page) => {
     expect(privateWordsIn(textOfPage(readPage(page)))).toEqual([]);
   });
+
+  it.each(pages())('has no marks of an unfinished merge: %s', (page) => {
+    expect(readPage(page)).not.toMatch(/^(<{7}|={7}|>{7})( |$)/m);
+  });
 });
 
 describe('the check', () => {

@@ -201,6 +201,17 @@ test('without a build, / says how to make one, a build is seen without a restart
     await expect
       .poll(async () => String((await get(real.adminUrl, '/')).body), { timeout: 5_000 })
       .toBe(`${index}3`);
+    // npm writes the page before its script.
+    const page = `${index}<script src="/assets/console-0a.js"></script>`;
+    mkdirSync(path.join(folder, 'assets'));
+    writeFileSync(path.join(folder, 'index.html'), page);
+    await delay(1_200);
+    expect(String((await get(real.adminUrl, '/')).body)).toBe(`${index}3`);
+    writeFileSync(path.join(folder, 'assets', 'console-0a.js'), 'a();');
+    await expect
+      .poll(async () => String((await get(real.adminUrl, '/')).body), { timeout: 5_000 })
+      .toBe(page);
+    expect((await get(real.adminUrl, '/assets/console-0a.js')).status).toBe(200);
   } finally {
     rmSync(folder, { recursive: true });
   }

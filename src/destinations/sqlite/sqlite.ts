@@ -19,8 +19,8 @@ import type { PackedBatch } from './warehouse.ts';
  * whose ids are random: with 8,000, tables of events take rows a third faster than with 2,000. Only a backlog fills it.
  */
 const batchEventsMax = 8_000;
-/** A spool has no such indexes, and its files share its event loop. */
-const spoolEventsMax = 2_000;
+/** A spool has no such indexes, and its files share its event loop. Producers do, too. */
+const smallEventsMax = 2_000;
 
 /** While one batch is being written, the next one is packed and ready. */
 const concurrency = 2;
@@ -93,10 +93,8 @@ export async function createSqliteDestination(
       { cause: error },
     );
   }
-  const eventsMax = isIndexed ? batchEventsMax : spoolEventsMax;
   return {
-    batchEventsMax: eventsMax,
-    heldEventsMax: concurrency * eventsMax,
+    ...callSizes(isIndexed),
     concurrency,
     async deliver(batch, signal) {
       if (batch.length === 0) return [];
@@ -114,6 +112,15 @@ export async function createSqliteDestination(
       yield* readWarehouse(path, data.busyTimeoutMs, window, prefix);
     },
     close: () => (closing ??= close()),
+  };
+}
+
+function callSizes(isIndexed: boolean) {
+  const eventsMax = isIndexed ? batchEventsMax : smallEventsMax;
+  return {
+    batchEventsMax: eventsMax,
+    besideIntakeEventsMax: smallEventsMax,
+    heldEventsMax: concurrency * eventsMax,
   };
 }
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type * as GroupCommitFile from './group-commit.ts';
+import type * as SyncedBlocksFile from './synced-blocks.ts';
 
 /*
  * A test cannot observe what a sync covers, so this test replaces `fdatasync` and `fsync` by a
@@ -41,10 +42,11 @@ vi.mock('node:fs', async (importOriginal) => {
  * it.
  */
 let createGroupCommit: typeof GroupCommitFile.createGroupCommit;
-let syncStreamDescription: typeof GroupCommitFile.syncStreamDescription;
+let syncStreamDescription: typeof SyncedBlocksFile.syncStreamDescription;
 beforeAll(async () => {
   vi.resetModules();
-  ({ createGroupCommit, syncStreamDescription } = await import('./group-commit.ts'));
+  ({ createGroupCommit } = await import('./group-commit.ts'));
+  ({ syncStreamDescription } = await import('./synced-blocks.ts'));
 });
 afterAll(() => void vi.resetModules());
 
@@ -92,6 +94,18 @@ describe('group commit', () => {
   const send = (commit: ReturnType<typeof createGroupCommit>, count: number): void => {
     for (let sent = 0; sent < count; sent += 1) commit.sent();
   };
+  /** Blocks that this process has open. */
+  const openBlocks = (): string[] =>
+    fs
+      .readdirSync('/proc/self/fd')
+      .map((name) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${name}`);
+        } catch {
+          return '';
+        }
+      })
+      .filter((name) => name.startsWith(messages));
   const microtasks = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
   test('serves joins of one turn with one sync, and calls back after it', async () => {
@@ -224,6 +238,103 @@ describe('group commit', () => {
     write(5);
     await joined(commit);
     expect(isDurable(sizes())).toBe(true);
+  });
+
+  test('finds new blocks beyond one that is gone', async () => {
+    write(5);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    // Another process stored 6, whose messages were then deleted, and 7.
+    write(6);
+    write(7);
+    fs.rmSync(block(6));
+    await joined(commit);
+    expect(isDurable(sizes())).toBe(true);
+    write(9);
+    await joined(commit);
+    expect(isDurable(sizes())).toBe(true);
+  });
+
+  test('finds a block that appears in the same tick of the clock as an earlier change', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    const at = new Date();
+    write(3);
+    fs.utimesSync(messages, at, at);
+    await joined(commit);
+    write(5);
+    fs.utimesSync(messages, at, at);
+    await joined(commit);
+    expect(isDurable(sizes())).toBe(true);
+  });
+
+  test('reads the folder of a stream with gaps only when it has changed', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    const past = new Date(Date.now() - 1_000);
+    fs.utimesSync(messages, past, past);
+    await joined(commit);
+    write(2);
+    // As if nothing had changed: only then is the block missed.
+    fs.utimesSync(messages, past, past);
+    disk.log.length = 0;
+    await joined(commit);
+    expect(disk.log).toEqual(['fdatasync 1.blk']);
+  });
+
+  test('a join beside a sync of everything waits for its own block', async () => {
+    for (const number of [1, 2, 10, 11, 12]) write(number);
+    disk.delayMs = 5;
+    const commit = createGroupCommit(folder, false);
+    const all = commit.syncEverything();
+    await sleep(7);
+    write(12);
+    const written = sizes();
+    await joined(commit);
+    expect(isDurable(written)).toBe(true);
+    await all;
+  });
+
+  test('a close waits for the syncs that are due', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    await joined(commit);
+    disk.delayMs = 10;
+    send(commit, 4);
+    const first = acknowledged(commit, 2);
+    await microtasks();
+    const second = acknowledged(commit, 1);
+    await joined(commit);
+    expect(openBlocks()).toHaveLength(1);
+    const last = joined(commit);
+    await microtasks();
+    commit.close();
+    expect(openBlocks()).toHaveLength(1);
+    expect(await Promise.all([first, second, last])).toEqual([
+      [undefined, undefined],
+      [undefined],
+      undefined,
+    ]);
+    await microtasks();
+    expect(openBlocks()).toEqual([]);
+  });
+
+  test('a callback that throws takes no other from its group', async () => {
+    write(1);
+    const commit = createGroupCommit(folder);
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    try {
+      commit.join(() => {
+        // oxlint-disable-next-line no-throw-literal, only-throw-error
+        throw undefined;
+      }, anAck);
+      expect(await joined(commit)).toBeUndefined();
+      expect(warned).toHaveBeenCalledWith('undefined');
+    } finally {
+      warned.mockRestore();
+    }
   });
 
   test('treats a failed sync as final', async () => {

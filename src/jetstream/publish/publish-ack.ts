@@ -13,6 +13,19 @@ export type PublishCallback = (
   error: PublishError | undefined,
 ) => void;
 
+/** Calls back. A fault of one message must not take the outcome of the others. */
+export function callBack(
+  callback: PublishCallback,
+  ack: PublishAck | undefined,
+  error: PublishError | undefined,
+): void {
+  try {
+    callback(ack, error);
+  } catch (fault) {
+    process.emitWarning(fault instanceof Error ? fault : String(fault));
+  }
+}
+
 const decoder = new TextDecoder();
 
 /**

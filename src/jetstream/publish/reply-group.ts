@@ -1,5 +1,5 @@
 import type { GroupCommit } from './group-commit.ts';
-import { readAck, storedSequence, type PublishCallback } from './publish-ack.ts';
+import { callBack, readAck, storedSequence, type PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
 
 /**
@@ -84,12 +84,12 @@ export class ReplyGroup {
     callback: PublishCallback,
     ack: { sequence: number; duplicate: boolean },
   ): void {
-    if (this.commit === undefined) callback(ack, undefined);
+    if (this.commit === undefined) callBack(callback, ack, undefined);
     else this.commit.join(callback, ack);
   }
 
   fail(error: PublishError): void {
-    for (const callback of this.callbacks) callback(undefined, error);
+    for (const callback of this.callbacks) callBack(callback, undefined, error);
   }
 
   /** The sequences of the messages that this group stored. */

@@ -79,6 +79,8 @@ export function createSharedReplies(
       }
     },
     release: (group) => {
+      // Its block is not sent yet if the process stood still for longer than it waits: no message joins it any more.
+      for (const lane of lanes) if (lane.open === group) lane.open = undefined;
       group.commit?.settled(group.callbacks.length);
       retainedBytes -= group.retainedBytes;
     },

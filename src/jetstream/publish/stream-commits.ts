@@ -1,7 +1,8 @@
 import path from 'node:path';
 
 import { isPartitionStream, earlierStream, type StoredStreamName } from '../topology.ts';
-import { createGroupCommit, syncStreamDescription, type GroupCommit } from './group-commit.ts';
+import { createGroupCommit, type GroupCommit } from './group-commit.ts';
+import { syncStreamDescription } from './synced-blocks.ts';
 
 /** The group commits of the streams, which exist with the durability `fsync` alone. */
 export interface StreamCommits {
@@ -51,7 +52,9 @@ export function createCommits(options: SyncOptions): StreamCommits {
       const dir = dirOf(stream);
       const isSynced = synced.has(stream) || isPartitionStream(stream) || stream === earlierStream;
       if (dir === undefined || !isSynced) return undefined;
-      const commit = commits.get(stream) ?? createGroupCommit(dir);
+      // Events leave a partition at its beginning.
+      const hasGaps = !isPartitionStream(stream);
+      const commit = commits.get(stream) ?? createGroupCommit(dir, hasGaps);
       commits.set(stream, commit);
       return commit;
     },

@@ -11,15 +11,15 @@ function pace() {
   let nowMs = 1_000;
   let taken = 4_000;
   const waits: number[] = [];
-  const { count } = createReadingPace(
+  const pacing = createReadingPace(
     () => taken,
     () => nowMs,
-    async (ms) => {
-      waits.push(Math.round(ms));
-    },
   );
   return {
-    count,
+    count: (messages: number, bytes: number): void => {
+      const ms = pacing.count(messages, bytes);
+      if (ms > 0) waits.push(Math.round(ms));
+    },
     waits,
     pass: (ms: number) => void (nowMs += ms),
     take: (perSecond: number) => void (taken = perSecond),
@@ -68,7 +68,8 @@ test('a time without readers is not saved up', () => {
 test('without producers nothing waits', () => {
   const { count, waits, take } = pace();
   take(quietPerSecond);
-  expect(count(leastPerSecond, 0)).toBeUndefined();
+  count(leastPerSecond, 0);
+  expect(waits).toEqual([]);
   take(quietPerSecond + 1);
   count(1_000, 0);
   expect(waits).toHaveLength(1);

@@ -1,16 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 /** How the lists of operators share a process, and its nats-server, with producers. */
 export interface ReadingPace {
-  /**
-   * Counts what was read. Undefined if the reader may read on, else a promise that resolves when it may. All
-   * readers of the process share one pace.
-   */
-  count(messages: number, bytes: number): Promise<void> | undefined;
+  /** Counts what was read. How many ms the reader waits before it reads on. All readers of the process share one pace. */
+  count(messages: number, bytes: number): number;
 }
 
-/** A reader counts after so many messages, so that it holds up the event loop for a millisecond or two. */
+/** A reader counts after so many messages or bytes, so that it holds up the event loop for a millisecond or two. */
 export const sliceMessages = 64;
+export const sliceBytes = 64 * 1024;
 
 /** So few messages a second of producers leave readers all of their speed. */
 export const quietPerSecond = 100;
@@ -34,18 +30,17 @@ const usualBytes = 1_024;
 export function createReadingPace(
   takenPerSecond: () => number,
   now: () => number = () => performance.now(),
-  wait: (ms: number) => Promise<void> = (ms) => sleep(ms),
 ): ReadingPace {
   let freeAt = 0;
   return {
     count: (messages, bytes) => {
       const taken = takenPerSecond();
-      if (taken <= quietPerSecond) return undefined;
+      if (taken <= quietPerSecond) return 0;
       const perSecond = Math.max(leastPerSecond, mostPerSecond - fewerForEach * taken);
       const costMs = (Math.max(messages, bytes / usualBytes) / perSecond) * 1_000;
       const at = now();
       freeAt = Math.max(freeAt, at) + costMs;
-      return wait(freeAt - at);
+      return freeAt - at;
     },
   };
 }

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import {
   allRead,
   createReadPositions,
@@ -16,7 +18,7 @@ import {
 } from './page-token.ts';
 import type { StoredMessage } from './read.ts';
 import { findRanges, readInOrder } from './read-ranges.ts';
-import { sliceMessages } from './reading-pace.ts';
+import { sliceBytes, sliceMessages } from './reading-pace.ts';
 
 /** The messages of a stream that a walk reads, oldest first: read-ranges.ts says in which order. */
 export interface Walk {
@@ -37,7 +39,7 @@ export interface PageLimits {
   readonly messagesMax?: number;
   /** Payload bytes that one call reads. Default: 8 MiB. */
   readonly bytesMax?: number;
-  /** How long one call reads: a page has at least one message. Default: 5 s, which only a pace reaches. */
+  /** How long one call reads: a page has at least one message. Default: 5 s. */
   readonly durationMsMax?: number;
 }
 
@@ -113,14 +115,14 @@ export async function walkPart<Item>(
   const isOver = (): boolean => messages > 0 && performance.now() >= endsMs;
   const items: Item[] = [];
   const read = createReadPositions();
-  const { pace } = clientsOf(log);
+  const keepPace = createPaceKeeper(log, endsMs);
   let messages = 0;
   let bytes = 0;
-  let sliceBytes = 0;
   const firstMax = firstPageMax(itemsMax, rest.length);
   for await (const message of readInOrder(log, walk.stream, walk.subjects, rest, firstMax)) {
     if (walk.untilMs !== Infinity && message.storedAtMs >= walk.untilMs) break;
     if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax || isOver()) {
+      keepPace.end();
       const left = read.restOf(rest);
       return { items, next: walkPositions(ranges, left), walk: walkProgress(ranges, left) };
     }
@@ -130,14 +132,40 @@ export async function walkPart<Item>(
     read.pass(message.sequence);
     messages += 1;
     bytes += message.payload.length;
-    sliceBytes += message.payload.length;
-    if (messages % sliceMessages === 0) {
-      const waits = pace.count(sliceMessages, sliceBytes);
-      sliceBytes = 0;
-      if (waits !== undefined) await waits;
-    }
+    const waits = keepPace.read(message.payload.length);
+    if (waits !== undefined) await waits;
   }
+  keepPace.end();
   return { items, next: undefined, walk: walkProgress(ranges, allRead(ranges)) };
+}
+
+interface PaceKeeper {
+  /** After each message. Undefined if the reader may read on. */
+  read(bytes: number): Promise<void> | undefined;
+  /** At the end of a page, however short: the next one waits for what it has read. */
+  end(): void;
+}
+
+/** Counts what a page reads, in slices. Does not wait beyond the end of its time. */
+function createPaceKeeper(log: Log, endsMs: number): PaceKeeper {
+  const { pace } = clientsOf(log);
+  let messages = 0;
+  let bytes = 0;
+  const count = (): number => {
+    const waitMs = pace.count(messages, bytes);
+    [messages, bytes] = [0, 0];
+    return waitMs;
+  };
+  return {
+    read: (more) => {
+      messages += 1;
+      bytes += more;
+      if (messages < sliceMessages && bytes < sliceBytes) return undefined;
+      const waitMs = Math.min(count(), endsMs - performance.now());
+      return waitMs > 0 ? sleep(waitMs, undefined, { ref: false }) : undefined;
+    },
+    end: () => void count(),
+  };
 }
 
 /** More would hold up the event loop for too long. */

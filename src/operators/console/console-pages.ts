@@ -65,33 +65,41 @@ function isPage(exchange: Exchange, asked: string, { isTaken }: ConsolePagesOpti
 }
 
 /**
- * Reads the files at the first request, and again after another build. Those that were read stay while there are none:
- * an upgrade of the package, or a build, may have removed them and not written the new ones yet.
+ * Reads the files at the first request, and again after another build. Those that were read stay until there are all of
+ * a new one: an upgrade of the package, or a build, removes them and writes the new ones one by one.
  */
 function createCurrentFiles(folder: string): () => Promise<ConsoleFiles> {
   let checkedAtMs = -Infinity;
   let builtAtMs: number | undefined;
-  let files: Promise<ConsoleFiles> | undefined;
+  let files: ConsoleFiles = new Map();
   const read = async (): Promise<ConsoleFiles> => {
     const { mtimeMs } = await stat(path.join(folder, 'index.html')).catch(() => ({ mtimeMs: 0 }));
-    if (files === undefined || (mtimeMs !== 0 && builtAtMs !== mtimeMs)) {
+    if (mtimeMs === 0 || mtimeMs === builtAtMs) return files;
+    const found = await readConsoleFiles(folder);
+    if (isWhole(found)) {
+      files = found;
       builtAtMs = mtimeMs;
-      files = readConsoleFiles(folder);
     }
     return files;
   };
-  let reading: Promise<ConsoleFiles> = Promise.resolve(new Map());
+  let reading = Promise.resolve(files);
   return () => {
     if (performance.now() - checkedAtMs >= checkIntervalMs) {
       checkedAtMs = performance.now();
-      reading = read();
       // A failure is of one reading: the next request after the interval tries again.
-      reading.catch(() => {
-        files = undefined;
-      });
+      reading = read();
     }
     return reading;
   };
+}
+
+const assetName = /\/assets\/[\w.-]+/g;
+
+/** Whether every file is there that the page names. */
+function isWhole(files: ConsoleFiles): boolean {
+  const page = files.get('/');
+  if (page === undefined) return false;
+  return (page.plain.toString().match(assetName) ?? []).every((name) => files.has(name));
 }
 
 function sendFile(exchange: Exchange, file: ConsoleFile): void {

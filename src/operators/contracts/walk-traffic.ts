@@ -50,7 +50,10 @@ export async function walkTraffic(
   sink: TrafficSink,
 ): Promise<boolean> {
   const limits = sources.limits ?? trafficLimits;
-  const untilMs = performance.now() + limits.msMax;
+  // The rejected events have a part of the time for themselves.
+  const startMs = performance.now();
+  const storedUntilMs = startMs + limits.msMax * (2 / 3);
+  const rejectedUntilMs = startMs + limits.msMax;
   const { log, rejected } = sources;
   const { eventName, source, sinceMs } = range;
   const walk = {
@@ -59,7 +62,7 @@ export async function walkTraffic(
     sinceMs,
     untilMs: Infinity,
   } as const;
-  const areStoredLeft = await eachPage(limits.storedMax, untilMs, async (size, token) => {
+  const areStoredLeft = await eachPage(limits.storedMax, storedUntilMs, async (size, token) => {
     const page = await walkPage(log, 'events', walk, token, { itemsMax: size }, (message) =>
       isCanarySubject(message.subject) ? undefined : message,
     );
@@ -67,13 +70,17 @@ export async function walkTraffic(
     return page;
   });
   const filter = { ...everyRejected, eventName, source, sinceMs };
-  const areRejectedLeft = await eachPage(limits.rejectedMax, untilMs, async (size, token) => {
-    const page = await rejected.rejected.page(filter, size, token);
-    for (const { entry } of page.items) {
-      sink.rejected(entry.sequence, rejected.textOf(entry), entry);
-    }
-    return page;
-  });
+  const areRejectedLeft = await eachPage(
+    limits.rejectedMax,
+    rejectedUntilMs,
+    async (size, token) => {
+      const page = await rejected.rejected.page(filter, size, token);
+      for (const { entry } of page.items) {
+        sink.rejected(entry.sequence, rejected.textOf(entry), entry);
+      }
+      return page;
+    },
+  );
   return areStoredLeft || areRejectedLeft;
 }
 

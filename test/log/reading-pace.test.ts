@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+
+import { clientsForTests } from '../../src/jetstream/clients.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { walkPage, type PageLimits } from '../../src/jetstream/read/walk-pages.ts';
+import { publishEvents } from '../delivery/rig.ts';
+import { startRealLog } from '../real-log.ts';
+
+/** Replaces the pace of a log. Returns what its readers count. */
+function watchPace(log: Log, waitMs: number): { messages: number; bytes: number }[] {
+  const counted: { messages: number; bytes: number }[] = [];
+  Object.assign(clientsForTests(log), {
+    pace: {
+      count: (messages: number, bytes: number): number => {
+        counted.push({ messages, bytes });
+        return waitMs;
+      },
+    },
+  });
+  return counted;
+}
+
+const walk = {
+  stream: 'EVENTS',
+  subjects: ['headgate.events.>'],
+  sinceMs: 0,
+  untilMs: Infinity,
+} as const;
+
+function page(log: Log, limits: PageLimits, token = '') {
+  return walkPage(log, 'events', walk, token, limits, ({ sequence }) => sequence);
+}
+
+test.each([
+  ['long pages', 200],
+  ['pages shorter than a slice', 50],
+])('%s count every message that they read', async (_what, itemsMax) => {
+  await using real = await startRealLog();
+  await publishEvents(real.log, 300);
+  const counted = watchPace(real.log, 0);
+  let token = '';
+  const seen: number[] = [];
+  do {
+    const { items, nextPageToken } = await page(real.log, { itemsMax }, token);
+    seen.push(...items);
+    token = nextPageToken;
+  } while (token !== '');
+  expect(seen).toHaveLength(300);
+  expect(counted.reduce((sum, { messages }) => sum + messages, 0)).toBe(300);
+  expect(Math.max(...counted.map(({ messages }) => messages))).toBeLessThanOrEqual(64);
+});
+
+test('large messages are counted one by one', async () => {
+  await using real = await startRealLog();
+  await publishEvents(real.log, 3, { properties: JSON.stringify({ note: 'x'.repeat(70_000) }) });
+  const counted = watchPace(real.log, 0);
+  await page(real.log, { itemsMax: 10 });
+  expect(counted.filter(({ messages }) => messages > 0)).toHaveLength(3);
+  expect(Math.min(...counted.slice(0, 3).map(({ bytes }) => bytes))).toBeGreaterThan(70_000);
+});
+
+test('a reader waits as long as it is told, and its page ends in time', async () => {
+  await using real = await startRealLog();
+  await publishEvents(real.log, 300);
+  watchPace(real.log, 60_000);
+  const start = performance.now();
+  const first = await page(real.log, { itemsMax: 200, durationMsMax: 300 });
+  expect(performance.now() - start).toBeGreaterThan(290);
+  expect(first.items).toHaveLength(64);
+  const second = await page(real.log, { itemsMax: 200, durationMsMax: 300 }, first.nextPageToken);
+  expect(second.items[0]).toBe(first.items.at(-1)! + 1);
+});
