@@ -103,6 +103,7 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     idleTimeoutMs: config.limits.idleTimeoutMs,
     requestTimeoutMs,
     connectionsMax,
+    onlyKnownStay: true,
     trustedProxies,
     limited: signals.callerLimited,
   });

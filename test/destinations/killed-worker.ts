@@ -45,6 +45,7 @@ export interface KilledRunOptions {
 const lotsPerShare = 8;
 /** A slow machine, and the wait for what a killed worker had in hand to come again. */
 const deliveredTimeoutMs = 90_000;
+const inHandMsMax = 1_000;
 
 /**
  * Delivers events by the real program (`node src/main.ts`, role `deliver`) while that is killed with
@@ -82,13 +83,18 @@ export async function deliverWhileKilled(
     const before = await target.count();
     const runs = await startAll();
     let lotsLeft = Math.floor(chance.between(1, lotsPerShare));
-    for await (const _ of publishShare()) {
+    const share = publishShare();
+    for await (const _ of share) {
       lotsLeft -= 1;
       if (lotsLeft !== 0) continue;
       await until(target.count, (count) => count > before, deliveredTimeoutMs, 5);
+      // What came before may be settled by now: the kill meets a lot that is on its way.
+      const next = share.next();
+      await untilInHand(real, destinations);
       for (const run of runs) run.kill('SIGKILL');
       await Promise.all(runs.map((run) => run.exit));
       inHandAtKills += await inHand(real, destinations);
+      await next;
     }
   }
   const last = await startAll();
@@ -143,6 +149,15 @@ async function inHand(real: RealLog, destinations: readonly KilledDestination[])
     return info.num_ack_pending;
   });
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+}
+
+/** Waits for a worker to have events in its hands, and not for long: not every kill has to meet some. */
+async function untilInHand(
+  real: RealLog,
+  destinations: readonly KilledDestination[],
+): Promise<void> {
+  const deadline = performance.now() + inHandMsMax;
+  while (performance.now() < deadline && (await inHand(real, destinations)) === 0);
 }
 
 async function untilSettled(

@@ -1,12 +1,12 @@
 import { setPriority } from 'node:os';
 
 import { attacks, otherAttacks } from './attacks.ts';
-import { connectionAttacks } from './connection-attacks.ts';
+import { connectionAttacks, operatorAttacks } from './connection-attacks.ts';
 
 /* Runs one attack in a process of its own, so that it does not slow the producers that are measured. */
 
 const [, , name, port] = process.argv;
-const attack = { ...attacks, ...otherAttacks, ...connectionAttacks }[name!]!;
+const attack = { ...attacks, ...otherAttacks, ...connectionAttacks, ...operatorAttacks }[name!]!;
 /*
  * Who attacks has a machine of his own. `HOSTILE_NICE=19` lets this process have only what the gate and its producers
  * leave, so that they do not wait for it.

@@ -160,11 +160,25 @@ function inPulses(attack: Attack): Attack {
 const pulseMs = 200;
 const restMs = 800;
 
+/** The key of /batch/ may be in its body. */
+const halfUpload = 'POST /batch/ HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{';
+const halfSignIn =
+  'POST /console/session HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost\r\n' +
+  'content-type: application/json\r\ncontent-length: 9\r\n\r\n{';
+const ready = 'GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n';
+
+/** By name: requests without a token that the operators' port does not answer at once. */
+export const operatorAttacks: Readonly<Record<string, Attack>> = {
+  'sign-ins whose body never ends': hold(many, { first: halfSignIn }),
+  'questions whether it is ready': hold(many, { first: ready }),
+};
+
 /** By name. An attack returns how many connections were ended or, for streams, answers or bytes. */
 export const connectionAttacks: Readonly<Record<string, Attack>> = {
   'connections that send nothing': hold(many, { first: '' }),
   'connections that send half a request': hold(many, { first: oneRequest.slice(0, 20) }),
   'connections that are idle after a request': hold(many, { first: oneRequest }),
+  'uploads that never end': hold(many, { first: halfUpload }),
   'idle HTTP/2 connections that PING': hold(many, { first: idleHttp2, again: pings }),
   'HTTP/2 connections that only PING': hold(many, {
     first: Buffer.concat([preface, settingsAck]),

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { asAdmin } from '../admin-token.ts';
 import { attackFor } from './attacks.ts';
 import { compare, p99MaxMs, producersPerSecond } from './compare.ts';
-import { connectionAttacks } from './connection-attacks.ts';
+import { connectionAttacks, operatorAttacks } from './connection-attacks.ts';
 import { startHostileGate, type HostileGate } from './hostile-gate.ts';
 import { post, loads } from './producers.ts';
 
@@ -67,6 +67,7 @@ describe('the admin port', () => {
     'connections that send nothing',
     'idle HTTP/2 connections that PING',
     'HTTP/2 connections that only PING',
+    ...Object.keys(operatorAttacks),
   ])('answers for health during %s', async (name) => {
     await using gate = await startHostileGate();
     const { adminListen } = gate.gate;

@@ -106,6 +106,34 @@ describe('when the listener is full', () => {
     expect([open(table, '192.0.2.3', 1).isIn, ...stays(peers)]).toEqual([true, false, true]);
   });
 
+  describe('where only known callers stay', () => {
+    const serve = (peer: Peer): void =>
+      void Object.assign(peer.served, { openRequests: 1, awaitsAnswer: true });
+
+    test('those whose requests take long go, the oldest first, and no newcomer pushes out another', () => {
+      const table = createConnections({ connectionsMax: 4, onlyKnownStay: true });
+      const peers = ['1', '2', '3', '4'].map((each) => open(table, `192.0.2.${each}`, 0));
+      for (const peer of peers) serve(peer);
+      peers[0]!.socket.isKnown = true;
+      const fresh = open(table, '192.0.2.5');
+      expect([fresh.isIn, ...stays(peers)]).toEqual([true, true, false, true, true]);
+      const next = open(table, '192.0.2.6');
+      expect([next.isIn, ...stays([...peers, fresh])]).toEqual(
+        [true].concat([true, false, false, true, true]),
+      );
+    });
+
+    test('one that is served stays when many others connect at once', () => {
+      const table = createConnections({ connectionsMax: 4, onlyKnownStay: true });
+      const served = open(table, '192.0.2.1', 0);
+      serve(served);
+      for (let each = 0; each < 8; each += 1) {
+        expect(open(table, `192.0.2.${1 + (each % 3)}`).isIn).toBe(true);
+      }
+      expect(served.socket.destroyed).toBe(false);
+    });
+  });
+
   test('of the idle ones the one goes whose last request is oldest', () => {
     const table = createConnections({ connectionsMax: 3 });
     const peers = ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((each) => open(table, each, 1));

@@ -15,6 +15,11 @@ export interface ConnectionsOptions {
   readonly connectionsMax: number;
   /** Peers that no limit by address applies to: `trusted_proxies`. */
   readonly trustedProxies?: readonly string[] | undefined;
+  /**
+   * Callers that are not known give up their places also while they are served: whoever has no key would
+   * otherwise keep all others out by requests that take long. Not for a listener whose callers need no key.
+   */
+  readonly onlyKnownStay?: boolean | undefined;
   /** A connection was refused, evicted or cut off. `who`: the address that caused it. */
   readonly limited?: ((limit: ConnectionLimit, who: string) => void) | undefined;
 }
@@ -61,6 +66,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
 class ConnectionTable implements Connections {
   private readonly connectionsMax: number;
   private readonly ofAddressMax: number;
+  private readonly onlyKnownStay: boolean;
   private readonly isTrusted: (address: string) => boolean;
   private readonly limited: (limit: ConnectionLimit, who: string) => void;
   private readonly open = new Map<net.Socket, OpenConnection>();
@@ -78,6 +84,7 @@ class ConnectionTable implements Connections {
     const { open, counts } = this;
     this.connectionsMax = connectionsMax;
     this.ofAddressMax = connectionsOfAddressMax(connectionsMax);
+    this.onlyKnownStay = options.onlyKnownStay ?? false;
     this.isTrusted = createIsTrusted(trustedProxies);
     this.limited = options.limited ?? (() => {});
     this.evictions = createEvictions({ open: () => open.values(), counts });
@@ -95,7 +102,7 @@ class ConnectionTable implements Connections {
       return false;
     }
     const accepted = { socket, peer: peerOf(socket), address, isProxy };
-    const connection = new OpenConnection(accepted, performance.now());
+    const connection = new OpenConnection(accepted, performance.now(), this.onlyKnownStay);
     open.set(socket, connection);
     this.bySocket.set(socket, connection);
     byPeer.set(connection.peer, connection);

@@ -51,9 +51,10 @@ export function createEvictions({ open, counts }: EvictionsOptions): Evictions {
     // A proxy holds the connections of many callers.
     const held = ({ address: of, isProxy }: OpenConnection): number =>
       isProxy ? 0 : counts.get(of)!;
+    const orderOf = orderOfRanks(candidates);
     candidates.sort(
       (one, other) =>
-        one.rank - other.rank ||
+        orderOf(one.rank) - orderOf(other.rank) ||
         held(other.connection) - held(one.connection) ||
         since(one) - since(other),
     );
@@ -86,6 +87,19 @@ export function createEvictions({ open, counts }: EvictionsOptions): Evictions {
       return take(search(address, now), now);
     },
   };
+}
+
+/**
+ * Of the silent that are fresh (2) and the served (3), those go first that are more: a flood of one kind must not
+ * push out the few of the other kind, such as a health check among slow requests, or among new connections.
+ */
+function orderOfRanks(candidates: readonly Candidate[]): (rank: EvictionRank) => number {
+  let silentLead = 0;
+  for (const { rank } of candidates) {
+    if (rank === 2) silentLead += 1;
+    else if (rank === 3) silentLead -= 1;
+  }
+  return (rank) => (rank === 3 && silentLead < 0 ? 1.5 : rank);
 }
 
 /** Silent ones by their age, others by the time since their last request. */

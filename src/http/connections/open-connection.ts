@@ -54,8 +54,15 @@ export class OpenConnection implements AcceptedSocket {
   private progressedAt: number;
   private seenBytes = 0;
   private wasOpen = false;
+  /** Requests keep its place only if the caller is known. */
+  private readonly onlyKnownStay: boolean;
 
-  constructor({ socket, peer, address, isProxy }: AcceptedSocket, now: number) {
+  constructor(
+    { socket, peer, address, isProxy }: AcceptedSocket,
+    now: number,
+    onlyKnownStay: boolean,
+  ) {
+    this.onlyKnownStay = onlyKnownStay;
     this.socket = socket;
     this.peer = peer;
     this.inner = socket;
@@ -105,8 +112,8 @@ export class OpenConnection implements AcceptedSocket {
 
   /**
    * After `look`. Silent before idle before stalled, callers that are not known before those that
-   * are. A request that makes progress or waits for us keeps its connection, unless
-   * it only waits to be refused.
+   * are. A request that makes progress or waits for us keeps its connection, unless it only waits to be
+   * refused, or the listener lets only known callers stay.
    */
   rank(now: number): EvictionRank | undefined {
     const { served } = this;
@@ -114,6 +121,7 @@ export class OpenConnection implements AcceptedSocket {
     if (served !== undefined && served.openRequests > 0) {
       const { waitingForTurn = 0 } = this.inner;
       if (!isKnown && waitingForTurn >= served.openRequests) return 1;
+      if (!isKnown && this.onlyKnownStay) return 3;
       if (now - this.progressedAt < stalledMs || served.awaitsAnswer) return undefined;
       return isKnown ? 5 : 3;
     }
