@@ -11,7 +11,7 @@ export interface Shortcuts {
 }
 
 /** How long g waits for the second key. */
-const secondKeyMs = 1_200;
+const secondKeyMs = 2_000;
 
 /** Keys that work wherever no text is typed. */
 export function useShortcuts(search: { readonly current: HTMLInputElement | null }): Shortcuts {
@@ -27,8 +27,9 @@ export function useShortcuts(search: { readonly current: HTMLInputElement | null
         search.current?.focus();
         search.current?.select();
       } else if (event.key === '?') setIsShown(true);
-      else if (event.key === 'g') goAtMs = performance.now();
-      else if (performance.now() - goAtMs < secondKeyMs) {
+      else if (event.key === 'g') goAtMs = event.timeStamp;
+      // When it was pressed: a page that is busy hears of both keys late.
+      else if (event.timeStamp - goAtMs < secondKeyMs) {
         const page = pages.find(({ key }) => key === event.key);
         goAtMs = -Infinity;
         if (page !== undefined) goTo(page.path);

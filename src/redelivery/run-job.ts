@@ -55,7 +55,8 @@ const sliceBytesMax = 2 * 1024 * 1024;
 export async function runJob(run: RunningJob): Promise<void> {
   const { log, target, lease, signal } = run;
   const { destination } = lease.job();
-  if (lease.job().state === 'running') await deliverAll(run);
+  // A job that is paused and resumed while a part of it is written has not ended: it goes on.
+  while (goesOn(run) && !(await deliverAll(run)));
   if (lease.isLost()) return;
   if (lease.job().state === 'cancelling') {
     await deleteLane(log, destination);
@@ -71,35 +72,45 @@ export async function runJob(run: RunningJob): Promise<void> {
   }
 }
 
-async function deliverAll(run: RunningJob): Promise<void> {
+/** Resolves to false if it was interrupted: something of the selection may not have been sent. */
+async function deliverAll(run: RunningJob): Promise<boolean> {
   const { log, target, lease } = run;
   const { destination, selection } = lease.job();
-  if (selection.missing && target.stored === undefined) return;
+  if (selection.missing && target.stored === undefined) return true;
   if (lease.job().laneFrom === 0) {
     // What an earlier job may have left.
     await deleteLane(log, destination);
     await lease.update({ laneFrom: (await readReplayRoom(log)).last + 1 });
   }
-  if (!goesOn(run)) return;
+  if (!goesOn(run)) return false;
   const close = await target.openLane(lease.job().laneFrom);
   try {
     const room = await createLaneRoom(log, destination);
     const progress = createProgress(run, room);
-    await sendSelected(run, room, progress);
-    while (goesOn(run) && (await room.readWaiting()) > 0) {
-      await progress.write(heartbeatMs);
-      await pause(pollMs * 4, run.signal);
-    }
+    const isSent = await sendSelected(run, room, progress);
+    const isSettled = isSent && (await untilSettled(run, room, progress));
     await progress.write(0);
+    return isSettled;
   } finally {
     await close();
   }
 }
 
+/** Resolves to false if it was interrupted before. */
+async function untilSettled(run: RunningJob, room: LaneRoom, progress: Progress): Promise<boolean> {
+  while ((await room.readWaiting()) > 0) {
+    if (!goesOn(run)) return false;
+    await progress.write(heartbeatMs);
+    await pause(pollMs * 4, run.signal);
+  }
+  return true;
+}
+
 const goesOn = ({ lease, signal }: RunningJob): boolean =>
   !signal.aborted && !lease.isLost() && lease.job().state === 'running';
 
-async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress): Promise<void> {
+/** Resolves to false if it was interrupted before the end. */
+async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress): Promise<boolean> {
   const { log, target, lease, signal } = run;
   const { selection, rest } = lease.job();
   const pace = createPace(lease.job().rate, signal);
@@ -111,7 +122,7 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
         const bytes = slice.reduce((sum, { payload }) => sum + payload.length, 0);
         await pace.turn(slice.length);
         for (;;) {
-          if (!goesOn(run)) return;
+          if (!goesOn(run)) return false;
           const isBehind = await areFreshBehind();
           if (isBehind) pace.slowDown();
           await room.readWaiting();
@@ -125,10 +136,12 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
       }
       progress.reached(page.rest);
       await progress.write(progressMs);
-      if (!goesOn(run)) return;
+      if (!goesOn(run)) return false;
     }
+    return true;
   } catch (error) {
     if (!signal.aborted) throw error;
+    return false;
   }
 }
 

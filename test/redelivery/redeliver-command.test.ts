@@ -171,9 +171,14 @@ describe('headgate redeliver', () => {
     const list = await rig.redeliver('list');
     expect(list.stdout).toMatch(/^id\tdestination\tstate\tstarted\twhat\tsent\twaiting\tnote\n/);
     expect(list.stdout).toMatch(new RegExp(`^${id}\tcrm\trunning\t`, 'm'));
-    expect((await rig.redeliver('pause', id)).stdout).toBe(`paused ${id}\n`);
-    expect((await rig.redeliver('resume', id)).stdout).toBe(`running ${id}\n`);
-    expect((await rig.redeliver('cancel', id)).stdout).toMatch(/^cancell(ing|ed) /);
+    // Compared with what it says on stderr: a failure shows its reason.
+    const quietly = async (...args: string[]): Promise<string> => {
+      const { stdout, stderr } = await rig.redeliver(...args);
+      return stdout + stderr;
+    };
+    expect(await quietly('pause', id)).toBe(`paused ${id}\n`);
+    expect(await quietly('resume', id)).toBe(`running ${id}\n`);
+    expect(await quietly('cancel', id)).toMatch(/^cancell(ing|ed) \w+\n$/);
     const followed = await rig.redeliver('follow', id);
     expect(followed.code).toBe(1);
     expect(followed.stdout).toMatch(/^cancelled after \d+ events\n$/);
