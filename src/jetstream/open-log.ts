@@ -15,7 +15,12 @@ import { createCommits, syncedStreams, type StreamCommits } from './publish/stre
 import { openEvents } from './open-events.ts';
 import { createProbe } from './probe.ts';
 import { createIntakePace } from './publish/intake-pace.ts';
-import { createPublisher, type Publisher, type PublishToStream } from './publish/publisher.ts';
+import {
+  createPublisher,
+  type Publisher,
+  type PublisherOptions,
+  type PublishToStream,
+} from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
 import { createReadingPace } from './read/reading-pace.ts';
 import { retryWhileForming } from './server/retry-forming.ts';
@@ -56,7 +61,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     await connection.close();
     throw error;
   });
-  const publisher = createPublisher(publishing, { timeoutMs: options.publishTimeoutMs });
+  const publisher = createPublisher(publishing, publisherOptions(options));
 
   const answers = createMessageAnswers(connection);
   const opened = openEvents({
@@ -113,6 +118,11 @@ export async function openLog(options: LogOptions): Promise<Log> {
     pace: createReadingPace(intake.perSecond),
     answers,
   });
+}
+
+function publisherOptions({ publishTimeoutMs, streamsDir }: LogOptions): PublisherOptions {
+  // The embedded server has no elections, and its disk may stand still for a second.
+  return { timeoutMs: publishTimeoutMs, resends: streamsDir === undefined };
 }
 
 /** The streams, their commits, and the connection of the events. */

@@ -1,11 +1,10 @@
-import type { GroupCommit } from './group-commit.ts';
 import { PublishError } from './publish-error.ts';
-import { ReplyGroup } from './reply-group.ts';
+import { ReplyGroup, type Lane } from './reply-group.ts';
 
 /** The groups of messages that wait for acknowledgements, by the token of their reply subject. */
 export interface AckTable {
-  /** Adds a new group. If `commit` is given, the group's acknowledgements pass through it. */
-  open(commit: GroupCommit | undefined): ReplyGroup;
+  /** Adds a new group for messages of this stream. */
+  open(lane: Lane): ReplyGroup;
   /** Undefined if no group waits under this token. */
   find(token: number): ReplyGroup | undefined;
   /** Removes a group. */
@@ -15,8 +14,20 @@ export interface AckTable {
   close(): void;
 }
 
-/** How often the table checks for expired groups. One timer serves all groups. */
+/** How often the table checks for late and expired groups. One timer serves all groups. */
 const sweepIntervalMs = 250;
+
+export interface AckTableOptions {
+  readonly timeoutMs: number;
+  readonly onFailed: (group: ReplyGroup, error: PublishError) => void;
+  /** Called at the start of each sweep. */
+  readonly onSweep: () => void;
+  /** Called at each sweep for every group that has waited for `lateMs`, the oldest first. */
+  readonly onLate: (group: ReplyGroup, waitedMs: number) => void;
+}
+
+/** Younger groups are no concern of a sweep. */
+export const lateMs = 1_000;
 
 /** A power of two, so that the low bits of a token are its slot. */
 const slotsInitial = 1024;
@@ -29,10 +40,8 @@ const slotsInitial = 1024;
  * order, so the ring is about as long as the number of groups in flight. Finding a slot is one
  * operation; a Map would hash each token, and reallocate as entries come and go.
  */
-export function createAckTable(
-  timeoutMs: number,
-  onFailed: (group: ReplyGroup, error: PublishError) => void,
-): AckTable {
+export function createAckTable(options: AckTableOptions): AckTable {
+  const { timeoutMs, onFailed, onSweep, onLate } = options;
   let slots: (ReplyGroup | undefined)[] = emptySlots(slotsInitial);
   /** All groups before this token are settled. */
   let oldest = 1;
@@ -61,19 +70,27 @@ export function createAckTable(
   };
 
   const sweep = setInterval(() => {
+    onSweep();
     const now = performance.now();
     while (oldest < next) {
       const group = slots[oldest & (slots.length - 1)]!;
       if (group.deadline > now) break;
       fail(group, new PublishError('timeout', `no acknowledgement within ${timeoutMs} ms`));
     }
+    for (let token = oldest; token < next; token += 1) {
+      const group = find(token);
+      if (group === undefined) continue;
+      const waitedMs = now - (group.deadline - timeoutMs);
+      if (waitedMs < lateMs) break;
+      onLate(group, waitedMs);
+    }
   }, sweepIntervalMs);
   sweep.unref();
 
   return {
-    open: (commit) => {
+    open: (lane) => {
       if (next - oldest === slots.length) grow();
-      const group = new ReplyGroup(next, commit, performance.now() + timeoutMs);
+      const group = new ReplyGroup(next, lane, performance.now() + timeoutMs);
       slots[next & (slots.length - 1)] = group;
       next += 1;
       return group;

@@ -10,10 +10,11 @@ import {
   createOutgoingBlock,
   createRawSender,
   messagesIn,
+  type OutgoingBlock,
   type OutgoingMessage,
 } from './raw-publish.ts';
-import type { ReplyGroup } from './reply-group.ts';
-import { createSharedReplies, type Lane, type StreamOptions } from './shared-replies.ts';
+import { newLane, type Lane, type ReplyGroup, type StreamOptions } from './reply-group.ts';
+import { createSharedReplies } from './shared-replies.ts';
 
 export interface Publisher {
   /** Returns the publish function of one stream. Call it once for each stream. */
@@ -46,6 +47,11 @@ export interface PublisherOptions {
    * its own reply subject.
    */
   readonly retainedBytesMax?: number;
+  /**
+   * Messages of streams that recognize ids are sent again if their stream is silent, or has answered later
+   * ones: for a cluster, where they are lost with the leader of the stream. Default: false.
+   */
+  readonly resends?: boolean;
 }
 
 /** NATS's own default. */
@@ -68,24 +74,20 @@ const retainedBytesDefault = 64 * 1024 * 1024;
 export function createPublisher(connection: NatsConnection, options: PublisherOptions): Publisher {
   const inbox = `${createInbox()}.`;
   const replyOf = (group: ReplyGroup): string => inbox + group.token.toString(36);
-  const send = createRawSender(connection);
   let published = 0;
   let answered = 0;
   const inFlight = (): number => published - answered;
   let unavailable: PublishError | undefined;
   const onSilent = (): void => void moveToOtherServer(connection);
   const watch = createAckWatch({ waiting: inFlight, onSilent });
-
-  const table = createAckTable(options.timeoutMs, (group, error) => {
-    release(group);
-    watch.failed();
-    group.fail(error);
-  });
-  const replies = createSharedReplies(options.retainedBytesMax ?? retainedBytesDefault, table.open);
-  const outgoing = createOutgoingBlock((block) => {
-    replies.endBlock(block);
-    if (!connection.isClosed()) send(block);
-  });
+  const { table, replies, outgoing } = createGroups(
+    { connection, replyOf, ...options },
+    (group, error) => {
+      release(group);
+      watch.failed();
+      group.fail(error);
+    },
+  );
   const release = (group: ReplyGroup): void => {
     answered += group.callbacks.length;
     replies.release(group);
@@ -111,7 +113,9 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
 
   const acks = receiveAcks(connection, inbox, watch, (token, bytes, start, end) => {
     const group = table.find(token);
-    if (group === undefined || !group.answer(bytes, start, end)) return;
+    if (group === undefined) return;
+    noteAnswer(group);
+    if (!group.answer(bytes, start, end)) return;
     table.remove(group);
     release(group);
     if (!group.finish()) republishEach(group, replyOf(group), publish);
@@ -142,6 +146,62 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
   };
 }
 
+interface GroupOptions extends PublisherOptions {
+  readonly connection: NatsConnection;
+  readonly replyOf: (group: ReplyGroup) => string;
+}
+
+/** The groups that wait, and the block in which their messages leave. */
+function createGroups(
+  { connection, replyOf, timeoutMs, ...options }: GroupOptions,
+  onFailed: (group: ReplyGroup, error: PublishError) => void,
+) {
+  const { retainedBytesMax = retainedBytesDefault, resends = false } = options;
+  const send = createRawSender(connection);
+  const table = createAckTable({
+    timeoutMs,
+    onFailed,
+    onSweep: () => replies.look(),
+    onLate: (group, waitedMs) => {
+      if (resends && isLost(group, waitedMs)) sendAgain(group, replyOf(group), outgoing);
+    },
+  });
+  const replies = createSharedReplies(retainedBytesMax, table.open);
+  const outgoing = createOutgoingBlock((block) => {
+    replies.endBlock(block);
+    if (!connection.isClosed()) send(block);
+  });
+  return { table, replies, outgoing };
+}
+
+/** The second time after two seconds, the third after four. */
+const resendMs = 1_000;
+
+function noteAnswer({ lane, token }: ReplyGroup): void {
+  lane.answers += 1;
+  if (token > lane.answeredToken) lane.answeredToken = token;
+}
+
+/**
+ * Whether a group's messages are sent again. A message that a leader takes into an election, or that is sent
+ * while there is none, is answered by nobody, while the next leader would answer it at once. A stream that is
+ * slow answers in order: it has answered none that was sent later, and goes on answering. Whether it has
+ * stored a message after all, its id says.
+ */
+function isLost(group: ReplyGroup, waitedMs: number): boolean {
+  const { lane, block, resends, token } = group;
+  if (block === undefined || waitedMs < resendMs * 2 ** resends) return false;
+  return lane.answeredToken > token || performance.now() - lane.answeredAt >= resendMs;
+}
+
+/** Under the same reply subject: the answers of both copies are those of one message. */
+function sendAgain(group: ReplyGroup, reply: string, outgoing: OutgoingBlock): void {
+  group.resends += 1;
+  for (const message of messagesIn(group.block!, reply)) {
+    outgoing.add(message, reply, message.payload.length);
+  }
+}
+
 function bytesOf(payload: Uint8Array | string): number {
   return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
 }
@@ -157,7 +217,7 @@ type Publish = (lane: Lane, message: OutgoingMessage, callback: PublishCallback)
 function republishEach(group: ReplyGroup, reply: string, publish: Publish): void {
   const { callbacks, commit } = group;
   const stored = group.stored();
-  const alone: Lane = { dedups: false, commit, open: undefined };
+  const alone = newLane({ dedups: false, commit });
   let at = 0;
   for (const message of messagesIn(group.block!, reply)) {
     const callback = callbacks[at]!;

@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 
 import type { PublishAck } from './publish-ack.ts';
 import type { PublishError } from './publish-error.ts';
-import { ReplyGroup } from './reply-group.ts';
+import { newLane, ReplyGroup } from './reply-group.ts';
 
 type Outcome = PublishAck | PublishError['code'];
 
 function openGroup(count: number) {
-  const group = new ReplyGroup(1, undefined, 0);
+  const group = new ReplyGroup(1, newLane({ dedups: true }), 0);
   const outcomes: (Outcome | undefined)[] = Array.from({ length: count });
   for (let at = 0; at < count; at += 1) {
     group.callbacks.push((ack, error) => {

@@ -2,6 +2,41 @@ import type { GroupCommit } from './group-commit.ts';
 import { callBack, readAck, storedSequence, type PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
 
+export interface StreamOptions {
+  /** If given, callbacks wait until the message is synced to disk. */
+  readonly commit?: GroupCommit | undefined;
+  /**
+   * The stream recognizes repeated message ids, and its messages never expect a sequence. So its
+   * messages may share reply subjects.
+   */
+  readonly dedups: boolean;
+}
+
+/** The publisher's state for one stream. */
+export interface Lane extends StreamOptions {
+  /** The group of its messages in the current block. */
+  open: ReplyGroup | undefined;
+  /** Answers so far, and how many there were at the last `look`. */
+  answers: number;
+  seenAnswers: number;
+  /** The last `look` that found another answer: `performance.now()`. */
+  answeredAt: number;
+  /** The newest group with an answer. */
+  answeredToken: number;
+}
+
+/** A stream of which nothing was sent yet. */
+export function newLane(stream: StreamOptions): Lane {
+  return {
+    ...stream,
+    open: undefined,
+    answers: 0,
+    seenAnswers: 0,
+    answeredAt: 0,
+    answeredToken: 0,
+  };
+}
+
 /**
  * Messages for one stream that share a reply subject, and their answers.
  *
@@ -21,14 +56,17 @@ import { PublishError } from './publish-error.ts';
 export class ReplyGroup {
   /** The end of its reply subject. Tokens are never reused. */
   readonly token: number;
+  readonly lane: Lane;
   readonly commit: GroupCommit | undefined;
   /** `performance.now()` */
   readonly deadline: number;
   readonly callbacks: PublishCallback[] = [];
-  /** The block with its messages, to publish them again. Undefined for a group of one message. */
+  /** The block with its messages, to publish them again. Undefined where nothing is kept. */
   block: Uint8Array | undefined;
   /** Its share of the bytes of the block. */
   retainedBytes = 0;
+  /** How often its messages were sent again for want of answers. */
+  resends = 0;
   private readonly sequences: number[] = [];
   private lastSequence = 0;
   private answerCount = 0;
@@ -36,9 +74,10 @@ export class ReplyGroup {
   private other: ReturnType<typeof readAck> | undefined;
   private otherCount = 0;
 
-  constructor(token: number, commit: GroupCommit | undefined, deadline: number) {
+  constructor(token: number, lane: Lane, deadline: number) {
     this.token = token;
-    this.commit = commit;
+    this.lane = lane;
+    this.commit = lane.commit;
     this.deadline = deadline;
   }
 
@@ -64,6 +103,8 @@ export class ReplyGroup {
   /** Calls each callback with its outcome. False if the answers do not determine the outcomes. */
   finish(): boolean {
     const { callbacks, sequences, other } = this;
+    // What was sent again may be stored after what was sent later.
+    if (this.resends > 0 && callbacks.length > 1) return false;
     if (sequences.length === callbacks.length) {
       for (let at = 0; at < callbacks.length; at += 1) {
         this.acknowledge(callbacks[at]!, { sequence: sequences[at]!, duplicate: false });

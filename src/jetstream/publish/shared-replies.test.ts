@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { headerBlock } from './raw-publish.ts';
-import { ReplyGroup } from './reply-group.ts';
+import { newLane, ReplyGroup } from './reply-group.ts';
 import { createSharedReplies } from './shared-replies.ts';
 import { PublishError } from './publish-error.ts';
 
@@ -13,9 +13,9 @@ const message = {
 
 test('a message does not join a group that has failed before its block was sent', () => {
   let token = 0;
-  const replies = createSharedReplies(1_000, (commit) => {
+  const replies = createSharedReplies(1_000, (lane) => {
     token += 1;
-    return new ReplyGroup(token, commit, 0);
+    return new ReplyGroup(token, lane, 0);
   });
   const lane = replies.addLane({ dedups: true });
   const first = replies.groupFor(lane, message);
@@ -28,7 +28,7 @@ test('a message does not join a group that has failed before its block was sent'
 });
 
 test('a callback that throws takes no other from a group that fails', () => {
-  const group = new ReplyGroup(1, undefined, 0);
+  const group = new ReplyGroup(1, newLane({ dedups: true }), 0);
   const codes: (string | undefined)[] = [];
   group.callbacks.push(
     () => {

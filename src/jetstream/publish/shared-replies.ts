@@ -1,22 +1,5 @@
-import type { GroupCommit } from './group-commit.ts';
 import type { OutgoingMessage } from './raw-publish.ts';
-import type { ReplyGroup } from './reply-group.ts';
-
-export interface StreamOptions {
-  /** If given, callbacks wait until the message is synced to disk. */
-  readonly commit?: GroupCommit | undefined;
-  /**
-   * The stream recognizes repeated message ids, and its messages never expect a sequence. So its
-   * messages may share reply subjects.
-   */
-  readonly dedups: boolean;
-}
-
-/** The publisher's state for one stream. */
-export interface Lane extends StreamOptions {
-  /** The group of its messages in the current block. */
-  open: ReplyGroup | undefined;
-}
+import { newLane, type Lane, type ReplyGroup, type StreamOptions } from './reply-group.ts';
 
 /** Assigns messages to groups: the messages of one stream in one block share a reply subject. */
 export interface SharedReplies {
@@ -27,6 +10,8 @@ export interface SharedReplies {
   groupFor(lane: Lane, message: OutgoingMessage): ReplyGroup;
   /** Call it when a block is complete; with undefined if the block will never be sent. */
   endBlock(block: Uint8Array | undefined): void;
+  /** Notices which streams have answered since the last call. */
+  look(): void;
   /** Call it when a group has its answers or has failed. */
   release(group: ReplyGroup): void;
 }
@@ -40,13 +25,13 @@ export const idHeader = 'NATS/1.0\r\nNats-Msg-Id: ';
  */
 export function createSharedReplies(
   retainedBytesMax: number,
-  openGroup: (commit: GroupCommit | undefined) => ReplyGroup,
+  openGroup: (lane: Lane) => ReplyGroup,
 ): SharedReplies {
   const lanes: Lane[] = [];
   let retainedBytes = 0;
   return {
     addLane: (stream) => {
-      const lane: Lane = { ...stream, open: undefined };
+      const lane = newLane(stream);
       // Only these streams ever have an open group.
       if (stream.dedups) lanes.push(lane);
       return lane;
@@ -59,8 +44,8 @@ export function createSharedReplies(
         headers.startsWith(idHeader) &&
         // A payload of bytes is a block of its own.
         typeof payload === 'string';
-      if (!mayShare) return openGroup(lane.commit);
-      lane.open ??= openGroup(lane.commit);
+      if (!mayShare) return openGroup(lane);
+      lane.open ??= openGroup(lane);
       return lane.open;
     },
     endBlock: (block) => {
@@ -68,7 +53,7 @@ export function createSharedReplies(
       for (const lane of lanes) {
         const group = lane.open;
         lane.open = undefined;
-        if (block === undefined || group === undefined || group.callbacks.length === 1) continue;
+        if (block === undefined || group === undefined) continue;
         group.block = block;
         kept.push(group);
       }
@@ -76,6 +61,14 @@ export function createSharedReplies(
       for (const group of kept) {
         group.retainedBytes = block!.length / kept.length;
         retainedBytes += group.retainedBytes;
+      }
+    },
+    look: () => {
+      const now = performance.now();
+      for (const lane of lanes) {
+        if (lane.answers === lane.seenAnswers) continue;
+        lane.seenAnswers = lane.answers;
+        lane.answeredAt = now;
       }
     },
     release: (group) => {
