@@ -38,7 +38,10 @@ export interface Journal {
   pendingOf(stream: string): Append[];
   /** Undefined if it is stored by now. */
   read(id: number): Append | undefined;
-  /** Undefined if another process has one of the events meanwhile. */
+  /**
+   * `offset`: where the process knows its stream to end. It ends later where another process has sent the rest
+   * of its appends. Undefined if another process has one of the events meanwhile.
+   */
   add(kind: TableKind, append: Omit<Append, 'id'>): Append | undefined;
   /** BigQuery has the rows. */
   stored(append: Append): void;
@@ -67,7 +70,15 @@ const createTables = `
     append INTEGER NOT NULL,
     seen_ms INTEGER NOT NULL,
     PRIMARY KEY (event_id, kind)
+  );
+  CREATE TABLE IF NOT EXISTS stream_ends (
+    stream TEXT PRIMARY KEY NOT NULL,
+    next_offset INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL
   );`;
+
+/** BigQuery deletes a stream that nobody writes to long before. */
+const endsKeptMs = 100 * 24 * 60 * 60 * 1000;
 
 /** How many ids one transaction deletes. */
 const forgottenMax = 10_000;
@@ -77,6 +88,10 @@ const selectIds = `
   SELECT ids.event_id AS id, ids.append AS append, appends.id AS pending
   FROM json_each(?1) JOIN ids ON ids.event_id = json_each.value AND ids.kind = ?2
   LEFT JOIN appends ON appends.id = ids.append`;
+
+const upsertEnd = `
+  INSERT INTO stream_ends VALUES (?, ?, ?) ON CONFLICT (stream) DO UPDATE
+  SET next_offset = max(next_offset, excluded.next_offset), seen_ms = excluded.seen_ms`;
 
 /** @param file is created, with its folder. */
 export function openJournal(file: string, busyTimeoutMs: number, idsKeptMs: number): Journal {
@@ -88,6 +103,8 @@ export function openJournal(file: string, busyTimeoutMs: number, idsKeptMs: numb
   const ofId = database.prepare('SELECT * FROM appends WHERE id = ?');
   const remove = database.prepare('DELETE FROM appends WHERE id = ?');
   const removeId = database.prepare('DELETE FROM ids WHERE event_id = ? AND append = ?');
+  const endOf = database.prepare('SELECT next_offset FROM stream_ends WHERE stream = ?');
+  const setEnd = database.prepare(upsertEnd);
   const removeIds = (id: number, rows: readonly Row[]): void => {
     for (const { eventId } of rows) removeId.run(eventId, id);
   };
@@ -111,9 +128,14 @@ export function openJournal(file: string, busyTimeoutMs: number, idsKeptMs: numb
         const eventIds = append.rows.map(({ eventId }) => eventId);
         if (find.get(JSON.stringify(eventIds), kind) !== undefined) return undefined;
         forget(database, idsKeptMs);
-        return insertAppend(database, kind, append);
+        const end = Number(endOf.get(append.stream)?.['next_offset'] ?? 0);
+        return insertAppend(database, kind, { ...append, offset: Math.max(append.offset, end) });
       }),
-    stored: ({ id }) => void remove.run(id),
+    stored: ({ id, stream, offset, rows }) =>
+      inTransaction(database, () => {
+        remove.run(id);
+        setEnd.run(stream, offset + rows.length, Date.now());
+      }),
     replace: (append, by) =>
       inTransaction(database, () => {
         if (!updateAppend(database, append, by)) return false;
@@ -179,6 +201,8 @@ function forget(database: DatabaseSync, idsKeptMs: number): void {
     last = Number(row['rowid']);
   }
   if (last > 0) database.prepare('DELETE FROM ids WHERE rowid <= ?').run(last);
+  const oldestMs = Date.now() - Math.max(idsKeptMs, endsKeptMs);
+  database.prepare('DELETE FROM stream_ends WHERE seen_ms < ?').run(oldestMs);
 }
 
 const lengthBytes = 4;
