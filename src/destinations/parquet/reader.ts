@@ -7,6 +7,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer } from 'hyparquet';
 import type { EventAtDestination, TimeWindow } from '../destination.ts';
 import { readFileName, typedPrefix } from './file.ts';
+import { parsers } from './stored-rows.ts';
 import { lastFinished, openSpool, prepareSpool, selectWaiting } from './spool.ts';
 
 const pageRows = 2_000;
@@ -148,6 +149,7 @@ async function* readFile(
         rowStart,
         rowEnd,
         compressors: { ZSTD: (bytes) => zstdDecompressSync(bytes) },
+        parsers,
       });
       rowStart = rowEnd;
       for (const { event_id, event_name, timestamp } of rows) {

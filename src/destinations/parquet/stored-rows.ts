@@ -1,6 +1,13 @@
 import { zstdDecompressSync } from 'node:zlib';
 
-import { parquetMetadata, parquetReadObjects } from 'hyparquet';
+import { parquetMetadata, parquetReadObjects, type ParquetParsers } from 'hyparquet';
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** The library takes U+FEFF from the beginning of a text, where it is a character of the event's. */
+export const parsers: Partial<ParquetParsers> = {
+  stringFromBytes: (bytes) => bytes && decoder.decode(bytes),
+};
 
 /** Columns of Parquet files and the fields of the stored event, in its order. JSON stays as it is. */
 const fields: readonly (readonly [column: string, field: string, kind: 'text' | 'json'])[] = [
@@ -39,7 +46,7 @@ export async function readRows(bytes: Uint8Array) {
   const file = Uint8Array.from(bytes).buffer;
   const metadata = parquetMetadata(file);
   const compressors = { ZSTD: (part: Uint8Array) => zstdDecompressSync(part) };
-  return { metadata, rows: await parquetReadObjects({ file, metadata, compressors }) };
+  return { metadata, rows: await parquetReadObjects({ file, metadata, compressors, parsers }) };
 }
 
 function membersOf(row: Readonly<Record<string, unknown>>): string[] {

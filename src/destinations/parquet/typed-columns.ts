@@ -104,7 +104,7 @@ export function parquetValue(value: ColumnValue, type: LogicalType): ParquetValu
 /** What most times are: `2026-03-01T12:00:00.000Z`. */
 const timeLength = 24;
 
-/** RFC 3339 in UTC as nanoseconds, which end in 2262. */
+/** RFC 3339 in UTC as nanoseconds, which end in 2262. DuckDB reads the last ones of both ends as infinite. */
 function nanosOf(time: string): bigint | undefined {
   if (time.length === timeLength && time.endsWith('Z') && time < '2262') {
     const ms = Date.parse(time);
@@ -114,7 +114,7 @@ function nanosOf(time: string): bigint | undefined {
   const ms = Date.parse(`${seconds}Z`);
   if (Number.isNaN(ms)) return undefined;
   const nanos = BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
-  return nanos <= int64Max && nanos >= -int64Max ? nanos : undefined;
+  return nanos < int64Max && nanos > -int64Max ? nanos : undefined;
 }
 
 /** Decimals of so many digits are all different as doubles, so that one of them is the number as it was written. */

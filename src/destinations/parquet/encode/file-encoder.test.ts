@@ -3,6 +3,7 @@ import { parquetMetadata, parquetReadObjects, type SchemaElement } from 'hyparqu
 import { expect, test } from 'vitest';
 import type { ColumnValue } from '../../tables/fit-value.ts';
 import type { LogicalType } from '../../tables/logical-type.ts';
+import { readRows } from '../stored-rows.ts';
 import { elementOf, parquetValue } from '../typed-columns.ts';
 import { createFileEncoder, type FileColumn } from './file-encoder.ts';
 
@@ -98,6 +99,22 @@ test('a value that does not fit is null, and only its column says so', async () 
     { when: null, name: 'a' },
     { when: new Date('2026-03-01T12:00:00.000Z'), name: 'b' },
   ]);
+});
+
+test('the last nanosecond of both ends is no time: engines read it as infinite', () => {
+  const times = ['2262-04-11T23:47:16.854775806Z', '2262-04-11T23:47:16.854775807Z'];
+  const early = ['1677-09-21T00:12:43.145224194Z', '1677-09-21T00:12:43.145224193Z'];
+  const { held } = encode(
+    [columnOf('when', { kind: 'timestamp' })],
+    [...times, ...early].map((time) => [time]),
+  );
+  expect(held).toEqual([[true], [false], [true], [false]]);
+});
+
+test('a text keeps the byte order mark that it begins with', async () => {
+  const { file } = encode([columnOf('name', { kind: 'text' })], [['\uFEFFa'], ['b\uFEFF']]);
+  const { rows } = await readRows(new Uint8Array(file));
+  expect(rows).toEqual([{ name: '\uFEFFa' }, { name: 'b\uFEFF' }]);
 });
 
 test('a required column takes no null', () => {
