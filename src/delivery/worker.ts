@@ -33,7 +33,7 @@ import { createRunningBatches } from './running-batches.ts';
 import { createReceiver } from './receive/receiver.ts';
 import { createSettler } from './settle.ts';
 import { transformedDestination, type BatchReceiver } from './transform-destination.ts';
-import { createWorkerStatus, type WorkerState } from './worker-state.ts';
+import { createWorkerStatus, watchTrouble, type WorkerState } from './worker-state.ts';
 
 /** Delivers events to one destination. */
 export interface DeliveryWorker {
@@ -122,7 +122,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     tick += 1;
     running.cutShort(ticksMax, tick);
     for (const each of [...waiting(), ...running.events()]) settler.keep(each);
-    if (parking.parked) reportDisabled(options);
+    parts.report();
   };
 
   let pulls: Pull | undefined;
@@ -167,7 +167,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     start: () => (started ??= start()),
     stop: () => (stopped ??= stop()),
     openLane: (from) => lane.open(from, rooms.lane, receiver.onRedelivered),
-    state: () => status.state(parking.dueMs, options.destination.disabled?.(), options.pause?.()),
+    state: parts.state,
     pauseChanged: schedule,
     probeSoon: () => hurry(parking, schedule),
     moveAside: aside.request,
@@ -250,7 +250,16 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
   const isParked = (): boolean => parking.parked || options.pause?.() !== undefined;
   const aside = createAsideMoves({ queue, settler, isParked, onReturned: onDue });
   const isTaking = options.besideIntake === true ? log.isTaking : () => false;
-  return { settler, queue, parking, delayed, calls, status, aside, isTaking };
+  const trouble = watchTrouble(destination, (reason) =>
+    signals.destinationParked(name, reason !== undefined, reason ?? ''),
+  );
+  const report = (): void => {
+    if (parking.parked) reportDisabled(options);
+    trouble.look(parking.parked);
+  };
+  const state = (): WorkerState =>
+    status.state(parking.dueMs, destination.disabled?.(), options.pause?.(), trouble.current());
+  return { settler, queue, parking, delayed, calls, status, aside, isTaking, report, state };
 }
 
 /** The destination, behind its transform if it has one. */

@@ -92,6 +92,12 @@ export interface Destination {
    * events are still answered with `retry`, and wait. Leave it out if the destination never does this.
    */
   disabled?(): string | undefined;
+  /**
+   * What keeps it from passing on events that it has accepted, such as files that cannot be uploaded. Undefined
+   * while nothing does. It is shown as parked from then on, also while no event comes. Leave it out if it
+   * accepts events only once they are where they belong.
+   */
+  trouble?(): string | undefined;
   /** Waits for calls in progress, then releases all resources. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -38,6 +38,8 @@ export function testBucketFaults(
       ]);
       const second = deliveryOfEvent({ eventName: 'cart_viewed' });
       const reason = expect.stringContaining(`objects cannot be written: ${client}`);
+      // Before another event comes.
+      await expect.poll(() => destination.trouble?.(), { timeout: 10_000 }).toEqual(reason);
       const tried = async () => (await destination.deliver([second], never))[0];
       await expect
         .poll(tried, { timeout: 10_000 })
@@ -45,6 +47,7 @@ export function testBucketFaults(
       await end(relay);
       await expect.poll(tried, { timeout: 10_000 }).toEqual({ kind: 'delivered' });
       await farSide.untilUploaded();
+      expect(destination.trouble?.()).toBeUndefined();
       const ids = [...first, second].map((delivery) => delivery.event().eventId);
       expect((await farSide.lines()).map(idOf).sort()).toEqual(ids.sort());
     },

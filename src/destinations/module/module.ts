@@ -80,7 +80,7 @@ function optionsOf(settings: DestinationSettings): DestinationSettings {
 function faultsOfShape(destination: unknown): string[] {
   if (typeof destination !== 'object' || destination === null) return ['it is no object'];
   const { batchEventsMax, concurrency } = destination as Record<string, unknown>;
-  const { deliver, close, stored, disabled } = destination as Record<string, unknown>;
+  const { deliver, close, stored, disabled, trouble } = destination as Record<string, unknown>;
   const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 1;
   return [
     isCount(batchEventsMax) ? '' : 'batchEventsMax is no whole number from 1',
@@ -89,6 +89,7 @@ function faultsOfShape(destination: unknown): string[] {
     typeof close === 'function' ? '' : 'close is no function',
     stored === undefined || typeof stored === 'function' ? '' : 'stored is no function',
     disabled === undefined || typeof disabled === 'function' ? '' : 'disabled is no function',
+    trouble === undefined || typeof trouble === 'function' ? '' : 'trouble is no function',
   ].filter((fault) => fault !== '');
 }
 
@@ -110,6 +111,9 @@ function checked(path: string, destination: Destination): Destination {
     ...(destination.disabled === undefined
       ? {}
       : { disabled: () => wordOf(() => destination.disabled!()) }),
+    ...(destination.trouble === undefined
+      ? {}
+      : { trouble: () => wordOf(() => destination.trouble!()) }),
     close: () => (closing ??= Promise.resolve(destination.close())),
   };
 }

@@ -56,9 +56,9 @@ export async function createArchiveDestination(
     timeoutMs: Number(settings['timeout']),
   });
   const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
-    const trouble = await upload.trouble(signal).catch((error: Error) => error.message);
-    if (trouble !== undefined) {
-      const reason = `objects cannot be written: ${trouble}`;
+    const fault = await upload.trouble(signal).catch((error: Error) => error.message);
+    const reason = reasonOf(fault);
+    if (reason !== undefined) {
       return batch.map(() => ({ kind: 'retry', fault: 'destination', reason }));
     }
     return spool.deliver(format === 'ndjson' ? batch.map(wholeEvent) : batch, signal);
@@ -66,6 +66,7 @@ export async function createArchiveDestination(
   return {
     batchEventsMax: spool.batchEventsMax,
     concurrency: spool.concurrency,
+    trouble: () => reasonOf(upload.fault()) ?? spool.trouble?.(),
     ...closeWhenIdle(deliver, async () => {
       await spool.close();
       await upload.close();
@@ -73,3 +74,6 @@ export async function createArchiveDestination(
     }),
   };
 }
+
+const reasonOf = (fault: string | undefined): string | undefined =>
+  fault && `objects cannot be written: ${fault}`;

@@ -29,6 +29,8 @@ export interface SpoolUpload {
    * reason if that fails too. Rejects when the signal is aborted.
    */
   trouble(signal: AbortSignal): Promise<string | undefined>;
+  /** The reason of the last upload that failed, until one succeeds. */
+  fault(): string | undefined;
   /** Uploads what is there, for at most `timeoutMs`, and stops. What is left stays for the next start. */
   close(): Promise<void>;
 }
@@ -70,6 +72,7 @@ export function createUpload(options: UploadOptions): SpoolUpload {
       await Promise.race([start(), aborted.promise]).finally(aborted.forget);
       return fault;
     },
+    fault: () => fault,
     async close() {
       clearInterval(timer);
       const late = setTimeout(() => stop.abort(), options.timeoutMs);

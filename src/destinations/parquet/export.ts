@@ -14,6 +14,8 @@ export interface ParquetExport {
    * aborted.
    */
   room(signal: AbortSignal): Promise<string | undefined>;
+  /** Why files cannot be written, by the last time when it was tried. */
+  fault(): string | undefined;
   /** Writes what is left, and runs no more. */
   close(): Promise<void>;
 }
@@ -45,6 +47,7 @@ export function createParquetExport(
     (running ??= run().finally(() => {
       running = undefined;
     }));
+  const reason = (): string | undefined => fault && `the Parquet files cannot be written: ${fault}`;
   const timer = setInterval(() => {
     if (waiting > 0 || mayHoldOlder) void start();
   }, intervalMs);
@@ -58,8 +61,9 @@ export function createParquetExport(
       if (fault === undefined && waiting < 2 * data.fileEventsMax) return undefined;
       const aborted = whenAborted(signal);
       await Promise.race([start(), aborted.promise]).finally(aborted.forget);
-      return fault && `the Parquet files cannot be written: ${fault}`;
+      return reason();
     },
+    fault: reason,
     async close() {
       closed = true;
       clearInterval(timer);

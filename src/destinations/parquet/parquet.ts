@@ -74,6 +74,7 @@ export async function createParquetDestination(
       await events.close();
       await exporting.close();
     }),
+    trouble: exporting.fault,
     stored: (window) => {
       const isPerEvent = tables.mode === 'per_event';
       return readParquetWindow(folder, spool, busyTimeoutMs, window, isPerEvent);
