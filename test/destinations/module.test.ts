@@ -40,8 +40,8 @@ describe('the start', () => {
     ['opens nothing', 'export default () => undefined;', /opens no destination: it is no object/],
     [
       'opens something else',
-      'export default () => ({ batchEventsMax: 0, concurrency: 1.5, deliver: 1, stored: 1, disabled: 1 });',
-      /batchEventsMax is no whole .*; concurrency .*; deliver is no .*; close is no .*; stored is no .*; disabled is no /,
+      'export default () => ({ batchEventsMax: 0, concurrency: 1.5, deliver: 1, stored: 1, disabled: 1, trouble: 1 });',
+      /batchEventsMax is no whole .*; concurrency .*; deliver is no .*; close is no .*; stored is no .*; disabled is no .*; trouble is no /,
     ],
   ])('is refused to a module that %s', async (_what, text, message) => {
     const opening = open(text);
@@ -86,7 +86,11 @@ describe('the start', () => {
     expect(held).toEqual([{ eventId: '2', eventName: 'a_b', timestamp: '7' }]);
     await Promise.all([destination.close(), destination.close()]);
     const plain = await open(answering('return [];'));
-    expect([plain.stored, plain.disabled]).toEqual([undefined, undefined]);
+    expect([plain.stored, plain.disabled, plain.trouble]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 });
 
@@ -95,9 +99,10 @@ test.each([
   ['undefined', undefined],
   ['5', undefined],
   ['this.not.there', undefined],
-])('that it wants nothing more is handed on: %s', async (word, told) => {
-  const text = `export default () => ({ ${sound} why: 'gone', async deliver() {}, disabled() { return ${word}; } });`;
-  expect((await open(text)).disabled?.()).toBe(told);
+])('what it says of itself is handed on: %s', async (word, told) => {
+  const text = `export default () => ({ ${sound} why: 'gone', async deliver() {}, disabled() { return ${word}; }, trouble() { return ${word}; } });`;
+  const destination = await open(text);
+  expect([destination.disabled?.(), destination.trouble?.()]).toEqual([told, told]);
 });
 
 describe('outcomes', () => {
