@@ -37,6 +37,8 @@ export interface LogOptions {
   /** Undefined if another process of this Headgate has created the streams. */
   readonly topology: TopologyOptions | undefined;
   readonly publishTimeoutMs: number;
+  /** How long the streams recognize an id. Undefined: messages that were lost are not sent again. */
+  readonly dedupWindowMs?: number;
   readonly onStatus: (connection: string, status: string) => void;
   /** Called when a change of the partitions cannot be completed. It is tried again. */
   readonly onTrouble?: (error: unknown) => void;
@@ -120,9 +122,12 @@ export async function openLog(options: LogOptions): Promise<Log> {
   });
 }
 
-function publisherOptions({ publishTimeoutMs, streamsDir }: LogOptions): PublisherOptions {
-  // The embedded server has no elections, and its disk may stand still for a second.
-  return { timeoutMs: publishTimeoutMs, resends: streamsDir === undefined };
+function publisherOptions(options: LogOptions): PublisherOptions {
+  const { publishTimeoutMs, streamsDir, dedupWindowMs } = options;
+  const timeoutMs = publishTimeoutMs;
+  // The embedded server has no elections.
+  if (streamsDir !== undefined || dedupWindowMs === undefined) return { timeoutMs };
+  return { timeoutMs, resendWithinMs: dedupWindowMs / 2 };
 }
 
 /** The streams, their commits, and the connection of the events. */

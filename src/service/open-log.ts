@@ -171,6 +171,7 @@ function logOptionsOf(
     streamsDir: server.embedded?.streamsDir,
     topology: wantedTopology(config, server.storageBytesMax),
     publishTimeoutMs: config.nats.publishTimeoutMs,
+    dedupWindowMs: config.log.dedupWindowMs,
   };
 }
 

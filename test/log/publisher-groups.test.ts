@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { startRealLog, type RealLog } from '../real-log.ts';
+import { watchReplies } from './watch-replies.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { connectToServer } from '../../src/jetstream/connection.ts';
 import type { GroupCommit } from '../../src/jetstream/publish/group-commit.ts';
@@ -22,24 +23,6 @@ function publish(send: PublishToStream, to: string, id: string, payload: string)
       resolve(ack ?? error!.code),
     ),
   );
-}
-
-/** Records the reply subject of each message that a connection sends from now on. */
-function watchReplies(connection: NatsConnection): { replies: string[]; stop: () => void } {
-  const { protocol } = connection as unknown as {
-    protocol: { sendCommand: (bytes: Uint8Array) => void };
-  };
-  const replies: string[] = [];
-  const send = vi.spyOn(protocol, 'sendCommand').mockImplementation((bytes) => {
-    for (const [, reply] of Buffer.from(bytes)
-      .toString('latin1')
-      .matchAll(/^HPUB \S+ (\S+) /gm)) {
-      replies.push(reply!);
-    }
-    original.call(protocol, bytes);
-  });
-  const original = Object.getPrototypeOf(protocol).sendCommand as (bytes: Uint8Array) => void;
-  return { replies, stop: () => send.mockRestore() };
 }
 
 describe('messages of one turn, on a real nats-server', () => {

@@ -11,6 +11,7 @@ import {
 } from '../../src/jetstream/publish/publisher.ts';
 import { headerBlock } from '../../src/jetstream/publish/raw-publish.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
+import { watchReplies } from './watch-replies.ts';
 
 /*
  * A stream whose leader is gone answers nothing, and its next leader knows nothing of what was sent meanwhile.
@@ -75,7 +76,11 @@ function publish(send: PublishToStream, { subject }: FakeStream, id: string): Pr
 }
 
 function open(options: Partial<PublisherOptions> = {}, dedups = true) {
-  const publisher = createPublisher(connection, { timeoutMs: 5_000, resends: true, ...options });
+  const publisher = createPublisher(connection, {
+    timeoutMs: 5_000,
+    resendWithinMs: 60_000,
+    ...options,
+  });
   return {
     publisher,
     send: publisher.openStream({ dedups }),
@@ -114,7 +119,7 @@ test('one that was stored and not answered is stored once, and is a duplicate', 
   using stream = await startStream((_id, copy) => (copy === 1 ? 'unheard' : 'answered'));
   using opened = open();
   expect(await publish(opened.send, stream, 'id-0')).toEqual({ sequence: 1, duplicate: true });
-  expect(stream.came).toEqual(['id-0', 'id-0']);
+  expect(stream.stored.size).toBe(1);
 });
 
 test('a message that was passed over is sent again though its stream answers all others', async () => {
@@ -137,19 +142,103 @@ test('a message that was passed over is sent again though its stream answers all
   expect(new Set(stream.came).size).toBe(stream.came.length - 1);
 });
 
-test('a stream that stays silent gets each message four times within the timeout of the first', async () => {
+test('a stream that stays silent gets one message again each second, and nothing outlasts the timeout', async () => {
   using stream = await startStream(() => 'lost');
   using opened = open();
   const startedAt = performance.now();
-  expect(await publish(opened.send, stream, 'id-0')).toBe('timeout');
-  expect(performance.now() - startedAt).toBeLessThan(6_000);
-  expect(stream.came).toHaveLength(4);
-  expect(opened.publisher.inFlight()).toBe(0);
+  const answers = await Promise.all(ids(500).map((id) => publish(opened.send, stream, id)));
+  expect(new Set(answers)).toEqual(new Set(['timeout']));
+  expect(performance.now() - startedAt).toBeLessThan(6_500);
+  const again = stream.came.slice(500);
+  expect(again.length).toBeGreaterThan(2);
+  expect(again.length).toBeLessThan(6);
+  expect(new Set(again)).toEqual(new Set(['id-0']));
+  // Those that asked fail later, and nobody waits for them.
+  await expect.poll(opened.publisher.inFlight, { timeout: 8_000 }).toBe(0);
+}, 20_000);
+
+/** As a leader whose followers stand still: it has the messages, and answers copies of them at once. */
+test.each([1, 30, 3_000])(
+  'a stream that stands still for 1.5 s answers each of %d as stored by it, once',
+  async (count) => {
+    const subject = `fake.${(streams += 1)}`;
+    const staged = new Map<string, Msg>();
+    const known = new Map<string, number>();
+    let isStill = true;
+    const store = (message: Msg): void => {
+      const id = message.headers!.get('Nats-Msg-Id');
+      known.set(id, known.size + 1);
+      message.respond(`{"stream":"FAKE", "seq":${known.size}}`);
+    };
+    let copies = 0;
+    const subscription = far.subscribe(subject, {
+      callback: (_error, message) => {
+        const id = message.headers!.get('Nats-Msg-Id');
+        const sequence = known.get(id);
+        const isStaged = staged.has(id);
+        if (sequence === undefined && !isStaged) {
+          if (isStill) staged.set(id, message);
+          else store(message);
+          return;
+        }
+        copies += 1;
+        const error = '{"error":{"code":400,"err_code":10158,"description":"in process"}}';
+        message.respond(isStaged ? error : `{"stream":"FAKE","seq":${sequence},"duplicate":true}`);
+      },
+    });
+    await far.flush();
+    using opened = open();
+    const startedAt = performance.now();
+    setTimeout(() => {
+      isStill = false;
+      for (const message of staged.values()) store(message);
+      staged.clear();
+    }, 1_500);
+    const answers = await Promise.all(
+      ids(count).map((id) => publish(opened.send, { subject } as FakeStream, id)),
+    );
+    subscription.unsubscribe();
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(answers).toEqual(
+      ids(count).map((id) => ({ sequence: known.get(id), duplicate: false })),
+    );
+    expect(copies).toBeLessThan(4);
+  },
+);
+
+test('the bytes of a block count once, and until all of its streams have answered', async () => {
+  const count = 32;
+  const subjects = await Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      startStream(() => (index === 0 ? 'lost' : 'answered')),
+    ),
+  );
+  const publisher = createPublisher(connection, { timeoutMs: 1_500, retainedBytesMax: 40_000 });
+  const sends = subjects.map(() => publisher.openStream({ dedups: true }));
+  const { replies, stop } = watchReplies(connection);
+  // A stream that is silent keeps its blocks: more than 40 KB of them, and each message has a subject of its own.
+  const answers: Promise<Answer>[] = [];
+  for (let turn = 0; turn < 100; turn += 1) {
+    for (const [index, send] of sends.entries()) {
+      for (let each = 0; each < 2; each += 1) {
+        answers.push(publish(send, subjects[index]!, `id-${turn}-${each}`));
+      }
+    }
+    await new Promise(setImmediate);
+  }
+  const shared = replies.length - new Set(replies).size;
+  stop();
+  expect([shared > 0, shared < (100 * count) / 2]).toEqual([true, true]);
+  await Promise.all(answers);
+  expect(publisher.inFlight()).toBe(0);
+  publisher.close();
+  for (const each of subjects) each[Symbol.dispose]();
 }, 15_000);
 
 test.each([
   ['of a stream that does not recognize ids', {}, false],
-  ['beside an embedded server', { resends: false }, true],
+  ['beside an embedded server', { resendWithinMs: undefined }, true],
+  ['when its id may be forgotten', { resendWithinMs: 900 }, true],
   ['beyond the bytes that are kept', { retainedBytesMax: 0 }, true],
 ] as const)(
   'nothing is sent again %s',

@@ -5,7 +5,7 @@ import { messageIdHeader } from '../log.ts';
 import type { PublishAck, PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
 import type { PublishToStream } from './publisher.ts';
-import { idHeader } from './shared-replies.ts';
+import { idHeader } from './replies/shared-replies.ts';
 
 /** A partition that takes events. */
 export interface OpenPartition {

@@ -2,7 +2,6 @@ import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
 import { moveToOtherServer } from '../connection.ts';
 import { createAckReader, type OnAck } from './ack-reader.ts';
-import { createAckTable } from './ack-table.ts';
 import { createAckWatch, type AckWatch } from './ack-watch.ts';
 import type { PublishCallback } from './publish-ack.ts';
 import { PublishError } from './publish-error.ts';
@@ -10,11 +9,12 @@ import {
   createOutgoingBlock,
   createRawSender,
   messagesIn,
-  type OutgoingBlock,
   type OutgoingMessage,
 } from './raw-publish.ts';
-import { newLane, type Lane, type ReplyGroup, type StreamOptions } from './reply-group.ts';
-import { createSharedReplies } from './shared-replies.ts';
+import { createAckTable, type AckTableOptions } from './replies/ack-table.ts';
+import { createLostGroups, type LostGroupsOptions } from './replies/lost-groups.ts';
+import { newLane, type Lane, type ReplyGroup, type StreamOptions } from './replies/reply-group.ts';
+import { createSharedReplies } from './replies/shared-replies.ts';
 
 export interface Publisher {
   /** Returns the publish function of one stream. Call it once for each stream. */
@@ -48,10 +48,10 @@ export interface PublisherOptions {
    */
   readonly retainedBytesMax?: number;
   /**
-   * Messages of streams that recognize ids are sent again if their stream is silent, or has answered later
-   * ones: for a cluster, where they are lost with the leader of the stream. Default: false.
+   * So long after they were sent, messages that were lost are sent again (replies/lost-groups.ts), if their stream
+   * recognizes ids: for a cluster, where they are lost with the leader of the stream. Default: never.
    */
-  readonly resends?: boolean;
+  readonly resendWithinMs?: number | undefined;
 }
 
 /** NATS's own default. */
@@ -64,7 +64,7 @@ const retainedBytesDefault = 64 * 1024 * 1024;
  *
  * `js.publish()` costs about 26 µs a message: a stack capture, a timer, a promise and an inbox
  * entry each. Here one inbox serves all messages. The reply subject ends in a number that
- * identifies the callbacks of a group (reply-group.ts), and one sweep finds late groups. The
+ * identifies the callbacks of a group (replies/reply-group.ts), and one sweep finds late groups. The
  * messages of one turn of the event loop go into one block of bytes, or a few, and so share a write
  * (docs/understand/hot-path.md).
  *
@@ -78,19 +78,25 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
   let answered = 0;
   const inFlight = (): number => published - answered;
   let unavailable: PublishError | undefined;
-  const onSilent = (): void => void moveToOtherServer(connection);
-  const watch = createAckWatch({ waiting: inFlight, onSilent });
-  const { table, replies, outgoing } = createGroups(
-    { connection, replyOf, ...options },
-    (group, error) => {
+  const watch = watchAcks(connection, inFlight);
+  const { table, replies, outgoing } = createGroups(connection, options, {
+    onFailed: (group, error) => {
       release(group);
       watch.failed();
       group.fail(error);
     },
-  );
+    probe: (group, callback) => publishFirst(group, replyOf(group), publish, callback),
+    resend: (group) => takeOut(group, true),
+  });
   const release = (group: ReplyGroup): void => {
     answered += group.callbacks.length;
     replies.release(group);
+  };
+  /** Ends a group by its answers, or by publishing each of its messages again. */
+  const takeOut = (group: ReplyGroup, isLost: boolean): void => {
+    table.remove(group);
+    release(group);
+    if (isLost || !group.finish()) republishEach(group, replyOf(group), publish);
   };
   const failAll = (error: PublishError): void => {
     outgoing.clear();
@@ -99,26 +105,22 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
   };
 
   const publish: Publish = (lane, message, callback) => {
-    if (unavailable !== undefined) return callback(undefined, unavailable);
-    const payloadBytes = bytesOf(message.payload);
-    const bytes = message.headers.length + payloadBytes;
-    const bytesMax = connection.info?.max_payload ?? payloadBytesDefault;
-    if (bytes > bytesMax) return callback(undefined, tooLarge(bytesMax));
+    const bytes = message.headers.length + bytesOf(message.payload);
+    const refusal = unavailable ?? tooLargeFor(connection, bytes);
+    if (refusal !== undefined) return void callback(undefined, refusal);
     outgoing.makeRoom(bytes);
     const group = replies.groupFor(lane, message);
     group.callbacks.push(callback);
     published += 1;
-    outgoing.add(message, replyOf(group), payloadBytes);
+    outgoing.add(message, replyOf(group), bytes - message.headers.length);
+    return group;
   };
 
   const acks = receiveAcks(connection, inbox, watch, (token, bytes, start, end) => {
     const group = table.find(token);
     if (group === undefined) return;
-    noteAnswer(group);
-    if (!group.answer(bytes, start, end)) return;
-    table.remove(group);
-    release(group);
-    if (!group.finish()) republishEach(group, replyOf(group), publish);
+    group.lane.answers += 1;
+    if (group.answer(bytes, start, end)) takeOut(group, false);
   });
 
   followStatus(connection, (error) => {
@@ -146,25 +148,27 @@ export function createPublisher(connection: NatsConnection, options: PublisherOp
   };
 }
 
-interface GroupOptions extends PublisherOptions {
-  readonly connection: NatsConnection;
-  readonly replyOf: (group: ReplyGroup) => string;
+function watchAcks(connection: NatsConnection, waiting: () => number): AckWatch {
+  return createAckWatch({ waiting, onSilent: () => void moveToOtherServer(connection) });
 }
+
+type GroupEvents = Pick<LostGroupsOptions, 'probe' | 'resend'> & Pick<AckTableOptions, 'onFailed'>;
 
 /** The groups that wait, and the block in which their messages leave. */
 function createGroups(
-  { connection, replyOf, timeoutMs, ...options }: GroupOptions,
-  onFailed: (group: ReplyGroup, error: PublishError) => void,
+  connection: NatsConnection,
+  { timeoutMs, ...options }: PublisherOptions,
+  { onFailed, ...more }: GroupEvents,
 ) {
-  const { retainedBytesMax = retainedBytesDefault, resends = false } = options;
+  const { retainedBytesMax = retainedBytesDefault, resendWithinMs } = options;
   const send = createRawSender(connection);
+  const isWaiting = (group: ReplyGroup): boolean => table.find(group.token) === group;
+  const lost = createLostGroups({ resendWithinMs: resendWithinMs ?? 0, isWaiting, ...more });
   const table = createAckTable({
     timeoutMs,
     onFailed,
     onSweep: () => replies.look(),
-    onLate: (group, waitedMs) => {
-      if (resends && isLost(group, waitedMs)) sendAgain(group, replyOf(group), outgoing);
-    },
+    onLate: resendWithinMs === undefined ? () => {} : lost,
   });
   const replies = createSharedReplies(retainedBytesMax, table.open);
   const outgoing = createOutgoingBlock((block) => {
@@ -174,60 +178,59 @@ function createGroups(
   return { table, replies, outgoing };
 }
 
-/** The second time after two seconds, the third after four. */
-const resendMs = 1_000;
-
-function noteAnswer({ lane, token }: ReplyGroup): void {
-  lane.answers += 1;
-  if (token > lane.answeredToken) lane.answeredToken = token;
-}
-
-/**
- * Whether a group's messages are sent again. A message that a leader takes into an election, or that is sent
- * while there is none, is answered by nobody, while the next leader would answer it at once. A stream that is
- * slow answers in order: it has answered none that was sent later, and goes on answering. Whether it has
- * stored a message after all, its id says.
- */
-function isLost(group: ReplyGroup, waitedMs: number): boolean {
-  const { lane, block, resends, token } = group;
-  if (block === undefined || waitedMs < resendMs * 2 ** resends) return false;
-  return lane.answeredToken > token || performance.now() - lane.answeredAt >= resendMs;
-}
-
-/** Under the same reply subject: the answers of both copies are those of one message. */
-function sendAgain(group: ReplyGroup, reply: string, outgoing: OutgoingBlock): void {
-  group.resends += 1;
-  for (const message of messagesIn(group.block!, reply)) {
-    outgoing.add(message, reply, message.payload.length);
-  }
-}
-
 function bytesOf(payload: Uint8Array | string): number {
   return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
 }
 
-function tooLarge(bytesMax: number): PublishError {
+function tooLargeFor({ info }: NatsConnection, bytes: number): PublishError | undefined {
+  const bytesMax = info?.max_payload ?? payloadBytesDefault;
+  if (bytes <= bytesMax) return undefined;
   const text = `the message is larger than ${bytesMax} bytes, the limit of NATS`;
   return new PublishError('too_large', text);
 }
 
-type Publish = (lane: Lane, message: OutgoingMessage, callback: PublishCallback) => void;
+/** Undefined if it calls back at once. */
+type Publish = (
+  lane: Lane,
+  message: OutgoingMessage,
+  callback: PublishCallback,
+) => ReplyGroup | undefined;
+
+/** Publishes a copy of a group's first message. Returns its token. */
+function publishFirst(
+  group: ReplyGroup,
+  reply: string,
+  publish: Publish,
+  callback: PublishCallback,
+): number | undefined {
+  const [message] = messagesIn(group.block!.bytes, reply);
+  return publish(newLane({ dedups: false }), message!, callback)?.token;
+}
+
+/** How soon a lost message is published again that its stream says it is storing. */
+const inProcessMs = 250;
 
 /** Publishes each message of a group again, with its own reply subject. */
 function republishEach(group: ReplyGroup, reply: string, publish: Publish): void {
-  const { callbacks, commit } = group;
+  const { callbacks, commit, isLost, deadline } = group;
   const stored = group.stored();
   const alone = newLane({ dedups: false, commit });
   let at = 0;
-  for (const message of messagesIn(group.block!, reply)) {
+  for (const message of messagesIn(group.block!.bytes, reply)) {
     const callback = callbacks[at]!;
     at += 1;
-    publish(alone, message, (ack, error) => {
+    const answered: PublishCallback = (ack, error) => {
+      if (isLost && error?.code === 'in_process' && performance.now() < deadline) {
+        setTimeout(send, inProcessMs);
+        return;
+      }
       // A message that this group itself stored is not a duplicate.
       const isOwn = ack !== undefined && ack.duplicate && stored.delete(ack.sequence);
       if (error !== undefined && stored.size > 0) error.stored = stored;
       callback(isOwn ? { sequence: ack.sequence, duplicate: false } : ack, error);
-    });
+    };
+    const send = (): void => void publish(alone, message, answered);
+    send();
   }
 }
 

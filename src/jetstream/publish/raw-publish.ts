@@ -94,7 +94,8 @@ export function* messagesIn(bytes: Uint8Array, reply: string): Generator<Outgoin
     at = end + lineEnd.length;
     if (replyTo !== reply) continue;
     const headers = block.toString('latin1', headersAt, payloadAt);
-    yield { subject: subject!, headers, payload: block.subarray(payloadAt, end) };
+    // Text, so that many of them share a write again.
+    yield { subject: subject!, headers, payload: block.toString('utf8', payloadAt, end) };
   }
 }
 

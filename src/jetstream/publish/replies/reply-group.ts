@@ -1,6 +1,6 @@
-import type { GroupCommit } from './group-commit.ts';
-import { callBack, readAck, storedSequence, type PublishCallback } from './publish-ack.ts';
-import { PublishError } from './publish-error.ts';
+import type { GroupCommit } from '../group-commit.ts';
+import { callBack, readAck, storedSequence, type PublishCallback } from '../publish-ack.ts';
+import { PublishError } from '../publish-error.ts';
 
 export interface StreamOptions {
   /** If given, callbacks wait until the message is synced to disk. */
@@ -21,8 +21,16 @@ export interface Lane extends StreamOptions {
   seenAnswers: number;
   /** The last `look` that found another answer: `performance.now()`. */
   answeredAt: number;
-  /** The newest group with an answer. */
-  answeredToken: number;
+  /** Everything that was sent before this group and waits will not be answered: lost-groups.ts. */
+  storedToken: number;
+  /** When a message was last sent again to find out: `performance.now()`. */
+  probedAt: number;
+}
+
+/** Bytes that are kept until all groups with messages in them are answered. */
+export interface RetainedBlock {
+  readonly bytes: Uint8Array;
+  groups: number;
 }
 
 /** A stream of which nothing was sent yet. */
@@ -33,7 +41,8 @@ export function newLane(stream: StreamOptions): Lane {
     answers: 0,
     seenAnswers: 0,
     answeredAt: 0,
-    answeredToken: 0,
+    storedToken: 0,
+    probedAt: 0,
   };
 }
 
@@ -62,12 +71,11 @@ export class ReplyGroup {
   readonly deadline: number;
   readonly callbacks: PublishCallback[] = [];
   /** The block with its messages, to publish them again. Undefined where nothing is kept. */
-  block: Uint8Array | undefined;
-  /** Its share of the bytes of the block. */
-  retainedBytes = 0;
-  /** How often its messages were sent again for want of answers. */
-  resends = 0;
+  block: RetainedBlock | undefined;
+  /** Nobody will answer what is missing: its messages are published again. */
+  isLost = false;
   private readonly sequences: number[] = [];
+  private readonly others: number[] = [];
   private lastSequence = 0;
   private answerCount = 0;
   /** The latest answer that does not acknowledge a new message, and how often it came in a row. */
@@ -88,6 +96,7 @@ export class ReplyGroup {
     if (sequence > this.lastSequence) {
       this.lastSequence = sequence;
       this.sequences.push(sequence);
+      if (this.lane.storedToken < this.token) this.lane.storedToken = this.token;
     } else this.addOther(readAck(bytes, start, end));
     return this.answerCount >= this.callbacks.length;
   }
@@ -103,8 +112,6 @@ export class ReplyGroup {
   /** Calls each callback with its outcome. False if the answers do not determine the outcomes. */
   finish(): boolean {
     const { callbacks, sequences, other } = this;
-    // What was sent again may be stored after what was sent later.
-    if (this.resends > 0 && callbacks.length > 1) return false;
     if (sequences.length === callbacks.length) {
       for (let at = 0; at < callbacks.length; at += 1) {
         this.acknowledge(callbacks[at]!, { sequence: sequences[at]!, duplicate: false });
@@ -133,8 +140,13 @@ export class ReplyGroup {
     for (const callback of this.callbacks) callBack(callback, undefined, error);
   }
 
+  /** A copy of one of its messages was stored. */
+  noteStored(sequence: number): void {
+    this.others.push(sequence);
+  }
+
   /** The sequences of the messages that this group stored. */
   stored(): Set<number> {
-    return new Set(this.sequences);
+    return new Set([...this.sequences, ...this.others]);
   }
 }

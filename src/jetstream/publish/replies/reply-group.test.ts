@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import type { PublishAck } from './publish-ack.ts';
-import type { PublishError } from './publish-error.ts';
+import type { PublishAck } from '../publish-ack.ts';
+import type { PublishError } from '../publish-error.ts';
 import { newLane, ReplyGroup } from './reply-group.ts';
 
 type Outcome = PublishAck | PublishError['code'];

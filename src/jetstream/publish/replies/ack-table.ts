@@ -1,4 +1,4 @@
-import { PublishError } from './publish-error.ts';
+import { PublishError } from '../publish-error.ts';
 import { ReplyGroup, type Lane } from './reply-group.ts';
 
 /** The groups of messages that wait for acknowledgements, by the token of their reply subject. */

@@ -1,4 +1,4 @@
-import type { OutgoingMessage } from './raw-publish.ts';
+import type { OutgoingMessage } from '../raw-publish.ts';
 import { newLane, type Lane, type ReplyGroup, type StreamOptions } from './reply-group.ts';
 
 /** Assigns messages to groups: the messages of one stream in one block share a reply subject. */
@@ -53,15 +53,13 @@ export function createSharedReplies(
       for (const lane of lanes) {
         const group = lane.open;
         lane.open = undefined;
-        if (block === undefined || group === undefined) continue;
-        group.block = block;
-        kept.push(group);
+        if (block !== undefined && group !== undefined) kept.push(group);
       }
+      if (block === undefined || kept.length === 0) return;
       // Groups of several partitions share the block.
-      for (const group of kept) {
-        group.retainedBytes = block!.length / kept.length;
-        retainedBytes += group.retainedBytes;
-      }
+      const retained = { bytes: block, groups: kept.length };
+      for (const group of kept) group.block = retained;
+      retainedBytes += block.length;
     },
     look: () => {
       const now = performance.now();
@@ -75,7 +73,10 @@ export function createSharedReplies(
       // Its block is not sent yet if the process stood still for longer than it waits: no message joins it any more.
       for (const lane of lanes) if (lane.open === group) lane.open = undefined;
       group.commit?.settled(group.callbacks.length);
-      retainedBytes -= group.retainedBytes;
+      const { block } = group;
+      if (block === undefined) return;
+      block.groups -= 1;
+      if (block.groups === 0) retainedBytes -= block.bytes.length;
     },
   };
 }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { headerBlock } from './raw-publish.ts';
+import { headerBlock } from '../raw-publish.ts';
 import { newLane, ReplyGroup } from './reply-group.ts';
 import { createSharedReplies } from './shared-replies.ts';
-import { PublishError } from './publish-error.ts';
+import { PublishError } from '../publish-error.ts';
 
 const message = {
   subject: 's',
