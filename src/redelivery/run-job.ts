@@ -98,7 +98,7 @@ async function deliverAll(run: RunningJob): Promise<boolean> {
 
 /** Resolves to false if it was interrupted before. */
 async function untilSettled(run: RunningJob, room: LaneRoom, progress: Progress): Promise<boolean> {
-  while ((await room.readWaiting()) > 0) {
+  while (!(await room.isSettled())) {
     if (!goesOn(run)) return false;
     await progress.write(heartbeatMs);
     await pause(pollMs * 4, run.signal);
