@@ -121,7 +121,7 @@ async function runUntilEnded(
       if (!isFailing) signals.trouble(`redelivering to ${destination}`, error);
       isFailing = true;
       const note = error instanceof Error ? error.message : String(error);
-      await lease.update({ note }).catch(() => {});
+      await lease.update(() => ({ note })).catch(() => {});
       await sleep(retryMs, undefined, { signal }).catch(() => {});
     }
   }
