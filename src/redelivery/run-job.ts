@@ -132,7 +132,14 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
   const { selection, rest } = lease.job();
   const pace = createPace(lease.job().rate, signal);
   const areFreshBehind = createFreshWatch(log, target.name);
-  const options = { log, destination: target, selection, ranges: rest, signal };
+  const interruption = watchInterruption(run);
+  const options = {
+    log,
+    destination: target,
+    selection,
+    ranges: rest,
+    signal: interruption.signal,
+  };
   try {
     for await (const page of selectEvents(options)) {
       for (const slice of slicesOf(page.events, lease.job().rate)) {
@@ -158,9 +165,23 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
     }
     return true;
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!interruption.signal.aborted) throw error;
     return false;
+  } finally {
+    interruption.end();
   }
+}
+
+/** Its signal is aborted soon after the job may not go on: asking a destination takes long. */
+function watchInterruption(run: RunningJob) {
+  const interrupted = new AbortController();
+  const timer = setInterval(() => {
+    if (!goesOn(run)) interrupted.abort();
+  }, pollMs);
+  return {
+    signal: AbortSignal.any([run.signal, interrupted.signal]),
+    end: () => clearInterval(timer),
+  };
 }
 
 async function storeSlice(
