@@ -6,10 +6,9 @@ import {
   readJobEntry,
   writeJobEntry,
 } from '../jetstream/consume/lane/job-entry.ts';
-import { deleteLaneConsumer } from '../jetstream/consume/lane/lane-consumer.ts';
-import { deleteLaneCopies } from '../jetstream/consume/lane/lane-copies.ts';
 import type { EventRanges } from '../jetstream/events/event-ranges.ts';
 import type { Log } from '../jetstream/log.ts';
+import { deleteLane } from './delete-lane.ts';
 import { endedJob, hasEnded, jobText, readJob, type RedeliveryJob, type StoredJob } from './job.ts';
 import { findRange, type Selection } from './selection.ts';
 
@@ -98,18 +97,16 @@ export function writeJob(log: Log, { job, revision }: StoredJob): Promise<number
   return writeJobEntry(log, job.destination, { text: jobText(job), revision });
 }
 
-/** Deletes what a job left in REPLAY. No worker may deliver it at the same time. */
-export async function deleteLane(log: Log, destination: string): Promise<void> {
-  await deleteLaneConsumer(log, destination);
-  await deleteLaneCopies(log, destination);
-}
-
 /** Ends a job that is being cancelled; undefined if another process has taken it. */
 async function finishCancel(log: Log, stored: StoredJob): Promise<RedeliveryJob | undefined> {
-  await deleteLane(log, stored.job.destination);
+  let revision: number | undefined;
+  await deleteLane(log, stored.job.destination, async () => {
+    revision = await writeJob(log, stored);
+    return revision !== undefined;
+  });
+  if (revision === undefined) return undefined;
   const job = { ...stored.job, ...endedJob(stored.job, 'cancelled') };
-  const written = await writeJob(log, { job, revision: stored.revision });
-  return written === undefined ? undefined : job;
+  return (await writeJob(log, { job, revision })) === undefined ? undefined : job;
 }
 
 /** The position is one of a log with one partition; over several it says nothing about what came later. */

@@ -1,11 +1,23 @@
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
-import { deleteLaneCopies, readReplayRoom } from '../jetstream/consume/lane/lane-copies.ts';
+import {
+  deleteLaneCopies,
+  lastLaneCopy,
+  readReplayRoom,
+} from '../jetstream/consume/lane/lane-copies.ts';
 import type { Log } from '../jetstream/log.ts';
 
 /** The copies of a job in REPLAY that are not settled yet: few, so that others find room there. */
 export interface LaneRoom {
-  /** Reads how many are not settled. Rejects when the log cannot be reached. */
+  /**
+   * Reads how many are not settled. Copies that were stored just now may be missing from the number.
+   * Rejects when the log cannot be reached.
+   */
   readWaiting(): Promise<number>;
+  /**
+   * Whether all copies that REPLAY holds are settled, also those that another process stored.
+   * Rejects when the log cannot be reached.
+   */
+  isSettled(): Promise<boolean>;
   /** Whether so many more events and bytes may be stored, by the last reading. */
   hasRoomFor(events: number, bytes: number): boolean;
   /** Notes copies that were stored, by the position of the last. */
@@ -30,17 +42,22 @@ export async function createLaneRoom(log: Log, destination: string): Promise<Lan
   let waiting = 0;
   let settledUpTo = 0;
   const bytes = (): number => stored.reduce((sum, one) => sum + one.bytes, 0);
+  const readWaiting = async (): Promise<number> => {
+    const position = await readLanePosition(log, destination);
+    if (position === undefined) throw new Error('the consumer of the redelivery was deleted');
+    ({ settledUpTo } = position);
+    stored = stored.filter(({ last }) => last > settledUpTo);
+    waiting = position.inWork + position.waiting;
+    // The position of a consumer without work may lag behind.
+    if (waiting === 0) stored = [];
+    return waiting;
+  };
   return {
-    readWaiting: async () => {
-      const position = await readLanePosition(log, destination);
-      if (position === undefined) throw new Error('the consumer of the redelivery was deleted');
-      ({ settledUpTo } = position);
-      stored = stored.filter(({ last }) => last > settledUpTo);
-      waiting = position.inWork + position.waiting;
-      // The position of a consumer without work may lag behind.
-      if (waiting === 0) stored = [];
-      return waiting;
-    },
+    readWaiting,
+    // NATS acknowledges a copy before the consumer counts it, and on a cluster the consumer's leader
+    // may be behind the stream's: with nothing to count, only the positions tell.
+    isSettled: async () =>
+      (await readWaiting()) === 0 && (await lastLaneCopy(log, destination)) <= settledUpTo,
     hasRoomFor: (events, more) =>
       waiting === 0 || (waiting + events <= laneEventsMax && bytes() + more <= most),
     note: (last, events, more) => {

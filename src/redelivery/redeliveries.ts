@@ -30,8 +30,9 @@ export interface RedeliveriesOptions {
 }
 
 const lookDefaultMs = 2_000;
-/** Five times what its process takes to write it, also while it waits. */
 const leaseDefaultMs = 15_000;
+/** How often in this time its process writes it, also while it waits or asks a destination. */
+const writesPerLease = 5;
 const retryDefaultMs = 3_000;
 const stopMsMax = 3_000;
 
@@ -106,8 +107,9 @@ async function runUntilEnded(
   lease: Lease,
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, signals, retryMs = retryDefaultMs } = options;
+  const { log, signals, retryMs = retryDefaultMs, leaseMs = leaseDefaultMs } = options;
   const { destination, id } = lease.job();
+  const stopKeeping = lease.keep(leaseMs / writesPerLease);
   const onSent = (events: number): void => signals.eventsRedelivered(destination, events);
   signals.redeliveryTaken(destination, id);
   let isFailing = false;
@@ -121,10 +123,11 @@ async function runUntilEnded(
       if (!isFailing) signals.trouble(`redelivering to ${destination}`, error);
       isFailing = true;
       const note = error instanceof Error ? error.message : String(error);
-      await lease.update({ note }).catch(() => {});
+      await lease.update(() => ({ note })).catch(() => {});
       await sleep(retryMs, undefined, { signal }).catch(() => {});
     }
   }
+  stopKeeping();
   const { state, sent, note } = lease.job();
   signals.redeliveryLeft(destination, { id, state: stateOf(lease, state), sent, note });
 }

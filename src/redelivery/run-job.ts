@@ -1,13 +1,13 @@
-import { readReplayRoom, storeLaneCopy } from '../jetstream/consume/lane/lane-copies.ts';
+import { storeLaneCopy } from '../jetstream/consume/lane/lane-copies.ts';
 import { createReadPositions, type EventRanges } from '../jetstream/events/event-ranges.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
-import { endedJob } from './job.ts';
-import { deleteLane } from './jobs.ts';
+import { deleteLane } from './delete-lane.ts';
+import { endedJob, hasEnded, type JobState } from './job.ts';
 import { createFreshWatch } from './fresh-events.ts';
 import { createLaneRoom, type LaneRoom } from './lane-room.ts';
-import type { Lease } from './lease.ts';
+import { unchanged, type Lease } from './lease.ts';
 import { createPace, pause } from './pace.ts';
 import { selectEvents } from './selection.ts';
 
@@ -53,23 +53,40 @@ const sliceBytesMax = 2 * 1024 * 1024;
  * repeats copies, which their message ids refuse, and loses none.
  */
 export async function runJob(run: RunningJob): Promise<void> {
-  const { log, target, lease, signal } = run;
-  const { destination } = lease.job();
-  // A job that is paused and resumed while a part of it is written has not ended: it goes on.
-  while (goesOn(run) && !(await deliverAll(run)));
-  if (lease.isLost()) return;
-  if (lease.job().state === 'cancelling') {
-    await deleteLane(log, destination);
-    await lease.update(endedJob(lease.job(), 'cancelled'));
-  } else if (signal.aborted || lease.job().state === 'paused') {
-    await lease.update({ holder: '', note: '' });
-  } else if (target.stored === undefined && lease.job().selection.missing) {
-    const note = target.fault ?? `${destination} cannot be asked what it holds: select by time`;
-    await lease.update(endedJob(lease.job(), 'failed', note));
-  } else if (lease.job().state === 'running') {
-    await lease.update(endedJob(lease.job(), 'done'));
-    await deleteLane(log, destination);
+  const { lease, signal } = run;
+  for (;;) {
+    // A job that is paused and resumed while a part of it is written has not ended: it goes on.
+    while (goesOn(run) && !(await deliverAll(run)));
+    if (lease.isLost()) return;
+    const { state } = lease.job();
+    if (state === 'paused' || (signal.aborted && state !== 'cancelling')) {
+      return lease.update(() => ({ holder: '', note: '' }));
+    }
+    if (await end(run, state)) return;
   }
+}
+
+/** Resolves to false if people have changed the state of the job meanwhile: it has not ended then. */
+async function end({ log, target, lease }: RunningJob, state: JobState): Promise<boolean> {
+  const { destination, selection } = lease.job();
+  const isRefused = state === 'running' && selection.missing && target.stored === undefined;
+  // Before the end is written: after it, a lane may be that of the next job.
+  if (!isRefused) await deleteLane(log, destination, () => isKept(lease));
+  await lease.update((job) => {
+    // A part of an end beside another state would be a job of everybody's events.
+    if (job.state !== state) return {};
+    if (state === 'cancelling') return endedJob(job, 'cancelled');
+    if (!isRefused) return endedJob(job, 'done');
+    const note = target.fault ?? `${destination} cannot be asked what it holds: select by time`;
+    return endedJob(job, 'failed', note);
+  });
+  return lease.isLost() || hasEnded(lease.job());
+}
+
+/** Writes the job: another process may have taken it since the last write. */
+async function isKept(lease: Lease): Promise<boolean> {
+  await lease.update(unchanged);
+  return !lease.isLost();
 }
 
 /** Resolves to false if it was interrupted: something of the selection may not have been sent. */
@@ -79,8 +96,8 @@ async function deliverAll(run: RunningJob): Promise<boolean> {
   if (selection.missing && target.stored === undefined) return true;
   if (lease.job().laneFrom === 0) {
     // What an earlier job may have left.
-    await deleteLane(log, destination);
-    await lease.update({ laneFrom: (await readReplayRoom(log)).last + 1 });
+    const laneFrom = await deleteLane(log, destination, () => isKept(lease));
+    if (laneFrom !== undefined) await lease.update(() => ({ laneFrom }));
   }
   if (!goesOn(run)) return false;
   const close = await target.openLane(lease.job().laneFrom);
@@ -98,7 +115,7 @@ async function deliverAll(run: RunningJob): Promise<boolean> {
 
 /** Resolves to false if it was interrupted before. */
 async function untilSettled(run: RunningJob, room: LaneRoom, progress: Progress): Promise<boolean> {
-  while ((await room.readWaiting()) > 0) {
+  while (!(await room.isSettled())) {
     if (!goesOn(run)) return false;
     await progress.write(heartbeatMs);
     await pause(pollMs * 4, run.signal);
@@ -115,17 +132,25 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
   const { selection, rest } = lease.job();
   const pace = createPace(lease.job().rate, signal);
   const areFreshBehind = createFreshWatch(log, target.name);
-  const options = { log, destination: target, selection, ranges: rest, signal };
+  const interruption = watchInterruption(run);
+  const options = {
+    log,
+    destination: target,
+    selection,
+    ranges: rest,
+    signal: interruption.signal,
+  };
   try {
     for await (const page of selectEvents(options)) {
       for (const slice of slicesOf(page.events, lease.job().rate)) {
         const bytes = slice.reduce((sum, { payload }) => sum + payload.length, 0);
         await pace.turn(slice.length);
         for (;;) {
-          if (!goesOn(run)) return false;
           const isBehind = await areFreshBehind();
           if (isBehind) pace.slowDown();
           await room.readWaiting();
+          // Directly before they are stored: another process may have taken the job meanwhile.
+          if (!goesOn(run)) return false;
           if (!isBehind && room.hasRoomFor(slice.length, bytes)) break;
           await progress.write(heartbeatMs, isBehind ? 'fresh events come first' : '');
           await pause(pollMs, signal);
@@ -140,9 +165,23 @@ async function sendSelected(run: RunningJob, room: LaneRoom, progress: Progress)
     }
     return true;
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!interruption.signal.aborted) throw error;
     return false;
+  } finally {
+    interruption.end();
   }
+}
+
+/** Its signal is aborted soon after the job may not go on: asking a destination takes long. */
+function watchInterruption(run: RunningJob) {
+  const interrupted = new AbortController();
+  const timer = setInterval(() => {
+    if (!goesOn(run)) interrupted.abort();
+  }, pollMs);
+  return {
+    signal: AbortSignal.any([run.signal, interrupted.signal]),
+    end: () => clearInterval(timer),
+  };
 }
 
 async function storeSlice(
@@ -208,7 +247,8 @@ function createProgress({ lease, target }: RunningJob, room: LaneRoom): Progress
       const isDue = nowMs - writtenAt >= (full === lease.job().note ? afterMs : noteMs);
       if (!isDue && afterMs > 0) return;
       const before = room.settledBefore();
-      await lease.update({ rest, sent, note: full });
+      const written = { rest, sent, note: full };
+      await lease.update(() => written);
       writtenAt = performance.now();
       // After the position is written: a copy that is gone is not recognized when it is stored again.
       if (nowMs - deletedAt < deleteMs || lease.isLost()) return;

@@ -29,14 +29,22 @@ export async function startProcess(
   log: Log,
   destination: Destination,
   config: DestinationConfig = destinationConfig(),
+  leaseMs = 4_000,
 ) {
   const { metrics, signals } = createTestSignals();
+  let taken = 0;
   const worker = await startWorker(log, destination, { config, signals });
   const redeliveries = createRedeliveries({
     log,
-    signals,
+    signals: {
+      ...signals,
+      redeliveryTaken: (...args) => {
+        taken += 1;
+        signals.redeliveryTaken(...args);
+      },
+    },
     lookMs: 20,
-    leaseMs: 4_000,
+    leaseMs,
     retryMs: 50,
   });
   redeliveries.add({
@@ -58,6 +66,8 @@ export async function startProcess(
   return {
     worker,
     stop,
+    /** How often it took a job. */
+    taken: () => taken,
     redelivered: () => metrics.eventsRedelivered.series('crm').value,
     observedLatencies: () => metrics.deliveryLatency.series('crm'),
   };

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { readJobEntry } from '../../src/jetstream/consume/lane/job-entry.ts';
 import { createRedeliveryJobs } from '../../src/redelivery/jobs.ts';
-import { publishEvents, recording, until } from '../delivery/rig.ts';
+import { destinationConfig, publishEvents, recording, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 import { arrived, everything, inState, jobOf, startProcess } from './lane-rig.ts';
 
@@ -10,7 +10,8 @@ test('a redelivery goes on when it is resumed before its worker has laid it down
   await using real = await startRealLog();
   const { log } = real;
   const destination = recording();
-  await startProcess(log, destination);
+  // It reads the state where it writes progress, not in between to keep its lease.
+  await startProcess(log, destination, destinationConfig(), 60_000);
   const events = 6;
   await publishEvents(log, events);
   await arrived(log, () => destination.seen.length, events);

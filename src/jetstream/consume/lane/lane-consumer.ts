@@ -52,10 +52,25 @@ export function readLanePosition(
   return readPartPosition(log, otherStream('REPLAY'), laneConsumer(destination));
 }
 
-/** Succeeds if the consumer does not exist. Rejects when the log cannot be reached. */
-export async function deleteLaneConsumer(log: Log, destination: string): Promise<void> {
-  const { manager } = clientsOf(log);
-  const name = laneConsumer(destination);
-  if ((await consumerOf(manager, 'REPLAY', name)) === undefined) return;
-  await manager.consumers.delete('REPLAY', name);
+/**
+ * When the consumer of a lane was created, which tells it from a later one; undefined if it does not
+ * exist. Rejects when the log cannot be reached.
+ */
+export async function laneCreated(log: Log, destination: string): Promise<string | undefined> {
+  const found = await consumerOf(clientsOf(log).manager, 'REPLAY', laneConsumer(destination));
+  return found?.created;
+}
+
+/**
+ * Deletes the consumer of a lane, or only the one that was created then. Succeeds if it does not
+ * exist. Rejects when the log cannot be reached.
+ */
+export async function deleteLaneConsumer(
+  log: Log,
+  destination: string,
+  created?: string,
+): Promise<void> {
+  const found = await laneCreated(log, destination);
+  if (found === undefined || found !== (created ?? found)) return;
+  await clientsOf(log).manager.consumers.delete('REPLAY', laneConsumer(destination));
 }

@@ -43,6 +43,17 @@ export async function readReplayRoom(
 }
 
 /**
+ * The position of the last copy that REPLAY holds of a destination; 0 if it holds none. Asks the
+ * stream's leader, which knows every copy that was acknowledged. Rejects when the log cannot be
+ * reached.
+ */
+export async function lastLaneCopy(log: Log, destination: string): Promise<number> {
+  const { streams } = clientsOf(log).manager;
+  const last = { last_by_subj: subjects.redelivery(destination, anyName) };
+  return (await streams.getMessage('REPLAY', last))?.seq ?? 0;
+}
+
+/**
  * Deletes the copies of a destination before a position, or all of them. They need the room only
  * until they are settled. Rejects when the log cannot be reached.
  */
