@@ -1,45 +1,17 @@
-import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
+import type { ConsumerInfo } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
 
-import { clientsForTests, withClients } from '../../src/jetstream/clients.ts';
+import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { cleanAside } from '../../src/jetstream/consume/aside/clean-aside.ts';
 import { ensureDestinationConsumer } from '../../src/jetstream/consume/destination-consumer.ts';
 import { createJanitor } from '../../src/jetstream/consume/janitor.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { consumedStreams } from '../../src/jetstream/topology.ts';
+import { countsNothing, withConsumers } from '../late-consumers.ts';
 import { startRealLog } from '../real-log.ts';
-import { countMessages, publishEvents } from './rig.ts';
+import { countMessages, crashOn, publishEvents, settled, startCollector, until } from './rig.ts';
 
 const options = { attempts: -1, ackWaitMs: 2_000, ackPendingMax: 100 };
-
-/** A consumer that has settled its messages up to a sequence, and counts no others. */
-const countsNothing =
-  (settledUpTo: number) =>
-  (info: ConsumerInfo): ConsumerInfo => ({
-    ...info,
-    num_pending: 0,
-    num_ack_pending: 0,
-    delivered: { ...info.delivered, stream_seq: settledUpTo },
-    ack_floor: { ...info.ack_floor, stream_seq: settledUpTo },
-  });
-
-/**
- * The same log, whose consumers report something else: on a cluster the leader of a consumer may lag
- * behind that of its stream.
- */
-function withConsumers(log: Log, late: (info: ConsumerInfo) => ConsumerInfo): Log {
-  const clients = clientsForTests(log);
-  const { manager } = clients;
-  const consumers = {
-    info: async (stream: string, name: string) => late(await manager.consumers.info(stream, name)),
-    list: async function* (stream: string) {
-      for await (const info of manager.consumers.list(stream)) yield late(info);
-    },
-  };
-  const { streams, direct } = manager;
-  const stub = { streams, direct, consumers } as unknown as JetStreamManager;
-  return withClients({ ...log, syncStream: async () => {} }, { ...clients, manager: stub });
-}
 
 /** Copies of events of two destinations, by turns. */
 async function storeCopies(log: Log, stream: 'RETRY' | 'ASIDE'): Promise<void> {
@@ -129,4 +101,34 @@ test('copies that nobody else holds are deleted: a consumer without messages hol
   const report = (info: ConsumerInfo) =>
     info.name === 'idle' ? countsNothing(0)(info) : countsNothing(12)(info);
   expect(await janitorOf(withConsumers(log, report)).run()).toBe(11);
+});
+
+test('an event that the log gave up on stays until the collector has its advisory', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  await (await startCollector(log)).collector.stop();
+  await createConsumers(log);
+  await publishEvents(log, 5);
+  const pull = await crashOn(log, [2], 1);
+  await until(
+    () => countMessages(log, 'ADVISORIES'),
+    (count) => count === 1,
+  );
+  // More acks, so that the ack floor moves past the event that was given up.
+  await publishEvents(log, 5);
+  await settled(log);
+  await pull.stop();
+  await clientsForTests(log).manager.consumers.delete('EVENTS_0', 'warehouse');
+  const late = withConsumers(log, (info) =>
+    info.name === 'dead-letters' ? countsNothing(0)(info) : info,
+  );
+  const janitor = createJanitor({
+    log: late,
+    retentionMs: 1,
+    destinations: ['crm'],
+    onTrouble: () => {},
+    now: () => Date.now() + 60_000,
+  });
+  expect(await janitor.run()).toBe(1);
+  expect(await countMessages(log, 'EVENTS')).toBe(9);
 });
