@@ -31,12 +31,3 @@ export async function cleanAside(log: Log): Promise<number> {
   if (deleted > 0) await log.syncStream('ASIDE');
   return deleted;
 }
-
-/** Deletes the events of a destination whose consumer is deleted; the last message stays. */
-export async function forgetAside(log: Log, destination: string): Promise<void> {
-  const { streams } = clientsOf(log).manager;
-  const { state } = await streams.info('ASIDE');
-  if (state.messages <= 1) return;
-  await streams.purge('ASIDE', { filter: subjects.asideOf(destination), seq: state.last_seq });
-  await log.syncStream('ASIDE');
-}
