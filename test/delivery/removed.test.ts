@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
 
 import { clientsForTests } from '../../src/jetstream/clients.ts';
+import { storeAsideCopy } from '../../src/jetstream/consume/aside/aside-copies.ts';
+import { storeDelayedCopy } from '../../src/jetstream/consume/delayed-copies.ts';
 import {
   deleteDestinationConsumers,
   ensureDestinationConsumer,
 } from '../../src/jetstream/consume/destination-consumer.ts';
+import type { PulledMessage } from '../../src/jetstream/consume/pull.ts';
+import { storeRedelivery } from '../../src/jetstream/consume/redelivery.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { readMatching } from '../../src/jetstream/read/read.ts';
+import { readMatching, readMessage } from '../../src/jetstream/read/read.ts';
 import { startRealLog } from '../real-log.ts';
 import { destinationConfig, publishEvents, recording, settled, startWorker, until } from './rig.ts';
 
@@ -84,3 +88,29 @@ test('removing deletes the messages of this destination, and no others', async (
     expect(await subjectsIn(log, stream)).toEqual([]);
   }
 });
+
+/** What an earlier destination of the same name stored is forgotten, and its id is not. */
+test.each(streams)(
+  'an event is copied to %s again once the destination is back',
+  async (stream) => {
+    await using real = await startRealLog();
+    const { log } = real;
+    await publishEvents(log, 1);
+    const event = (await readMessage(log, 'EVENTS', 1))!;
+    const message = event as unknown as PulledMessage;
+    const copy = { destination: 'crm', message, deliveries: 1, tries: 0 };
+    const storeCopy = {
+      REPLAY: () => storeRedelivery(log, 'crm', event),
+      RETRY: () => storeDelayedCopy(log, { ...copy, stream: 'EVENTS', dueMs: 0, delayMs: 0 }),
+      ASIDE: () => storeAsideCopy(log, copy),
+    }[stream];
+    for (let round = 0; round < 3; round += 1) {
+      await ensureDestinationConsumer(log, stream, 'crm', options);
+      await storeCopy();
+      await storeCopy();
+      expect(await subjectsIn(log, stream)).toHaveLength(1);
+      await deleteDestinationConsumers(log, 'crm');
+      expect(await subjectsIn(log, stream)).toEqual([]);
+    }
+  },
+);

@@ -12,7 +12,7 @@ import { forgetConfirmed } from '../integrity/confirmed-position.ts';
 import { consumerOf } from './consumer-position.ts';
 import { readFilterEras } from './filter-history.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
-import { forgetCopies } from './forget-copies.ts';
+import { forgetCopies } from './copies/forget-copies.ts';
 import { deliverFrom, forgetStart, type StartPosition } from './start-position.ts';
 import { forgetJobEntry } from './lane/job-entry.ts';
 import { forgetPause } from './pause/pause-entry.ts';

@@ -1,6 +1,6 @@
-import { clientsOf } from '../clients.ts';
-import type { Log } from '../log.ts';
-import { deleteMessage, type SingleStreamName } from '../read/read.ts';
+import { clientsOf } from '../../clients.ts';
+import type { Log } from '../../log.ts';
+import { deleteMessage, type SingleStreamName } from '../../read/read.ts';
 
 /**
  * Deletes all messages of a destination that is removed, settled or not: a new consumer of the
