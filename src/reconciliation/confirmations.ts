@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { readConsumerPosition, readPartPosition } from '../jetstream/consume/consumer-position.ts';
+import { readPartPosition } from '../jetstream/consume/consumer-position.ts';
+import { readFirstUnsettled } from '../jetstream/consume/first-unsettled.ts';
 import { storeRedelivery } from '../jetstream/consume/redelivery.ts';
 import { partsOf, withParts } from '../jetstream/events/event-streams.ts';
 import type { StreamPart } from '../jetstream/events/stream-parts.ts';
@@ -96,7 +97,7 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
         if (position === undefined) continue;
         const before = hurried ? recent.before(key, hurriedMs) : settled.newest(key);
         (hurried ? recent : settled).observe(key, position.settledUpTo);
-        if (before === undefined || (await readAside(log, destination.name)) > 0) continue;
+        if (before === undefined || (await hasAside(log, destination.name))) continue;
         await confirmPart(destination, part, Math.min(before, position.settledUpTo));
       }
     });
@@ -161,12 +162,13 @@ function createObservations(keptMs: number) {
 }
 
 /**
- * How many events of a destination are aside. They are settled in EVENTS and will be delivered:
+ * Whether events of a destination are aside. They are settled in EVENTS and will be delivered:
  * until then, nothing is confirmed.
  */
-async function readAside(log: Log, destination: string): Promise<number> {
-  const position = await readConsumerPosition(log, 'ASIDE', destination);
-  return position === undefined ? 0 : position.waiting + position.inWork;
+async function hasAside(log: Log, destination: string): Promise<boolean> {
+  const part = partsOf(log, 'ASIDE')[0]!;
+  const position = await readPartPosition(log, part, destination);
+  return position !== undefined && (await readFirstUnsettled(log, part, position)) !== undefined;
 }
 
 async function beginParts(

@@ -151,7 +151,7 @@ async function readAsideCopies(
   isAskedFor: (position: number) => boolean,
 ): Promise<AsideEvents> {
   const position = await readConsumerPosition(log, 'ASIDE', destination);
-  if (position === undefined || position.waiting + position.inWork === 0) {
+  if (position === undefined) {
     return { waits: () => false, has: () => false, count: 0 };
   }
   const some = new Set<number>();
@@ -200,6 +200,8 @@ async function readDelayedCopies(
   const position = await readConsumerPosition(log, 'RETRY', destination);
   const nowMs = Date.now();
   const last = new Map<number, number>();
+  /** Not by the count of the consumer, which may be late. */
+  let undelivered = 0;
   if (position !== undefined) {
     const from = position.settledUpTo + 1;
     for await (const message of readMatching(
@@ -209,7 +211,9 @@ async function readDelayedCopies(
       from,
     )) {
       const { sequence, dueMs } = originOfDelayedCopy(message);
-      const waits = message.sequence > position.deliveredUpTo || dueMs > nowMs;
+      const isUndelivered = message.sequence > position.deliveredUpTo;
+      if (isUndelivered) undelivered += 1;
+      const waits = isUndelivered || dueMs > nowMs;
       // An event may have been delayed more than once; its latest copy counts.
       last.set(sequence, waits ? dueMs : 0);
     }
@@ -221,7 +225,7 @@ async function readDelayedCopies(
     last.delete(sequence);
     certain += 1;
   }
-  const count = (position?.inWork ?? 0) + (position?.waiting ?? 0) - certain;
+  const count = (position?.inWork ?? 0) + undelivered - certain;
   return { has: (sequence) => last.has(sequence), count: Math.max(0, count) };
 }
 

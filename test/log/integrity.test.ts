@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
@@ -245,11 +246,33 @@ test('what a former leader lacks, which others have stored since, is not missing
   });
   const checked = integrity.check();
   await looked.promise;
+  // The state is read after the mark.
+  await sleep(500);
   // Later the leader answers, which has all of them.
   await publishEvents(real.log, 20);
   expect(await checked).toBe(0);
   expect(found).toEqual([]);
   expect(await integrity.check()).toBe(0);
+});
+
+test('what another process stores and marks during a look is not missing', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  await publishEvents(log, 5);
+  const marks = createLedgerMarks(log);
+  let looks = 0;
+  const read: MarkStore['read'] = async (part) => {
+    looks += 1;
+    await publishEvents(log, 3);
+    const { state } = await clientsForTests(log).manager.streams.info(part.stream);
+    const { first_seq: first, last_seq: last } = state;
+    await marks.write(part, { first, last, scrubFrom: 0, atMs: 0 });
+    return marks.read(part);
+  };
+  const { integrity, found } = integrityOf(real, { ...marks, read });
+  expect(await integrity.check()).toBe(0);
+  expect(found).toEqual([]);
+  expect(looks).toBe(1);
 });
 
 describe('what was deleted on purpose is not missing', () => {

@@ -4,10 +4,11 @@ import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { isJsonObject } from '../../event/json/json.ts';
 import { clientsOf } from '../clients.ts';
 import { eventPosition, partitionOf, sequenceIn } from '../events/event-position.ts';
-import type { StreamPart } from '../events/stream-parts.ts';
+import { otherStream, type StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
-import { readMatching } from '../read/read.ts';
+import { readMatching, readNextOfLeader, type StoredMessage } from '../read/read.ts';
 import { earlierStream } from '../topology.ts';
+import { positionOf } from './consumer-position.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
 import { openPull, type Pull, type PullOptions } from './pull.ts';
 
@@ -99,15 +100,21 @@ export async function firstGivenUp(
   { partition }: StreamPart,
 ): Promise<number> {
   const { consumers } = clientsOf(log).manager;
+  const part = otherStream('ADVISORIES');
   const info = await consumers.info('ADVISORIES', collectorName).catch(() => undefined);
-  const none = Number.POSITIVE_INFINITY;
-  if (info !== undefined && info.num_pending + info.num_ack_pending === 0) return none;
-  const from = (info?.ack_floor.stream_seq ?? 0) + 1;
-  let first = none;
-  for await (const { payload } of readMatching(log, 'ADVISORIES', '>', from)) {
+  let next = info === undefined ? 1 : positionOf(info, part).settledUpTo + 1;
+  let first = Number.POSITIVE_INFINITY;
+  const note = ({ sequence, payload }: StoredMessage): void => {
+    next = sequence + 1;
     const advisory = readAdvisory(payload);
-    if (advisory?.stream !== stream || partitionOf(advisory.sequence) !== partition) continue;
+    if (advisory?.stream !== stream || partitionOf(advisory.sequence) !== partition) return;
     first = Math.min(first, sequenceIn(advisory.sequence));
+  };
+  for await (const message of readMatching(log, 'ADVISORIES', '>', next)) note(message);
+  // The replica that answered may lack the last ones, and the counts of the consumer, too.
+  for (;;) {
+    const message = await readNextOfLeader(log, part, next, '>');
+    if (message === undefined) return first;
+    note(message);
   }
-  return first;
 }

@@ -45,9 +45,9 @@ async function readPartBacklog(
 ): Promise<Omit<Backlog, 'aside'> | undefined> {
   const position = await readPartPosition(log, part, destination);
   if (position === undefined) return undefined;
-  const { settledUpTo, subject, pulls } = position;
+  const { settledUpTo, subjects, pulls } = position;
   const waiting = position.waiting + position.inWork;
   if (waiting === 0) return { waiting, oldestMs: 0, pulls };
-  const oldest = await readNextIn(log, part, part.sequence(settledUpTo) + 1, subject);
+  const oldest = await readNextIn(log, part, part.sequence(settledUpTo) + 1, subjects[0]!);
   return { waiting, oldestMs: oldest?.storedAtMs ?? 0, pulls };
 }

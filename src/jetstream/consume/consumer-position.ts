@@ -21,10 +21,16 @@ export interface ConsumerPosition {
   readonly settledUpTo: number;
   /** The number of messages that are delivered and not settled. */
   readonly inWork: number;
-  /** The number of messages that are not delivered yet. */
+  /**
+   * The number of messages that are not delivered yet. It may be late: `readFirstUnsettled` says
+   * what may be deleted.
+   */
   readonly waiting: number;
-  /** The consumer's filter subject, which may hold wildcards; `>` matches the whole stream. */
-  readonly subject: string;
+  /**
+   * The consumer's filter subjects, as its stream of NATS has them. They may hold wildcards; `>`
+   * matches the whole stream.
+   */
+  readonly subjects: readonly string[];
   /** Pull requests that are open now, from workers that can take more. */
   readonly pulls: number;
   /**
@@ -105,7 +111,7 @@ export function positionOf(info: ConsumerInfo, part: StreamPart): ConsumerPositi
     settledUpTo: at(inWork > 0 ? floor.stream_seq : delivered.stream_seq),
     inWork,
     waiting: info.num_pending,
-    subject: info.config.filter_subject ?? '>',
+    subjects: filtersOf(info),
     pulls: info.num_waiting,
     settledByMs: (position) => {
       if (at(floor.stream_seq) < position) return undefined;
@@ -115,6 +121,11 @@ export function positionOf(info: ConsumerInfo, part: StreamPart): ConsumerPositi
     },
     filterEras: () => readFilterEras(info.config),
   };
+}
+
+function filtersOf({ config }: ConsumerInfo): readonly string[] {
+  const { filter_subject: one, filter_subjects: several = [] } = config;
+  return several.length > 0 ? several : [one ?? '>'];
 }
 
 /** The position of a destination's consumer that covers an event; undefined if no consumer covers it. */

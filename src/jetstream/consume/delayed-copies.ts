@@ -1,5 +1,6 @@
 import type { DeliveredStream } from '../../event/delivery-attempt.ts';
 import { messageIdHeader, type Log } from '../log.ts';
+import { storeCopy } from './copies/store-copy.ts';
 import type { PulledMessage } from './pull.ts';
 import { eventNameOf } from '../../event/delivery-attempt.ts';
 import { subjects } from '../topology.ts';
@@ -60,7 +61,8 @@ export async function storeDelayedCopy(log: Log, event: DelayedCopy): Promise<vo
     if (value !== '') headers[name] = value;
   }
   const eventName = eventNameOf(message.subject);
-  await log.store('RETRY', subjects.retry(destination, eventName), headers, message.payload);
+  const to = subjects.retry(destination, eventName);
+  await storeCopy(log, 'RETRY', to, headers, message.payload);
 }
 
 /**

@@ -9,10 +9,10 @@ import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
 import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { forgetConfirmed } from '../integrity/confirmed-position.ts';
-import { forgetAside } from './aside/clean-aside.ts';
 import { consumerOf } from './consumer-position.ts';
 import { readFilterEras } from './filter-history.ts';
 import { ensureConsumer } from './ensure-consumer.ts';
+import { forgetCopies } from './copies/forget-copies.ts';
 import { deliverFrom, forgetStart, type StartPosition } from './start-position.ts';
 import { forgetJobEntry } from './lane/job-entry.ts';
 import { forgetPause } from './pause/pause-entry.ts';
@@ -158,8 +158,9 @@ export function isOfDestination(
 }
 
 /**
- * Deletes the consumers of a destination and their positions, and its redelivery. Events that waited for this
- * destination no longer wait. Rejects when the log cannot be reached.
+ * Deletes the consumers of a destination and their positions, its messages in REPLAY, RETRY and ASIDE,
+ * and its redelivery. Events that waited for this destination no longer wait, and none comes again if
+ * it is added later. Rejects when the log cannot be reached.
  */
 export async function deleteDestinationConsumers(log: Log, destination: string): Promise<void> {
   const { manager } = clientsOf(log);
@@ -168,12 +169,13 @@ export async function deleteDestinationConsumers(log: Log, destination: string):
     await withParts(log, stream, async () => {
       for (const part of partsOf(log, stream)) {
         if (stream === 'EVENTS') await forgetConfirmed(log, part, destination);
+        // First the messages: if that fails, the destination can still be removed once more.
+        else await forgetCopies(log, stream, ownSubjects(stream, destination));
         const found = await consumerOf(manager, part.stream, destination);
         if (found !== undefined) await manager.consumers.delete(part.stream, destination);
       }
     });
   }
-  await forgetAside(log, destination);
   await deleteLaneConsumer(log, destination);
   await deleteLaneCopies(log, destination);
   await forgetJobEntry(log, destination);

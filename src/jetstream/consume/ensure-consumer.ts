@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import type { ConsumerConfig, JetStreamManager } from '@nats-io/jetstream';
 
 import { retryWhileForming } from '../server/retry-forming.ts';
@@ -32,5 +34,12 @@ async function createOrUpdate(
   } = settings;
   // The metadata also has what other functions recorded there.
   const metadata = { ...current.config.metadata, ...settings.metadata };
-  await manager.consumers.update(stream, name, { ...changeable, metadata });
+  const wanted = { ...changeable, metadata };
+  // A write that changes nothing could undo what another process records there at the same time.
+  if (isIn(current.config, wanted)) return;
+  await manager.consumers.update(stream, name, wanted);
+}
+
+function isIn(config: ConsumerConfig, settings: Partial<ConsumerConfig>): boolean {
+  return isDeepStrictEqual({ ...config, ...settings }, config);
 }

@@ -13,6 +13,8 @@ export interface FilterEra extends EventFilter {
 const metadataKey = 'headgate-filters';
 /** How many filters are kept. The oldest kept filter stands for all earlier ones. */
 const erasMax = 20;
+/** More processes than write the metadata of a consumer at the same time. */
+const triesMax = 10;
 
 /**
  * Records the destination's new filter in the metadata of its consumer on a part of EVENTS, which
@@ -20,6 +22,9 @@ const erasMax = 20;
  * NATS does not keep which events were filtered once they are settled. Reconciliation needs this
  * record to tell filtered events from missing ones, even after the filter changed. Rejects when the
  * log cannot be reached.
+ *
+ * NATS changes metadata without a condition: of two processes that start at once, one may write over
+ * the record of the other. So what was written is read again, and written again if it is gone.
  */
 export async function recordFilter(
   log: Log,
@@ -28,17 +33,27 @@ export async function recordFilter(
   { events, sources }: EventFilter,
 ): Promise<void> {
   const { consumers } = clientsOf(log).manager;
-  const { config, delivered } = await consumers.info(part.stream, destination);
-  const eras = readFilterEras(config);
-  const last = eras.at(-1);
-  const text = JSON.stringify([events, sources]);
-  if (last !== undefined && JSON.stringify([last.events, last.sources]) === text) return;
-  const from = part.position(Math.max(delivered.stream_seq + 1, part.from));
-  const era: FilterEra = { from, events, sources };
-  const kept = JSON.stringify([...eras, era].slice(-erasMax));
-  await consumers.update(part.stream, destination, {
-    metadata: { ...config.metadata, [metadataKey]: kept },
-  });
+  let written: FilterEra | undefined;
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const { config, delivered } = await consumers.info(part.stream, destination);
+    const eras = readFilterEras(config);
+    const isRecorded =
+      written === undefined
+        ? textOf(eras.at(-1)) === textOf({ events, sources })
+        : eras.some((era) => era.from === written!.from && textOf(era) === textOf(written));
+    if (isRecorded) return;
+    const from = part.position(Math.max(delivered.stream_seq + 1, part.from));
+    written = { from, events, sources };
+    const kept = JSON.stringify([...eras, written].slice(-erasMax));
+    await consumers.update(part.stream, destination, {
+      metadata: { ...config.metadata, [metadataKey]: kept },
+    });
+  }
+}
+
+/** Two filters are the same if their texts are. */
+function textOf(filter: EventFilter | undefined): string {
+  return JSON.stringify([filter?.events, filter?.sources]);
 }
 
 /** The metadata of a consumer, for one on a part that begins with this position: the last filter goes on. */

@@ -46,9 +46,11 @@ export async function findMissing(
   options: { readonly confirmMs?: number | undefined; readonly signal: AbortSignal },
 ): Promise<MissingFinding> {
   const look = async (): Promise<MissingFinding> => {
+    // First the mark: another process may store an event and mark it at any time. An entry of the
+    // ledger is written before its deletion, so that the ledger comes last.
+    const mark = await marks.read(part);
     const state = await readPartState(log, part);
     const ledger = await readLedger(log, part);
-    const mark = await marks.read(part);
     return { state, mark, ranges: missingFrom(state, ledger, mark) };
   };
   const found = await look();
@@ -80,8 +82,8 @@ function hasGaps(state: StreamState): boolean {
 
 /**
  * The sequences that the part should hold and does not: it held them by its mark, or they lie
- * between others, and neither the ledger nor an earlier report has them. Read the state before the
- * ledger: an entry is written before its deletion.
+ * between others, and neither the ledger nor an earlier report has them. Read the mark first, and the
+ * ledger last.
  */
 export function missingFrom(
   state: PartState,

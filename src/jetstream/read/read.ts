@@ -74,6 +74,21 @@ export async function readNextIn(
   return found === null ? undefined : stored(part, found);
 }
 
+/**
+ * The same from the stream's leader: the replicas that answer other reads may lag behind it. Ask it
+ * before something is deleted. `filter`: in the form of the part.
+ */
+export async function readNextOfLeader(
+  log: Log,
+  part: StreamPart,
+  sequence: number,
+  filter: string,
+): Promise<StoredMessage | undefined> {
+  const next = { seq: Math.max(1, sequence), next_by_subj: filter };
+  const found = await readSingle(log, ({ streams }) => streams.getMessage(part.stream, next));
+  return found === null ? undefined : stored(part, found);
+}
+
 /** The position of the first message stored at a time (Unix, ms) or later; undefined if absent. */
 export function sequenceSince(
   log: Log,

@@ -2,6 +2,7 @@ import { eventNameOf, sourceOf } from '../../../event/delivery-attempt.ts';
 import { partitionOf } from '../../events/event-position.ts';
 import { relayHeader, takenAtHeader } from '../../event-store.ts';
 import { messageIdHeader, type Log } from '../../log.ts';
+import { storeCopy } from '../copies/store-copy.ts';
 import type { StoredMessage } from '../../read/read.ts';
 import { subjects } from '../../topology.ts';
 import { CopiedMessage, keptHeaders, originHeader } from '../delayed-copies.ts';
@@ -39,7 +40,7 @@ export async function storeAsideCopy(log: Log, copy: AsideCopy): Promise<void> {
   }
   headers[originHeader] = String(position);
   const to = subjects.aside(destination, position, sourceOf(subject), eventNameOf(subject));
-  await log.store('ASIDE', to, headers, message.payload);
+  await storeCopy(log, 'ASIDE', to, headers, message.payload);
 }
 
 /** The position in EVENTS of a message of ASIDE. */

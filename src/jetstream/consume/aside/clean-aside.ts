@@ -3,6 +3,7 @@ import { partsOf } from '../../events/event-streams.ts';
 import type { Log } from '../../log.ts';
 import { subjects } from '../../topology.ts';
 import { positionOf } from '../consumer-position.ts';
+import { readFirstUnsettled } from '../first-unsettled.ts';
 
 /**
  * Deletes what each destination has settled of its events in ASIDE. Deletion from the beginning of
@@ -20,22 +21,13 @@ export async function cleanAside(log: Log): Promise<number> {
     const filter = subjects.asideOf(info.name);
     // A consumer of another program is none of ours.
     if (info.config.filter_subject !== filter) continue;
-    const { settledUpTo, waiting, inWork } = positionOf(info, part);
-    const isDone = waiting + inWork === 0;
-    const before = Math.min(state.last_seq, isDone ? Infinity : settledUpTo + 1);
+    // What was stored since `state` was read is beyond what is deleted.
+    const unsettled = await readFirstUnsettled(log, part, positionOf(info, part));
+    const before = Math.min(state.last_seq, unsettled?.sequence ?? Infinity);
     if (before <= state.first_seq) continue;
     const { purged } = await manager.streams.purge('ASIDE', { filter, seq: before });
     deleted += purged;
   }
   if (deleted > 0) await log.syncStream('ASIDE');
   return deleted;
-}
-
-/** Deletes the events of a destination whose consumer is deleted; the last message stays. */
-export async function forgetAside(log: Log, destination: string): Promise<void> {
-  const { streams } = clientsOf(log).manager;
-  const { state } = await streams.info('ASIDE');
-  if (state.messages <= 1) return;
-  await streams.purge('ASIDE', { filter: subjects.asideOf(destination), seq: state.last_seq });
-  await log.syncStream('ASIDE');
 }

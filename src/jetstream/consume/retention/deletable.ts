@@ -4,8 +4,9 @@ import { canaryName } from '../../../event/canary.ts';
 import { steadyTimeMs } from '../../../event/time/steady-time.ts';
 import { clientsOf } from '../../clients.ts';
 import { firstGivenUp } from '../advisories.ts';
-import { positionOf } from '../consumer-position.ts';
+import { positionOf, type ConsumerPosition } from '../consumer-position.ts';
 import { listConsumingDestinations } from '../destination-consumer.ts';
+import { readFirstUnsettled } from '../first-unsettled.ts';
 import type { StreamAges } from './stream-ages.ts';
 import type { StreamPart } from '../../events/stream-parts.ts';
 import type { Log } from '../../log.ts';
@@ -85,9 +86,13 @@ async function readHeldFrom(
   options: DeletableOptions,
 ): Promise<Pick<Deletable, 'heldFrom' | 'unsettledFrom'>> {
   const { log, confirmedUpTo } = options;
-  const firstAfter = async (upTo: number, subject: string): Promise<number | undefined> => {
+  const firstAfter = async (
+    position: ConsumerPosition,
+    upTo: number,
+  ): Promise<number | undefined> => {
+    if (part.sequence(upTo) >= lastSequence) return undefined;
     // On other streams a consumer sees, and holds back, only the messages of its destination.
-    const next = await readNextIn(log, part, part.sequence(upTo) + 1, subject);
+    const next = await readFirstUnsettled(log, part, position, upTo);
     const sequence = next && part.sequence(next.sequence);
     return sequence !== undefined && sequence <= lastSequence ? sequence : undefined;
   };
@@ -102,19 +107,19 @@ async function readHeldFrom(
     // Undelivered heartbeats do not prevent deletion.
     if (info.name === canaryName) continue;
     heldFrom.delete(info.name);
-    const { settledUpTo, waiting, inWork, subject } = positionOf(info, part);
-    const unsettledCount = waiting + inWork;
-    const confirmed = (await confirmedUpTo?.(info.name, settledUpTo, part)) ?? settledUpTo;
-    // This consumer has settled everything up to `lastSequence`, which was read earlier.
-    if (unsettledCount === 0 && confirmed >= settledUpTo) continue;
+    const position = positionOf(info, part);
+    const { settledUpTo } = position;
+    const unsettledCount = position.waiting + position.inWork;
     if (unsettledCount > 0 && !options.destinations.includes(info.name)) {
       await reportForgotten(info.name, unsettledCount);
     }
+    const confirmed = (await confirmedUpTo?.(info.name, settledUpTo, part)) ?? settledUpTo;
     const upTo = Math.min(confirmed, settledUpTo);
-    const held = await firstAfter(upTo, subject);
-    if (held !== undefined) heldFrom.set(info.name, held);
-    if (unsettledCount === 0) continue;
-    const next = upTo === settledUpTo ? held : await firstAfter(settledUpTo, subject);
+    // Also of a consumer that counts nothing: its count may be late.
+    const held = await firstAfter(position, upTo);
+    if (held === undefined) continue;
+    heldFrom.set(info.name, held);
+    const next = upTo === settledUpTo ? held : await firstAfter(position, settledUpTo);
     if (next !== undefined) unsettledFrom.set(info.name, next);
   }
   return { heldFrom, unsettledFrom };

@@ -1,0 +1,22 @@
+import { clientsOf } from '../../clients.ts';
+import type { Log } from '../../log.ts';
+import { deleteMessage, type SingleStreamName } from '../../read/read.ts';
+
+/**
+ * Deletes all messages of a destination that is removed, settled or not: a new consumer of the
+ * destination would begin with the first one it finds. Rejects when the log cannot be reached.
+ */
+export async function forgetCopies(
+  log: Log,
+  stream: SingleStreamName,
+  filter: string,
+): Promise<void> {
+  const { streams } = clientsOf(log).manager;
+  const last = await streams.getMessage(stream, { last_by_subj: filter });
+  if (last === null) return;
+  // A purge of the whole stream may drop a message that is being stored (janitor.ts), so that the
+  // last one is deleted by itself. To NATS, everything before 1 is everything.
+  if (last.seq > 1) await streams.purge(stream, { filter, seq: last.seq });
+  await deleteMessage(log, stream, last.seq);
+  await log.syncStream(stream);
+}
