@@ -161,7 +161,11 @@ const pulseMs = 200;
 const restMs = 800;
 
 /** The key of /batch/ may be in its body. */
-const halfUpload = 'POST /batch/ HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{';
+const halfUpload =
+  'POST /batch/ HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n' +
+  'content-length: 1000000\r\n\r\n{';
+/** More than what counts as progress (http/connections/open-connection.ts). */
+const drip = { bytes: Buffer.alloc(1_100, ' '), everyMs: 500 };
 const halfSignIn =
   'POST /console/session HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost\r\n' +
   'content-type: application/json\r\ncontent-length: 9\r\n\r\n{';
@@ -178,7 +182,7 @@ export const connectionAttacks: Readonly<Record<string, Attack>> = {
   'connections that send nothing': hold(many, { first: '' }),
   'connections that send half a request': hold(many, { first: oneRequest.slice(0, 20) }),
   'connections that are idle after a request': hold(many, { first: oneRequest }),
-  'uploads that never end': hold(many, { first: halfUpload }),
+  'uploads that never end': hold(many, { first: halfUpload, again: drip }),
   'idle HTTP/2 connections that PING': hold(many, { first: idleHttp2, again: pings }),
   'HTTP/2 connections that only PING': hold(many, {
     first: Buffer.concat([preface, settingsAck]),

@@ -175,6 +175,7 @@ describe('when the listener is full', () => {
     awaited.served.openRequests = 1;
     awaited.served.awaitsAnswer = true;
     sending.served.openRequests = 1;
+    sending.socket.isKnown = true;
     for (let second = 0; second < 10; second += 1) {
       vi.advanceTimersByTime(1_000);
       sending.socket.bytesRead += 1024;
@@ -188,6 +189,17 @@ describe('when the listener is full', () => {
     vi.advanceTimersByTime(200);
     expect(open(table, '192.0.2.3').isIn).toBe(true);
     expect(stays([awaited, sending])).toEqual([true, false]);
+  });
+
+  test('an upload of a caller that is not known keeps no place, however fast it comes', () => {
+    const table = createConnections({ connectionsMax: 2 });
+    const uploads = [open(table, '192.0.2.1', 0), open(table, '192.0.2.2', 0)];
+    for (const { socket, served } of uploads) {
+      served.openRequests = 1;
+      socket.bytesRead += 1_000_000;
+    }
+    const next = open(table, '192.0.2.3');
+    expect([next.isIn, ...stays(uploads)]).toEqual([true, false, true]);
   });
 
   test('requests that one server read count when another reads on', () => {

@@ -112,8 +112,8 @@ export class OpenConnection implements AcceptedSocket {
 
   /**
    * After `look`. Silent before idle before stalled, callers that are not known before those that
-   * are. A request that makes progress or waits for us keeps its connection, unless it only waits to be
-   * refused, or the listener lets only known callers stay.
+   * are. A request that waits for us keeps its connection, and so does one of a known caller that makes
+   * progress; unless it only waits to be refused, or the listener lets only known callers stay.
    */
   rank(now: number): EvictionRank | undefined {
     const { served } = this;
@@ -121,7 +121,8 @@ export class OpenConnection implements AcceptedSocket {
     if (served !== undefined && served.openRequests > 0) {
       const { waitingForTurn = 0 } = this.inner;
       if (!isKnown && waitingForTurn >= served.openRequests) return 1;
-      if (!isKnown && this.onlyKnownStay) return 3;
+      // Of an unknown caller, what is still on its way is worth nothing yet, however it comes.
+      if (!isKnown && (this.onlyKnownStay || !served.awaitsAnswer)) return 3;
       if (now - this.progressedAt < stalledMs || served.awaitsAnswer) return undefined;
       return isKnown ? 5 : 3;
     }
