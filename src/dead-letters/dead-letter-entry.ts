@@ -161,6 +161,15 @@ export function fixedPayload(payload: Uint8Array, eventText: string, nowMs: numb
   return spliceEvent({ originalEventJson: former, ...fields, fixedAt }, eventText);
 }
 
+/** Whether two fixed entries have the same event, whenever they were fixed. */
+export function isSameFix(one: Uint8Array, other: Uint8Array): boolean {
+  const [left, right] = [one, other].map((payload) => {
+    const { fields, eventText } = splitEntry(payload);
+    return JSON.stringify([{ ...fields, fixedAt: undefined }, eventText]);
+  });
+  return left === right;
+}
+
 /** The id of an entry. A fixed entry has a different message id than the original. */
 export function entryIdOf(message: EntryMessage): string {
   return message.header(entryIdHeader) || message.header(messageIdHeader);
