@@ -136,6 +136,11 @@ export interface EntryFields extends Record<string, unknown> {
   readonly deadAt: string;
 }
 
+/** `dead` for an entry, also a fixed one; what replaces one for good is a `replay` or `discarded`. */
+export function kindOf({ subject }: { readonly subject: string }): string {
+  return subject.split('.')[1]!;
+}
+
 /** Splits an entry without parsing its event, which may be large. */
 export function splitEntry(payload: Uint8Array): {
   readonly fields: EntryFields;

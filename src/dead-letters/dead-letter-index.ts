@@ -2,7 +2,7 @@ import type { Log } from '../jetstream/log.ts';
 import { oneAtATime } from '../jetstream/events/one-at-a-time.ts';
 import { readMatching, readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
-import { entryIdOf, settlesHeader } from './dead-letter-entry.ts';
+import { entryIdOf, kindOf, settlesHeader } from './dead-letter-entry.ts';
 
 /** Finds entries by their id. */
 export interface DeadLetterIndex {
@@ -23,12 +23,6 @@ export interface RecoveredUpTo {
   readonly DEAD: number;
 }
 
-/** Replays and discards. A fixed entry is found as the newer one of two with the same id. */
-const changes = [
-  { stream: 'REPLAY', subject: subjects.replay('*', anyName) },
-  { stream: 'DEAD', subject: subjects.discarded('*', anyName) },
-] as const;
-
 interface Place {
   readonly stream: 'REPLAY' | 'DEAD';
   readonly sequence: number;
@@ -40,51 +34,44 @@ interface Place {
  * of other processes, too. Uses about 150 bytes per entry.
  */
 export function createIndex(log: Log, recovered: RecoveredUpTo): DeadLetterIndex {
-  const sequences = new Map<string, number>();
-  /** The positions in `sequences`. */
-  const known = new Set<number>();
-  const replacements = new Map<number, Place>();
-  const changesUpTo = { ...recovered };
-  let entriesUpTo = 0;
+  const places = createPlaces();
+  const upTo = { ...recovered };
+  let hasEarlier = false;
 
-  const forget = (id: string, sequence: number): void => {
-    known.delete(sequence);
-    replacements.delete(sequence);
-    if (sequences.get(id) === sequence) sequences.delete(id);
-  };
-  const readChanges = async ({ stream, subject }: (typeof changes)[number]) => {
-    const places: (Place & { readonly settled: number })[] = [];
-    for await (const message of readMatching(log, stream, subject, changesUpTo[stream] + 1)) {
-      const settled = Number(message.header(settlesHeader));
-      places.push({ stream, sequence: message.sequence, settled });
+  const readEarlier = async (): Promise<void> => {
+    const subject = subjects.dead('*', anyName);
+    for await (const message of readMatching(log, 'DEAD', subject)) {
+      if (message.sequence > recovered.DEAD) return;
+      places.add(message);
     }
-    return places;
   };
   const readNew = async (): Promise<void> => {
-    // Entries are read last, so that those of all changes are known.
-    const read = (await Promise.all(changes.map(readChanges))).flat();
-    const subject = subjects.dead('*', anyName);
-    for await (const message of readMatching(log, 'DEAD', subject, entriesUpTo + 1)) {
-      const id = entryIdOf(message);
-      forget(id, sequences.get(id) ?? 0);
-      // If two entries have the same id, the later one is the fixed entry.
-      sequences.set(id, message.sequence);
-      known.add(message.sequence);
-      entriesUpTo = message.sequence;
+    if (!hasEarlier) await readEarlier();
+    hasEarlier = true;
+    // Replays are read before the entries, so that those of all replays are known then.
+    const replays: { readonly settled: number; readonly sequence: number }[] = [];
+    const subject = subjects.replay('*', anyName);
+    for await (const message of readMatching(log, 'REPLAY', subject, upTo.REPLAY + 1)) {
+      replays.push({ settled: settledBy(message), sequence: message.sequence });
     }
-    for (const { stream, sequence, settled } of read) {
-      changesUpTo[stream] = sequence;
-      if (known.has(settled)) replacements.set(settled, { stream, sequence });
+    for await (const message of readMatching(log, 'DEAD', 'headgate.>', upTo.DEAD + 1)) {
+      if (kindOf(message) === 'dead') places.add(message);
+      else places.replace(settledBy(message), { stream: 'DEAD', sequence: message.sequence });
+      upTo.DEAD = message.sequence;
+    }
+    for (const { settled, sequence } of replays) {
+      places.replace(settled, { stream: 'REPLAY', sequence });
+      upTo.REPLAY = sequence;
     }
   };
   const refresh = oneAtATime(readNew);
   const lookUp = async (id: string): Promise<StoredMessage | undefined> => {
-    const sequence = sequences.get(id);
+    const sequence = places.find(id);
     if (sequence === undefined) return undefined;
     const message = await readMessage(log, 'DEAD', sequence);
     if (message !== undefined && entryIdOf(message) === id) return message;
     // Replayed, discarded or fixed by another process.
-    forget(id, sequence);
+    places.forget(id, sequence);
     return undefined;
   };
   return {
@@ -96,12 +83,47 @@ export function createIndex(log: Log, recovered: RecoveredUpTo): DeadLetterIndex
       return lookUp(id);
     },
     replacementOf: async (id, sequence) => {
-      const newest = sequences.get(id);
-      const isFixed = newest !== undefined && newest > sequence;
-      const place = isFixed ? ({ stream: 'DEAD', sequence: newest } as const) : undefined;
-      const { stream, sequence: at } = place ?? replacements.get(sequence) ?? {};
-      return stream === undefined ? undefined : readMessage(log, stream, at!);
+      const place = places.replacementOf(id, sequence);
+      return place === undefined ? undefined : readMessage(log, place.stream, place.sequence);
     },
-    forget,
+    forget: places.forget,
   };
+}
+
+/** The newest entry of each id, and what has replaced it. */
+function createPlaces() {
+  const sequences = new Map<string, number>();
+  /** The positions in `sequences`. */
+  const known = new Set<number>();
+  const replacements = new Map<number, Place>();
+
+  const forget = (id: string, sequence: number): void => {
+    known.delete(sequence);
+    replacements.delete(sequence);
+    // A newer entry with the same id stays.
+    if (sequences.get(id) === sequence) sequences.delete(id);
+  };
+  return {
+    forget,
+    find: (id: string): number | undefined => sequences.get(id),
+    add: (message: StoredMessage): void => {
+      const id = entryIdOf(message);
+      forget(id, sequences.get(id) ?? 0);
+      // If two entries have the same id, the later one is the fixed entry.
+      sequences.set(id, message.sequence);
+      known.add(message.sequence);
+    },
+    replace: (settled: number, place: Place): void => {
+      if (known.has(settled)) replacements.set(settled, place);
+    },
+    replacementOf: (id: string, sequence: number): Place | undefined => {
+      const newest = sequences.get(id) ?? 0;
+      if (newest > sequence) return { stream: 'DEAD', sequence: newest };
+      return replacements.get(sequence);
+    },
+  };
+}
+
+function settledBy(message: StoredMessage): number {
+  return Number(message.header(settlesHeader));
 }

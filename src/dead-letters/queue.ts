@@ -16,6 +16,7 @@ import {
   eventOfEntry,
   fixedPayload,
   isSameFix,
+  kindOf,
   originHeader,
   passedHeaders,
   rawEventHeader,
@@ -30,7 +31,6 @@ import { createReasonCounts, reasonClassOf, type ReasonCount } from './reason-co
 import { recover } from './recover.ts';
 import {
   createSettle,
-  kindOf,
   refuseChanged,
   refuseUnknown,
   type DeadLetterChange,

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
 import { deleteMessage, readMessage, type StoredMessage } from '../jetstream/read/read.ts';
-import { settlesHeader } from './dead-letter-entry.ts';
+import { kindOf, settlesHeader } from './dead-letter-entry.ts';
 import type { DeadLetterIndex } from './dead-letter-index.ts';
 import { createEntryLocks } from './entry-locks.ts';
 import { replaces } from './recover.ts';
@@ -91,11 +91,6 @@ async function formerOf(log: Log, entry: StoredMessage): Promise<StoredMessage |
   if (!(settled > 0)) return undefined;
   const former = await readMessage(log, 'DEAD', settled);
   return former !== undefined && replaces(entry, former) ? former : undefined;
-}
-
-/** `dead` is a fixed entry; the others are `replay` and `discarded`. */
-export function kindOf({ subject }: StoredMessage): string {
-  return subject.split('.')[1]!;
 }
 
 export function refuseUnknown(id: string): never {

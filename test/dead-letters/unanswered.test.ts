@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
 
-import type { DeadLetterQueue } from '../../src/dead-letters/queue.ts';
+import { openDeadLetters, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
+import { createEventFixer } from '../../src/gate/accept/fix-event.ts';
 import { withClients, clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { PublishError } from '../../src/jetstream/publish/publish-error.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
 import type { StreamName } from '../../src/jetstream/topology.ts';
+import { createValidation, loadRegistry } from '../../src/validation/validation.ts';
 import { readDead } from '../delivery/rig.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
-import { makeSound, openQueue } from './dead-rig.ts';
+import { eventBytesMax, makeSound, openQueue } from './dead-rig.ts';
 
 const set = (value: string) => ({
   eventJson: '',
@@ -186,6 +188,24 @@ test('an event is replayed although REPLAY knows the id of another, of a lost st
   const queue = await openQueue(real.log);
   expect(await queue.replay('crm:1')).toBe(2);
   expect(await usersReplayed(real.log)).toEqual(['of the lost one', 'u1']);
+});
+
+test('a queue that was opened on a log with entries finds them, newer ones and their changes', async () => {
+  await using real = await startRealLog();
+  await makeSound(real.log, 3);
+  const before = await openQueue(real.log);
+  await before.fix('crm:2', 0, set('fixed'));
+  await before.discard('crm:3', 'a test');
+  const { validate } = createValidation(await loadRegistry('schemas'));
+  const fixer = createEventFixer({ validate, eventBytesMax });
+  const queue = await openDeadLetters(losing(real.log, 'REPLAY'), fixer);
+  await makeSound(real.log, 1);
+  expect(userOf(await queue.get('crm:1'))).toBe('u1');
+  expect(userOf(await queue.get('crm:2'))).toBe('fixed');
+  await expect(queue.get('crm:3')).rejects.toMatchObject(unknown);
+  await expect(queue.replay('crm:4')).rejects.toMatchObject(unanswered);
+  await expect(queue.fix('crm:4', 0, set('late'))).rejects.toMatchObject(unknown);
+  expect((await readDead(real.log)).map(({ id }) => id).sort()).toEqual(['crm:1', 'crm:2']);
 });
 
 test('an entry that is read while its fix ends is found afterwards', async () => {
