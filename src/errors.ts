@@ -285,7 +285,7 @@ export const errorTable = {
     ...refused,
     grpc: grpcCode.aborted,
     http: 409,
-    text: 'Another caller fixed this dead letter after you read it. Nothing was changed; read it again, then fix its current version.',
+    text: 'This dead letter was fixed after you read it: by another caller, or by a fix of yours that was stored although it failed. Nothing was changed; read it again, then fix its current version.',
   },
   rejected_not_found: {
     ...refused,

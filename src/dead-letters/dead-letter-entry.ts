@@ -136,6 +136,11 @@ export interface EntryFields extends Record<string, unknown> {
   readonly deadAt: string;
 }
 
+/** `dead` for an entry, also a fixed one; what replaces one for good is a `replay` or `discarded`. */
+export function kindOf({ subject }: { readonly subject: string }): string {
+  return subject.split('.')[1]!;
+}
+
 /** Splits an entry without parsing its event, which may be large. */
 export function splitEntry(payload: Uint8Array): {
   readonly fields: EntryFields;
@@ -159,6 +164,15 @@ export function fixedPayload(payload: Uint8Array, eventText: string, nowMs: numb
   const { fields, eventText: former } = splitEntry(payload);
   const fixedAt = new Date(nowMs).toISOString();
   return spliceEvent({ originalEventJson: former, ...fields, fixedAt }, eventText);
+}
+
+/** Whether two fixed entries have the same event, whenever they were fixed. */
+export function isSameFix(one: Uint8Array, other: Uint8Array): boolean {
+  const [left, right] = [one, other].map((payload) => {
+    const { fields, eventText } = splitEntry(payload);
+    return JSON.stringify([{ ...fields, fixedAt: undefined }, eventText]);
+  });
+  return left === right;
 }
 
 /** The id of an entry. A fixed entry has a different message id than the original. */

@@ -9,9 +9,13 @@ import { subjects } from '../jetstream/topology.ts';
 export interface EntryLocks {
   /**
    * Does the work while it holds the lock of the entry at this position in DEAD. The lock applies
-   * to all processes. Throws a ServiceError `dead_letter_busy` if another caller holds it.
+   * to all processes. Throws a ServiceError `dead_letter_busy` if another caller holds it. Work that
+   * leaves the entry in its place calls `release` in the end.
    */
-  hold<Value>(deadSequence: number, work: () => Promise<Value>): Promise<Value>;
+  hold<Value>(
+    deadSequence: number,
+    work: (release: () => Promise<void>) => Promise<Value>,
+  ): Promise<Value>;
 }
 
 /**
@@ -23,11 +27,12 @@ export function createEntryLocks(log: Log): EntryLocks {
   return {
     hold: async (deadSequence, work) => {
       const lock = await acquire(log, deadSequence);
+      // If it cannot be released now, it expires.
+      const release = (): Promise<void> => deleteMessage(log, 'CLAIMS', lock).catch(() => {});
       try {
-        return await work();
+        return await work(release);
       } catch (error) {
-        // If it cannot be released now, it expires.
-        await deleteMessage(log, 'CLAIMS', lock).catch(() => {});
+        await release();
         throw error;
       }
     },

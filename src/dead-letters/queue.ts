@@ -1,24 +1,22 @@
 import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import { messageIdHeader, type Log } from '../jetstream/log.ts';
+import type { PublishAck } from '../jetstream/publish/publish-ack.ts';
 import {
-  boundsOf,
   countBySubject,
-  deleteMessage,
-  readMatching,
   readMessage,
   readNext,
   type StoredMessage,
 } from '../jetstream/read/read.ts';
 import type { WalkProgress } from '../jetstream/read/walk-pages.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
-import { createEntryLocks } from './entry-locks.ts';
 import {
   discardedPayload,
   entryIdHeader,
-  entryIdOf,
   eventOfEntry,
   fixedPayload,
+  isSameFix,
+  kindOf,
   originHeader,
   passedHeaders,
   rawEventHeader,
@@ -30,6 +28,13 @@ import {
 } from './dead-letter-entry.ts';
 import { createIndex } from './dead-letter-index.ts';
 import { createReasonCounts, reasonClassOf, type ReasonCount } from './reason-counts.ts';
+import { recover } from './recover.ts';
+import {
+  createSettle,
+  refuseChanged,
+  refuseUnknown,
+  type DeadLetterChange,
+} from './settle-entry.ts';
 import { subjectOf, walkDeadLetters, type DeadLetterFilter } from './walk-dead-letters.ts';
 
 export interface DeadLetterPage {
@@ -88,11 +93,13 @@ export interface DeadLetterQueue {
   /**
    * Throws `dead_letter_not_found`, as `fix`, `replay` and `discard` do. Those three also throw
    * `dead_letter_busy` while another caller changes the entry, and `dead_letter_changed` unless it has
-   * the expected `revision`; 0: any.
+   * the expected `revision`; 0: any. After another error the change may have been made: the same one
+   * again is safe.
    */
   get(id: string): Promise<OpenedDeadLetter>;
   /**
-   * Replaces the entry's event. Also throws the errors of the fixer.
+   * Replaces the entry's event. Also throws the errors of the fixer, and `dead_letter_changed` if an
+   * earlier fix, whose caller got an error, is stored and has made another event of it.
    */
   fix(id: string, revision: number, edit: DeadLetterEdit): Promise<OpenedDeadLetter>;
   /** Delivers the event to its destination again. Resolves to its position in REPLAY. */
@@ -104,62 +111,31 @@ export interface DeadLetterQueue {
 
 /** Completes what a crash has left half done, and returns the queue. */
 export async function openDeadLetters(log: Log, fixer: EventFixer): Promise<DeadLetterQueue> {
-  await recover(log);
-  return createDeadLetterQueue(log, fixer);
+  return createDeadLetterQueue(log, fixer, await recover(log));
 }
 
-export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQueue {
-  const index = createIndex(log);
-  const locks = createEntryLocks(log);
-
-  const find = async (id: string): Promise<StoredMessage> =>
-    (await index.find(id)) ?? refuseUnknown(id);
-
-  /** Lets one caller at a time work; others get `dead_letter_busy` or `dead_letter_not_found`. */
-  const settle = async <Value>(
-    id: string,
-    revision: number,
-    work: (entry: StoredMessage) => Promise<Value>,
-  ): Promise<Value> => {
-    const { sequence } = await find(id);
-    return locks.hold(sequence, async () => {
-      const entry = await readMessage(log, 'DEAD', sequence);
-      if (entry === undefined) return refuseUnknown(id);
-      checkRevision(id, entry, revision);
-      const value = await work(entry);
-      // Delete the entry only after its replacement is stored: a crash may leave both, never
-      // neither.
-      await deleteMessage(log, 'DEAD', sequence);
-      index.forget(id);
-      await log.syncStream('DEAD');
-      return value;
-    });
-  };
+/** `recovered`: up to where no change is half done. */
+export function createDeadLetterQueue(
+  log: Log,
+  fixer: EventFixer,
+  recovered = { REPLAY: 0, DEAD: 0 },
+): DeadLetterQueue {
+  const index = createIndex(log, recovered);
+  const settle = createSettle(log, index);
 
   return {
     list: (filter, pageSize, pageToken) => listPage(log, filter, pageSize, pageToken),
     count: (filter, pageToken) => countPage(log, filter, pageToken),
-    get: async (id) => openEntry(await find(id), fixer),
-    fix: (id, revision, edit) =>
-      settle(id, revision, async (entry) => {
-        const sequence = await storeFixed(log, fixer, id, entry, edit);
-        return openEntry((await readMessage(log, 'DEAD', sequence))!, fixer);
-      }),
-    replay: (id, revision = 0) => settle(id, revision, (entry) => storeReplay(log, id, entry)),
-    discard: (id, why, revision = 0) =>
-      settle(id, revision, async (entry) => {
-        const { destination } = splitEntry(entry.payload).fields;
-        await log.store(
-          'DEAD',
-          subjects.discarded(destination, eventNameOf(entry.subject)),
-          {
-            [messageIdHeader]: `discarded:${destination}:${entry.sequence}`,
-            [settlesHeader]: String(entry.sequence),
-            ...headersOf(entry, [...passedHeaders, originHeader, rawEventHeader]),
-          },
-          discardedPayload(entry.payload, why, Date.now()),
-        );
-      }),
+    get: async (id) => {
+      // A fix whose acknowledgement was lost is there, beside the entry that it replaces.
+      await index.refresh();
+      return openEntry((await index.find(id)) ?? refuseUnknown(id), fixer);
+    },
+    fix: (id, revision, edit) => settle(id, revision, fixOf(log, fixer, id, edit)),
+    replay: (id, revision = 0) => settle(id, revision, replayOf(log, id)),
+    discard: async (id, why, revision = 0) => {
+      await settle(id, revision, discardOf(log, id, why));
+    },
     countOf: async (destination) => {
       const subject = subjects.dead(destination, anyName);
       const [counts, oldest] = await Promise.all([
@@ -171,19 +147,10 @@ export function createDeadLetterQueue(log: Log, fixer: EventFixer): DeadLetterQu
   };
 }
 
-function refuseUnknown(id: string): never {
-  throw new ServiceError('dead_letter_not_found', `There is no dead letter ${id}.`);
-}
-
-function checkRevision(id: string, entry: StoredMessage, revision: number): void {
-  if (revision === 0 || revision === entry.sequence) return;
-  throw new ServiceError(
-    'dead_letter_changed',
-    `The dead letter ${id} has changed since it was read.`,
-  );
-}
-
-function openEntry(message: StoredMessage, fixer: EventFixer): OpenedDeadLetter {
+function openEntry(
+  message: Pick<StoredMessage, 'payload' | 'sequence'>,
+  fixer: EventFixer,
+): OpenedDeadLetter {
   const { eventText } = splitEntry(message.payload);
   return {
     deadLetter: readDeadLetter(message.payload),
@@ -192,58 +159,123 @@ function openEntry(message: StoredMessage, fixer: EventFixer): OpenedDeadLetter 
   };
 }
 
-async function storeReplay(log: Log, id: string, entry: StoredMessage): Promise<number> {
-  const event = eventOfEntry(entry);
-  if (event === undefined) throw new Error(`the dead letter ${id} holds no event`);
-  const { destination } = splitEntry(entry.payload).fields;
-  const { sequence } = await log.store(
-    'REPLAY',
-    subjects.replay(destination, eventNameOf(entry.subject)),
-    {
-      [messageIdHeader]: `replay:${destination}:${entry.sequence}`,
-      [settlesHeader]: String(entry.sequence),
-      ...headersOf(entry, [...passedHeaders, originHeader]),
+function replayOf(log: Log, id: string): DeadLetterChange<number> {
+  return {
+    repeated: (_entry, replacement) => {
+      if (kindOf(replacement) === 'dead') return undefined;
+      return kindOf(replacement) === 'replay' ? replacement.sequence : refuseUnknown(id);
     },
-    event,
-  );
-  return sequence;
+    store: async (entry) => {
+      const event = eventOfEntry(entry);
+      if (event === undefined) throw new Error(`the dead letter ${id} holds no event`);
+      const { destination } = splitEntry(entry.payload).fields;
+      const send = (messageId: string): Promise<PublishAck> =>
+        log.store(
+          'REPLAY',
+          subjects.replay(destination, eventNameOf(entry.subject)),
+          {
+            [messageIdHeader]: messageId,
+            [settlesHeader]: String(entry.sequence),
+            ...headersOf(entry, [...passedHeaders, originHeader]),
+          },
+          event,
+        );
+      const messageId = `replay:${destination}:${entry.sequence}`;
+      const { sequence, duplicate } = await send(messageId);
+      const known = duplicate ? await readMessage(log, 'REPLAY', sequence) : undefined;
+      // One that is gone was delivered.
+      if (known === undefined || Buffer.from(event).equals(known.payload)) return sequence;
+      // A recreated stream DEAD counts from 1 again, and REPLAY still knows the ids of the first.
+      return (await send(`${messageId}:${entry.storedAtMs}`)).sequence;
+    },
+  };
+}
+
+/** The reason of an earlier discard stays. */
+function discardOf(log: Log, id: string, why: string): DeadLetterChange<true> {
+  return {
+    repeated: (_entry, replacement) => {
+      if (kindOf(replacement) === 'dead') return undefined;
+      return kindOf(replacement) === 'discarded' ? true : refuseUnknown(id);
+    },
+    store: async (entry) => {
+      const { destination } = splitEntry(entry.payload).fields;
+      await log.store(
+        'DEAD',
+        subjects.discarded(destination, eventNameOf(entry.subject)),
+        {
+          [messageIdHeader]: `discarded:${destination}:${entry.sequence}`,
+          [settlesHeader]: String(entry.sequence),
+          ...headersOf(entry, [...passedHeaders, originHeader, rawEventHeader]),
+        },
+        discardedPayload(entry.payload, why, Date.now()),
+      );
+      return true;
+    },
+  };
 }
 
 /** Room for the headers of an entry. */
 const headersBytesMax = 4096;
 
 /** Stores the fixed entry, which replaces the first: same subject and id, later in the stream. */
-async function storeFixed(
+function fixOf(
+  log: Log,
+  fixer: EventFixer,
+  id: string,
+  edit: DeadLetterEdit,
+): DeadLetterChange<OpenedDeadLetter> {
+  return {
+    repeated: (entry, replacement) => {
+      if (kindOf(replacement) !== 'dead') return refuseUnknown(id);
+      const payload = fixedEntry(log, fixer, id, entry, edit);
+      if (!isSameFix(payload, replacement.payload)) refuseChanged(id);
+      return openEntry(replacement, fixer);
+    },
+    store: async (entry) => {
+      const { destination } = splitEntry(entry.payload).fields;
+      const payload = fixedEntry(log, fixer, id, entry, edit);
+      const { sequence, duplicate } = await log.store(
+        'DEAD',
+        entry.subject,
+        {
+          [messageIdHeader]: `fixed:${destination}:${entry.sequence}`,
+          [entryIdHeader]: id,
+          [settlesHeader]: String(entry.sequence),
+          ...headersOf(entry, [...passedHeaders, originHeader]),
+        },
+        payload,
+      );
+      if (!duplicate) return openEntry({ payload, sequence }, fixer);
+      // An earlier fix, which the log has stored after its caller had given up on it.
+      const stored = await readMessage(log, 'DEAD', sequence);
+      if (stored === undefined || !isSameFix(payload, stored.payload)) return refuseChanged(id);
+      return openEntry(stored, fixer);
+    },
+  };
+}
+
+/** Throws a ServiceError if the edit is not accepted. */
+function fixedEntry(
   log: Log,
   fixer: EventFixer,
   id: string,
   entry: StoredMessage,
   edit: DeadLetterEdit,
-): Promise<number> {
-  const { fields, eventText } = splitEntry(entry.payload);
+): Uint8Array {
+  const { eventText } = splitEntry(entry.payload);
   if (eventText === undefined) {
     const what = 'is not JSON and cannot be fixed: discard it, or replay it as it is.';
     throw new ServiceError('invalid_edit', `The event of ${id} ${what}`);
   }
-  const payload = fixedPayload(entry.payload, fixer.fix(eventText, edit), Date.now());
-  const bytes = Buffer.byteLength(payload) + headersBytesMax;
+  const payload = Buffer.from(fixedPayload(entry.payload, fixer.fix(eventText, edit), Date.now()));
+  const bytes = payload.length + headersBytesMax;
   const bytesMax = log.messageBytesMax();
   if (bytes > bytesMax) {
     const what = `has ${bytes} bytes with its original beside it; NATS accepts ${bytesMax}`;
     throw new ServiceError('invalid_edit', `The fixed event ${what} (max_payload).`);
   }
-  const { sequence } = await log.store(
-    'DEAD',
-    entry.subject,
-    {
-      [messageIdHeader]: `fixed:${fields.destination}:${entry.sequence}`,
-      [entryIdHeader]: id,
-      [settlesHeader]: String(entry.sequence),
-      ...headersOf(entry, [...passedHeaders, originHeader]),
-    },
-    payload,
-  );
-  return sequence;
+  return payload;
 }
 
 async function listPage(
@@ -284,46 +316,6 @@ async function countPage(
     countOne,
   );
   return { nextPageToken, walk, count, reasons: reasons.counts() };
-}
-
-/**
- * The newest positions that are read: more than there were since the first change that was running
- * when the process ended. Between replays, REPLAY has the copies of redeliveries, which are not read.
- */
-const recovered = [
-  { stream: 'REPLAY', subject: subjects.replay('*', anyName), positions: 65_536 },
-  { stream: 'DEAD', subject: 'headgate.>', positions: 256 },
-] as const;
-
-/**
- * Checks the newest messages that replace an entry. If the entry still exists, a crash prevented
- * its deletion, so it is deleted now. Also checks id and age, so that a recreated DEAD stream,
- * which counts from 1 again, loses nothing.
- */
-export async function recover(log: Log): Promise<void> {
-  let deleted = 0;
-  for (const { stream, subject, positions } of recovered) {
-    const from = Math.max(1, (await boundsOf(log, stream)).last - positions + 1);
-    for await (const message of readMatching(log, stream, subject, from)) {
-      const settled = Number(message.header(settlesHeader));
-      if (!(settled > 0)) continue;
-      const entry = await readMessage(log, 'DEAD', settled);
-      if (entry === undefined || !follows(message, entry)) continue;
-      await deleteMessage(log, 'DEAD', settled);
-      deleted += 1;
-    }
-  }
-  if (deleted > 0) await log.syncStream('DEAD');
-}
-
-function follows(message: StoredMessage, entry: StoredMessage): boolean {
-  const origin = message.header(originHeader);
-  return (
-    message.storedAtMs >= entry.storedAtMs &&
-    origin === entry.header(originHeader) &&
-    eventNameOf(message.subject) === eventNameOf(entry.subject) &&
-    entryIdOf(entry).startsWith(`${message.subject.split('.').at(-2)}:`)
-  );
 }
 
 function headersOf(message: StoredMessage, names: readonly string[]): Record<string, string> {

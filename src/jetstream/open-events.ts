@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { oneAtATime, type EventStreams } from './events/follow-event-streams.ts';
+import type { EventStreams } from './events/follow-event-streams.ts';
+import { oneAtATime } from './events/one-at-a-time.ts';
 import type { EventStreamsRead } from './events/stream-parts.ts';
 import { createEventPublisher, type EventRoute } from './publish/event-publisher.ts';
 import { PublishError } from './publish/publish-error.ts';

@@ -8,7 +8,7 @@ import { copyConsumers } from './consume/copy-consumers.ts';
 import { createMessageAnswers } from './consume/pulling/message-answers.ts';
 import { connectToServer } from './connection.ts';
 import { findEventStreams, type EventStreams } from './events/follow-event-streams.ts';
-import { writeLayout } from './events/layout.ts';
+import { writeLayout, type StoredLayout } from './events/layout.ts';
 import type { Log } from './log.ts';
 import type { ServerAddress } from './server/embedded-server.ts';
 import { createCommits, syncedStreams, type StreamCommits } from './publish/stream-commits.ts';
@@ -157,9 +157,13 @@ async function prepare(connection: NatsConnection, options: LogOptions) {
   return { manager, events, commits, complete, publishing };
 }
 
-async function ensureReadable(manager: JetStreamManager, topology: TopologyOptions): Promise<void> {
-  const names = await ensureStreams(manager, topology);
-  if (topology.replicas > 1) await waitUntilReadable(manager, names);
+async function ensureReadable(
+  manager: JetStreamManager,
+  topology: TopologyOptions,
+): Promise<StoredLayout> {
+  const ensured = await ensureStreams(manager, topology);
+  if (topology.replicas > 1) await waitUntilReadable(manager, ensured.names);
+  return ensured;
 }
 
 interface LayoutChange {
@@ -176,12 +180,12 @@ interface LayoutChange {
 async function completeLayout({ manager, topology, events, commits }: LayoutChange): Promise<void> {
   // Only this entry says, after a power cut, what the new streams are and why the old ones are closed.
   await commits.of('LEDGER')?.syncEverything();
-  await ensureReadable(manager, topology);
+  // A later layout, which is read below, has no streams yet: this one is marked, or none.
+  const { layout, sequence } = await ensureReadable(manager, topology);
   await events.refresh();
-  const { layout, layoutSequence } = events.now();
   await commits.describe(layout.open.map(partitionStream));
   await copyConsumers(manager, layout);
-  if (!layout.isReady) await writeLayout(manager, { ...layout, isReady: true }, layoutSequence);
+  if (!layout.isReady) await writeLayout(manager, { ...layout, isReady: true }, sequence);
   await commits.of('LEDGER')?.syncEverything();
   await events.refresh();
 }

@@ -1,7 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { WalkPage } from '../jetstream/read/walk-pages.ts';
 import type { InTurn } from './in-turn.ts';
-import type { Discard } from './outcome-note.ts';
 import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
 import type { ReplayMarks } from './replay-marks.ts';
 
@@ -32,30 +31,38 @@ export interface DiscardOptions {
 }
 
 export function createDiscard({ rejected, marks, inTurn }: DiscardOptions): DiscardEvents {
+  /** Resolves to the events that another process has settled meanwhile, as they are now. */
   const record = async (found: readonly Found[], { why, dryRun }: DiscardRequest) => {
-    if (dryRun) return;
-    const discard: Discard = { status: 'discarded', why };
-    await marks.write(new Map(found.map(({ entry }) => [entry.sequence, discard])));
+    if (dryRun) return [];
+    const sequences = found.map(({ entry }) => entry.sequence);
+    const settled = await Promise.all((await marks.discard(sequences, why)).map(rejected.get));
+    // A note whose acknowledgement was lost, and that was sent again, looks like one of another.
+    return settled.filter((one): one is Found => one !== undefined && one.discard?.why !== why);
   };
   return {
     page: (filter, size, pageToken, request) =>
       inTurn(async () => {
         const open = { ...filter, withReplayed: false, withDiscarded: false };
         const page = await rejected.page(open, size, pageToken);
-        await record(page.items, request);
-        return page;
+        const others = await record(page.items, request);
+        const settled = new Set(others.map((one) => one.entry.sequence));
+        const items = page.items.filter(({ entry }) => !settled.has(entry.sequence));
+        return { ...page, items };
       }),
     one: (found, request) =>
       inTurn(async () => {
-        const { sequence } = found.entry;
-        const current = (await rejected.get(sequence)) ?? found;
-        const settled = settledText(current);
-        if (settled !== undefined) {
-          throw new ServiceError('rejected_settled', `Event ${sequence} ${settled}`);
-        }
-        await record([current], request);
+        const current = (await rejected.get(found.entry.sequence)) ?? found;
+        refuseSettled(current);
+        const [settled] = await record([current], request);
+        if (settled !== undefined) refuseSettled(settled);
       }),
   };
+}
+
+function refuseSettled(found: Found): void {
+  const settled = settledText(found);
+  if (settled === undefined) return;
+  throw new ServiceError('rejected_settled', `Event ${found.entry.sequence} ${settled}`);
 }
 
 function settledText({ discard, replay }: Found): string | undefined {

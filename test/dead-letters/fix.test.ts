@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { settlesHeader } from '../../src/dead-letters/dead-letter-entry.ts';
-import { recover, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
+import type { DeadLetterQueue } from '../../src/dead-letters/queue.ts';
+import { recover } from '../../src/dead-letters/recover.ts';
 import { claimMs, subjects } from '../../src/jetstream/topology.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
 import { countMessages, readDead, recording, startWorker, until } from '../delivery/rig.ts';

@@ -120,12 +120,8 @@ test('by age goes what was refused or is settled; a quarantined event stays', as
   await keep(store, 'shop', true);
   await keep(store, 'shop', true);
   const marks = createReplayMarks(real.log);
-  await marks.write(
-    new Map([
-      [3, { status: 'discarded', why: 'a test' }],
-      [4, { status: 'accepted', storedSequence: 7, error: undefined }],
-    ]),
-  );
+  await marks.discard([3], 'a test');
+  await marks.write(new Map([[4, { status: 'accepted', storedSequence: 7, error: undefined }]]));
   await cleanupOf(real.log).run();
   expect(await eventsOf(real.log, 'shop')).toBe(4);
   const cleanup = cleanupOf(real.log, 300);
@@ -147,7 +143,7 @@ test('a discard makes room, also in a full share, and also where nothing else co
   for (const source of ['a', 'b', 'c', 'd', 'e', 'f']) await fill(store, source);
   const marks = createReplayMarks(real.log);
   const all = Array.from({ length: kept }, (_, index) => index + 1);
-  await marks.write(new Map(all.map((each) => [each, { status: 'discarded', why: 'load test' }])));
+  expect(await marks.discard(all, 'load test')).toEqual([]);
   const cleanup = cleanupOf(real.log);
   expect(await cleanup.run()).toBe(kept);
   expect(await eventsOf(real.log, 'shop')).toBe(0);

@@ -2,6 +2,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 
 import { earlierStream } from '../topology.ts';
 import { readLayout } from './layout.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import {
   infoOf,
   readEventStreams,
@@ -35,24 +36,4 @@ async function hasChanged(
   if ((await readLayout(manager)).sequence !== layoutSequence) return true;
   const hadEarlier = parts.some(({ stream }) => stream === earlierStream);
   return hadEarlier && (await infoOf(manager, earlierStream)) === undefined;
-}
-
-/** Callers during a run share the next one: the running one may have read before their reason. */
-export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-  const run = (): Promise<void> =>
-    (running = work().finally(() => {
-      running = undefined;
-    }));
-  return () => {
-    if (running === undefined) return run();
-    next ??= running
-      .catch(() => {})
-      .then(() => {
-        next = undefined;
-        return run();
-      });
-    return next;
-  };
 }

@@ -158,6 +158,21 @@ export function lastStoredAtMs(
   });
 }
 
+/**
+ * The position of the newest message of a subject, from the stream's leader: a replica may not have
+ * it yet. 0 if the subject has no message.
+ */
+export async function newestPosition(
+  log: Log,
+  stream: SingleStreamName,
+  subject: string,
+): Promise<number> {
+  const [part] = partsOf(log, stream);
+  const last = { last_by_subj: part!.subject(subject) };
+  const found = await readSingle(log, ({ streams }) => streams.getMessage(part!.stream, last));
+  return found === null ? 0 : part!.position(found.seq);
+}
+
 /** How many messages one request reads, for readers that may soon have enough, and for others. */
 const pageMessagesMax = 256;
 const longPageMessagesMax = 512;

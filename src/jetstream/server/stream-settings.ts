@@ -8,9 +8,14 @@ import {
 } from '@nats-io/jetstream';
 
 import { StartError } from '../../errors.ts';
-import { layoutDefault, streamNotFound } from '../events/layout.ts';
+import { layoutDefault, streamNotFound, type StoredLayout } from '../events/layout.ts';
 import { firstSequenceOf } from './partitions/closed-streams.ts';
-import { ensureLayout } from './partitions/ensure-layout.ts';
+import {
+  applyLayout,
+  ensureLayout,
+  LayoutChanged,
+  type CheckLayout,
+} from './partitions/ensure-layout.ts';
 import {
   advisorySubjects,
   eventStreams,
@@ -256,50 +261,57 @@ const keys = {
   max_msgs_per_subject: 1,
 } satisfies StreamSettings;
 
-/**
- * Creates missing streams and updates the others; resolves to all their names. Throws a StartError
- * if NATS refuses.
- */
-export async function ensureStreams(
-  manager: JetStreamManager,
-  options: TopologyOptions,
-): Promise<StoredStreamName[]> {
-  const infos = await retryWhileForming(() => readInfos(manager));
-  const layout = await ensureLayout({
-    manager,
-    infos,
-    partitions: options.partitions,
-    ensureLedger: () => ensureLedger(manager, options, infos),
-  });
-  const existing = existingEvents(layout, infos);
-  const wanted = streamSettings(options, existing);
-  for (const settings of wanted) await ensureStream(manager, options, settings, infos, existing);
-  return wanted.map(({ name }) => name);
+/** The streams that were created or updated, and the layout that they have. */
+export interface EnsuredStreams extends StoredLayout {
+  readonly names: readonly StoredStreamName[];
 }
 
-async function ensureLedger(
+/** Creates missing streams and updates the others. Throws a StartError if NATS refuses. */
+export function ensureStreams(
+  manager: JetStreamManager,
+  options: TopologyOptions,
+): Promise<EnsuredStreams> {
+  const read = async () => {
+    const infos = await retryWhileForming(() => readInfos(manager));
+    const ensureLedger = () => createLedger(manager, options, infos);
+    const { partitions } = options;
+    return { infos, ...(await ensureLayout({ manager, infos, partitions, ensureLedger })) };
+  };
+  return applyLayout(manager, read, async ({ infos, layout, sequence }, check) => {
+    const existing = existingEvents(layout, infos);
+    const wanted = streamSettings(options, existing);
+    const change = { manager, options, infos, closed: existing.closed, check };
+    for (const settings of wanted) await ensureStream(change, settings);
+    return { names: wanted.map(({ name }) => name), layout, sequence };
+  });
+}
+
+async function createLedger(
   manager: JetStreamManager,
   options: TopologyOptions,
   infos: ReadonlyMap<string, StreamInfo>,
 ): Promise<void> {
   const settings = streamSettings(options).find(({ name }) => name === 'LEDGER')!;
-  await ensureStream(manager, options, settings, infos, { closed: [] });
+  await ensureStream({ manager, options, infos, closed: [], check: async () => {} }, settings);
   if (options.replicas > 1) await waitUntilReadable(manager, ['LEDGER']);
 }
 
-async function ensureStream(
-  manager: JetStreamManager,
-  options: TopologyOptions,
-  settings: StreamSettings,
-  infos: ReadonlyMap<string, StreamInfo>,
-  { closed }: Pick<ExistingEvents, 'closed'>,
-): Promise<void> {
+interface StreamsChange extends Pick<ExistingEvents, 'closed'> {
+  readonly manager: JetStreamManager;
+  readonly options: TopologyOptions;
+  readonly infos: ReadonlyMap<string, StreamInfo>;
+  /** Called directly before each change. */
+  readonly check: CheckLayout;
+}
+
+async function ensureStream(change: StreamsChange, settings: StreamSettings): Promise<void> {
+  const { options, infos, closed } = change;
   const info = infos.get(settings.name);
   try {
-    if (info === undefined) await add(manager, settings, closed);
-    else await update(manager, info.config, keepingMessages(info, settings));
+    if (info === undefined) await add(change, settings);
+    else await update(change, info.config, keepingMessages(info, settings));
   } catch (cause) {
-    if (cause instanceof StartError) throw cause;
+    if (cause instanceof StartError || cause instanceof LayoutChanged) throw cause;
     // Another process has deleted it, because its events were old and settled.
     if (closed.includes(settings.name) && codeOf(cause) === streamNotFound) return;
     throw new StartError(
@@ -334,7 +346,7 @@ function keepingMessages({ state }: StreamInfo, settings: StreamSettings): Strea
 }
 
 async function update(
-  manager: JetStreamManager,
+  { manager, check }: StreamsChange,
   current: StreamConfig,
   settings: StreamSettings,
 ): Promise<void> {
@@ -342,26 +354,25 @@ async function update(
   // The client fills in what is absent from the present settings; undefined removes it.
   const removed = { subject_transform: undefined } as unknown as Partial<StreamConfig>;
   const wanted = { ...current, ...removed, ...settings };
+  await check();
   await retryWhileForming(() => manager.streams.update(settings.name, wanted));
 }
 
 const nameInUse = 10058;
 
-async function add(
-  manager: JetStreamManager,
-  settings: StreamSettings,
-  closed: readonly StoredStreamName[],
-): Promise<void> {
+async function add(change: StreamsChange, settings: StreamSettings): Promise<void> {
+  const { manager, closed, check } = change;
   const isPartition = isPartitionStream(settings.name);
   const firstSequence = isPartition ? await firstSequenceOf(manager, settings.name, closed) : 1;
   const first = firstSequence === 1 ? {} : { first_seq: firstSequence };
+  await check();
   try {
     await retryWhileForming(() => manager.streams.add({ ...settings, ...first }));
   } catch (error) {
     // Another process was faster, and chose another first sequence or another size.
     if (codeOf(error) !== nameInUse) throw error;
     const { config } = await manager.streams.info(settings.name);
-    await update(manager, config, settings);
+    await update(change, config, settings);
   }
 }
 

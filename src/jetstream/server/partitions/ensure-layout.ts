@@ -1,5 +1,6 @@
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 
+import { StartError } from '../../../errors.ts';
 import {
   layoutDefault,
   partitionsOf,
@@ -15,6 +16,7 @@ import {
   partitionOfStream,
   partitionStream,
 } from '../../topology.ts';
+import { retryWhileForming } from '../retry-forming.ts';
 
 export interface LayoutOptions {
   readonly manager: JetStreamManager;
@@ -31,7 +33,7 @@ export interface LayoutOptions {
  * between processes that differ. The layout of a log that has events changes only by
  * `change-partitions.ts`.
  */
-export async function ensureLayout(options: LayoutOptions): Promise<PartitionLayout> {
+export async function ensureLayout(options: LayoutOptions): Promise<StoredLayout> {
   const { manager, infos, partitions, ensureLedger } = options;
   const stored = infos.has('LEDGER')
     ? await readLayout(manager)
@@ -39,11 +41,47 @@ export async function ensureLayout(options: LayoutOptions): Promise<PartitionLay
   const unknown = await unknownPartitions(options, stored.layout);
   if (unknown.length > 0) return await adopt(options, stored, unknown);
   const isUsed = infos.has(earlierStream) || infos.has(partitionStream(0));
-  if (stored.sequence > 0 || isUsed || partitions === undefined) return stored.layout;
+  if (stored.sequence > 0 || isUsed || partitions === undefined) return stored;
   await ensureLedger();
   const open = Array.from({ length: partitions }, (_one, partition) => partition);
   await writeLayout(manager, { ...layoutDefault, open }, 0);
-  return (await readLayout(manager)).layout;
+  return readLayout(manager);
+}
+
+/** Another process has changed the layout, so that the settings of its streams are old. */
+export class LayoutChanged extends Error {}
+
+/** Throws if another process has changed the layout. */
+export type CheckLayout = () => Promise<void>;
+
+/** An operator changes it once in a while, and a process that completes the change does once more. */
+const changesMax = 10;
+
+/**
+ * Applies the current layout, and again while another one becomes current meanwhile: settings by an
+ * old one would open partitions that another process has closed. Call `check` before each change.
+ * Throws a StartError if the layout does not come to rest.
+ */
+export async function applyLayout<Read extends StoredLayout, Value>(
+  manager: JetStreamManager,
+  read: () => Promise<Read>,
+  apply: (stored: Read, check: CheckLayout) => Promise<Value>,
+): Promise<Value> {
+  for (let changes = 0; changes < changesMax; changes += 1) {
+    const stored = await read();
+    const check: CheckLayout = async () => {
+      const { sequence } = await retryWhileForming(() => readLayout(manager));
+      if (sequence !== stored.sequence) throw new LayoutChanged('the layout has changed');
+    };
+    try {
+      const value = await apply(stored, check);
+      await check();
+      return value;
+    } catch (error) {
+      if (!(error instanceof LayoutChanged)) throw error;
+    }
+  }
+  throw new StartError('The partitions are changed again and again, by another process.');
 }
 
 /** Partitions that exist and that the layout does not know: LEDGER was lost, or comes from an older backup. */
@@ -67,8 +105,8 @@ async function adopt(
   { manager, ensureLedger }: LayoutOptions,
   { layout, sequence }: StoredLayout,
   unknown: readonly number[],
-): Promise<PartitionLayout> {
+): Promise<StoredLayout> {
   await ensureLedger();
   await writeLayout(manager, { ...layout, closed: [...layout.closed, unknown] }, sequence);
-  return (await readLayout(manager)).layout;
+  return readLayout(manager);
 }
