@@ -154,7 +154,8 @@ describe.each(engines)('after an early answer: %s', (engine) => {
     };
     const before = heldBytes();
     await send(255);
-    expect(heldBytes() - before).toBeLessThan(16 * 1024 * 1024);
+    // V8 frees buffers in threads of its own.
+    await expect.poll(() => heldBytes() - before).toBeLessThan(16 * 1024 * 1024);
     await send(1);
     await caller.closed;
     await listener.close(0);
