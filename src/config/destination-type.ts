@@ -22,6 +22,7 @@ export interface DestinationTypeSetting {
   readonly options?: readonly string[];
   readonly min?: string | number;
   readonly max?: string | number;
+  readonly isOwn?: boolean;
   readonly text: string;
 }
 

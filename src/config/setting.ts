@@ -36,6 +36,8 @@ export interface Setting {
   readonly several?: boolean;
   /** An `integer` may be `auto`: the number of processors. */
   readonly auto?: boolean;
+  /** A `path` that no two destinations may have. */
+  readonly isOwn?: boolean;
   /** The meaning of the setting, and the reason for its limits. */
   readonly text: string;
 }

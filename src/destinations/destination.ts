@@ -135,6 +135,8 @@ export interface DestinationSetting {
   readonly max?: string | number;
   /** A file or folder that Headgate makes if it is missing. */
   readonly isMade?: boolean;
+  /** A folder that says by event id what the destination has. No two destinations may have the same. */
+  readonly isOwn?: boolean;
   readonly text: string;
 }
 

@@ -56,7 +56,7 @@ describe.skipIf(whyNoFake('ministack') !== undefined)('with a fake of SQS', () =
     expect(Buffer.from(message!.Body!)).toEqual(delivery.payload);
     expect(message!.Attributes).toMatchObject({
       MessageGroupId: event.source,
-      MessageDeduplicationId: event.eventId,
+      MessageDeduplicationId: `queue:${event.eventId}`,
     });
     const attributes = Object.entries(message!.MessageAttributes!);
     expect(Object.fromEntries(attributes.map(([name, one]) => [name, one.StringValue]))).toEqual({
@@ -66,6 +66,23 @@ describe.skipIf(whyNoFake('ministack') !== undefined)('with a fake of SQS', () =
       event_time: event.eventTime,
       correlation_id: event.correlationId,
     });
+  });
+
+  test('two destinations of one FIFO queue: it has the event of each, once', async () => {
+    const queue = await createQueue(fake, true);
+    const delivery = deliveryOfEvent();
+    for (const name of ['raw', 'ce', 'raw']) {
+      const format = name === 'ce' ? 'cloudevents' : 'headgate';
+      const destination = await createSqsDestination(name, sqsSettings(queue.url, { format }));
+      expect(await destination.deliver([delivery], never)).toEqual([{ kind: 'delivered' }]);
+      await destination.close();
+    }
+    const messages = await queue.messages();
+    queue.close();
+    expect(messages.map((message) => 'content-type' in message.MessageAttributes!)).toEqual([
+      false,
+      true,
+    ]);
   });
 
   test('a queue that does not exist is a fault of the destination, and says so', async () => {

@@ -124,7 +124,7 @@ const ways: Readonly<Record<string, () => Promise<Message[]>>> = {
     }),
   sqs: async () =>
     deliveries.map((delivery) => {
-      const message = readMessage({ isFifo: false, groupBy: undefined, format }, delivery);
+      const message = readMessage('queue', { isFifo: false, groupBy: undefined, format }, delivery);
       if (typeof message === 'string') throw new Error(message);
       const { MessageBody: body, MessageAttributes: attributes } = message.entry;
       return {

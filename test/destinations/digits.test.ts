@@ -341,7 +341,7 @@ describe('numbers, texts and times, as they were sent', () => {
 
   test('are in the messages of SQS', () => {
     const settings = { isFifo: false, groupBy: undefined, format: 'headgate' } as const;
-    const messages = deliveries.map((delivery) => readMessage(settings, delivery));
+    const messages = deliveries.map((delivery) => readMessage('queue', settings, delivery));
     expect(
       wrongIn(
         messages.map((message) =>

@@ -47,7 +47,7 @@ async function deliver(
   }
 }
 
-test('a message is the stored event byte for byte, under its subject, with its id as Nats-Msg-Id', async () => {
+test('a message is the stored event byte for byte, under its subject, with an id in Nats-Msg-Id', async () => {
   const event = storedEvent({
     eventName: 'a.b > *é',
     traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
@@ -60,12 +60,30 @@ test('a message is the stored event byte for byte, under its subject, with its i
   const headers = Object.fromEntries([...message.header].map(([key, [value]]) => [key, value]));
   // An event name that a header cannot carry is in the payload alone.
   expect(headers).toEqual({
-    'Nats-Msg-Id': event.eventId,
+    'Nats-Msg-Id': `out:${event.eventId}`,
     event_id: event.eventId,
     source: event.source,
     correlation_id: event.correlationId,
     traceparent: event.traceparent,
   });
+});
+
+test('two destinations of one stream: it has the message of each, and drops second copies', async () => {
+  await server.manager.streams.add({ name: 'BOTH', subjects: ['raw.>', 'ce.>'] });
+  const delivery = deliveryOfEvent({ eventName: 'order_completed' });
+  const publish = async (name: string, more: DestinationSettings = {}): Promise<Outcome[]> => {
+    const settings = { user: 'test', password: 't', subject: `${name}.{event_name}`, ...more };
+    const destination = createNatsDestination(name, natsSettings(server.port, settings));
+    const outcomes = await deliverAll(destination, [delivery]);
+    await destination.close();
+    return outcomes;
+  };
+  const subjects = async () => (await readStream(server, 'BOTH')).map(({ subject }) => subject);
+  expect(await publish('raw')).toEqual([{ kind: 'delivered' }]);
+  expect(await publish('ce', { format: 'cloudevents' })).toEqual([{ kind: 'delivered' }]);
+  expect(await subjects()).toEqual(['raw.order_completed', 'ce.order_completed']);
+  expect(await publish('raw')).toEqual([{ kind: 'delivered' }]);
+  expect(await subjects()).toHaveLength(2);
 });
 
 test('what is larger than the server allows is a dead letter, and takes no other down', async () => {

@@ -1,11 +1,14 @@
+import type { ServerResponse } from 'node:http';
+
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { createMixpanelDestination } from '../../src/destinations/mixpanel/mixpanel.ts';
 import { createPosthogDestination } from '../../src/destinations/posthog/posthog.ts';
 import { createRudderstackDestination } from '../../src/destinations/rudderstack/rudderstack.ts';
 import { createSegmentDestination } from '../../src/destinations/segment/segment.ts';
+import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { deliveryOfEvent, never } from './deliveries.ts';
-import { startHttpServer, type RealHttpServer } from './http-server.ts';
+import { startHttpServer, type RealHttpServer, type Responder } from './http-server.ts';
 
 const settings = {
   write_key: 'key-0123456789',
@@ -217,5 +220,96 @@ describe("Mixpanel's updates", () => {
       { kind: 'delivered' },
       { kind: 'dead' },
     ]);
+  });
+});
+
+describe('a 200', () => {
+  const raw =
+    (text: string): Responder =>
+    (_request, response) =>
+      void response.socket?.end(`HTTP/1.1 200 OK\r\n${text}`);
+  const begun =
+    (headers: Record<string, string>, then: (response: ServerResponse) => void): Responder =>
+    (_request, response) => {
+      response.writeHead(200, headers).write('{"status":1,"quota_');
+      then(response);
+    };
+  const breakOff = (response: ServerResponse): void =>
+    void setTimeout(() => response.destroy(), 20);
+  const ofLength = { 'content-length': '60' };
+
+  const cut: readonly (readonly [string, Responder, RegExp])[] = [
+    ['breaks off before its length', begun(ofLength, breakOff), /connection was lost/],
+    ['breaks off before its last chunk', begun({}, breakOff), /connection was lost/],
+    [
+      'ends before its length',
+      raw('connection: close\r\ncontent-length: 60\r\n\r\n{"status":1}'),
+      /connection was lost/,
+    ],
+    [
+      'ends before its last chunk',
+      raw('connection: close\r\ntransfer-encoding: chunked\r\n\r\nc\r\n{"status":1}\r\n'),
+      /connection was lost/,
+    ],
+    ['is late', begun(ofLength, () => undefined), /no answer within 300 ms/],
+    [
+      'is too long',
+      (_request, response) => void response.end(' '.repeat(1024 * 1024)),
+      /the answer is too long/,
+    ],
+  ];
+  const whole: readonly (readonly [string, Responder])[] = [
+    ['has a length', raw('content-length: 12\r\n\r\n{"status":1}')],
+    ['has chunks', raw('transfer-encoding: chunked\r\n\r\nc\r\n{"status":1}\r\n0\r\n\r\n')],
+    ['ends with its connection', raw('connection: close\r\n\r\n{"status":1}')],
+    ['is no JSON', raw('content-length: 5\r\n\r\n{"sta')],
+    ['is empty', raw('content-length: 0\r\n\r\n')],
+  ];
+  const update = { vendorCall: { system: 'mixpanel', call: 'identify' } } as const;
+  const read = [
+    ['posthog', createPosthogDestination, {}],
+    ['mixpanel', createMixpanelDestination, {}],
+    ["mixpanel's updates", createMixpanelDestination, update],
+  ] as const;
+
+  describe.each(read)('of %s', (_name, create, event) => {
+    test.each(cut)('whose body %s delivers nothing', async (_what, respond, why) => {
+      const { destination, server } = await open(create, { timeout: 300 });
+      server.respond = respond;
+      const batch = [deliveryOfEvent(event), deliveryOfEvent(event)];
+      const outcome = {
+        kind: 'retry',
+        fault: 'destination',
+        status: '200',
+        reason: expect.stringMatching(
+          new RegExp(`^answered 200, but its body, which may .* is not whole: .*${why.source}`),
+        ),
+      };
+      expect(await destination.deliver(batch, never)).toEqual([outcome, outcome]);
+      expect(server.received).toHaveLength(1);
+    });
+
+    test.each(whole)('whose body %s delivers', async (_what, respond) => {
+      const { destination, server } = await open(create);
+      server.respond = respond;
+      const outcomes = await destination.deliver([deliveryOfEvent(event)], never);
+      expect(outcomes).toEqual([{ kind: 'delivered' }]);
+    });
+  });
+
+  test.each([
+    ['segment', createSegmentDestination],
+    ['a webhook', createWebhookDestination],
+  ])('of %s delivers however its body ends', async (_name, create) => {
+    const secret = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
+    for (const [, respond] of cut) {
+      const { destination, server } = await open(
+        (name, given) => create(name, { ...given, url: String(given['host']), secret }),
+        { timeout: 300 },
+      );
+      server.respond = respond;
+      const outcomes = await destination.deliver([deliveryOfEvent()], never);
+      expect(outcomes).toEqual([{ kind: 'delivered' }]);
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { validateGlobs, validateSources } from './build-keys.ts';
 import type { DestinationConfig } from '../config.ts';
 import { buildFields } from './field-paths.ts';
@@ -18,9 +18,34 @@ export function buildDestinations(
   faults: string[],
 ): DestinationConfig[] {
   const warehousePath = join(dataDir, 'warehouse.db');
-  return raws
-    .filter((raw) => raw.settings !== undefined)
-    .map((raw) => buildDestination(withWarehousePath(raw, warehousePath), faults));
+  const known = raws.filter((raw) => raw.settings !== undefined);
+  const built = known.map((raw) => buildDestination(withWarehousePath(raw, warehousePath), faults));
+  validateOwnFolders(known, built, faults);
+  return built;
+}
+
+/** A second destination in the folder would find an event of the first there, and not write it itself. */
+function validateOwnFolders(
+  raws: readonly RawDestination[],
+  built: readonly DestinationConfig[],
+  faults: string[],
+): void {
+  const owners = new Map<string, string>();
+  for (const [index, { name, from, settings, values }] of raws.entries()) {
+    for (const [setting, { isOwn }] of Object.entries(settings ?? {})) {
+      const folder = built[index]?.settings[setting];
+      if (isOwn !== true || typeof folder !== 'string') continue;
+      const owner = owners.get(resolve(folder));
+      if (owner === undefined) {
+        owners.set(resolve(folder), `destinations.${name}.${setting}`);
+        continue;
+      }
+      faults.push(
+        `${values.get(setting)?.from ?? `${from}.${setting}`}: is the folder of ${owner}, too, ` +
+          'which knows by event id what is delivered: give each destination a folder of its own',
+      );
+    }
+  }
 }
 
 function buildDestination(raw: RawDestination, faults: string[]): DestinationConfig {

@@ -19,6 +19,7 @@ export const bigqueryType: DestinationType = {
     journal: {
       type: 'path',
       isMade: true,
+      isOwn: true,
       text: 'A folder on a local disk, which says what was written where. It is created.',
     },
     ids_kept: {

@@ -13,6 +13,8 @@ export interface HttpAnswer {
   readonly date?: string | undefined;
   /** The beginning of the body. */
   readonly text: string;
+  /** Why it is not the whole body. Undefined if it is. */
+  readonly cut?: string | undefined;
 }
 
 /** How answers are interpreted. */

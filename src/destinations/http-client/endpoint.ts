@@ -120,7 +120,7 @@ function unanswered(reason: string): Reply {
 }
 
 function readAnswer(
-  { status, headers, text }: ExchangeAnswer,
+  { status, headers, text, cut }: ExchangeAnswer,
   waitHeaders: readonly string[],
 ): HttpAnswer {
   const wait = waitHeaders.map((name) => headers[name]).find((value) => value !== undefined);
@@ -129,6 +129,7 @@ function readAnswer(
     retryAfter: Array.isArray(wait) ? wait[0] : wait,
     date: String(headers['date'] ?? ''),
     text,
+    cut: cut && cutReason(cut),
   };
 }
 
@@ -138,6 +139,14 @@ function failureReason(error: Error, url: URL): string {
   if (error instanceof AddressRefusedError) {
     return `address_refused: ${error.message}; set allow_private_addresses: true if that is meant`;
   }
-  const code = 'code' in error ? String(error.code) : 'unknown fault';
-  return `no answer from ${url.host}: ${code}`;
+  return `no answer from ${url.host}: ${codeOf(error)}`;
+}
+
+function cutReason(error: Error): string {
+  if (error instanceof RequestStoppedError) return error.message;
+  return `the connection was lost (${codeOf(error)})`;
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error ? String(error.code) : 'unknown fault';
 }

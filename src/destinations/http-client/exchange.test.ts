@@ -24,6 +24,8 @@ function begin(signal: AbortSignal = new AbortController().signal) {
   return { sent, abort, controller, end, handler: () => sent[0]! };
 }
 
+const cutOf = (end: ExchangeEnd): string | undefined =>
+  end.kind === 'answered' ? end.answer.cut?.message : '-';
 const textOf = (end: ExchangeEnd): string => (end.kind === 'answered' ? end.answer.text : '-');
 
 test('reads the answer after an interim one', async () => {
@@ -34,8 +36,8 @@ test('reads the answer after an interim one', async () => {
   handler().onResponseData(controller, Buffer.from('to'));
   handler().onResponseData(controller, Buffer.from('day'));
   handler().onResponseEnd(controller, {});
-  const answer = { status: 202, headers: { date: 'now' }, text: 'today' };
-  expect(await end).toEqual({ kind: 'answered', answer });
+  const answer = { status: 202, headers: { date: 'now' }, text: 'today', cut: undefined };
+  expect(await end).toStrictEqual({ kind: 'answered', answer });
 });
 
 test('reads so many bytes of a body, and closes the connection at its limit', async () => {
@@ -47,15 +49,17 @@ test('reads so many bytes of a body, and closes the connection at its limit', as
   handler().onResponseData(controller, Buffer.from('89'));
   expect(abort).toHaveBeenCalledOnce();
   expect(textOf(await end)).toBe('12345678');
+  expect(cutOf(await end)).toBe('the answer is too long');
 });
 
-test('a body that breaks off does not take the status back', async () => {
+test('a body that breaks off does not take the status back, and says that it is not whole', async () => {
   const { controller, end, handler } = begin();
   handler().onRequestStart(controller, null);
   handler().onResponseStart(controller, 200, {});
   handler().onResponseData(controller, Buffer.from('half'));
   handler().onResponseError(controller, new Error('reset'));
   expect(textOf(await end)).toBe('half');
+  expect(cutOf(await end)).toBe('reset');
 });
 
 test('an error before the status is its cause, also after an interim answer', async () => {

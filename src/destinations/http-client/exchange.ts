@@ -18,6 +18,11 @@ export interface ExchangeAnswer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The beginning of the body. */
   readonly text: string;
+  /**
+   * Why the body ended before its length or its last chunk: an error of the network, or a
+   * RequestStoppedError. Undefined for a whole body.
+   */
+  readonly cut: Error | undefined;
 }
 
 export interface ExchangeOptions {
@@ -35,7 +40,7 @@ export interface ExchangeOptions {
  * promises for each answer, which cost as much as the request itself.
  *
  * Once the status has arrived the request is answered, however its body ends: what has come of it is
- * the text.
+ * the text, and `cut` says that this is not all.
  */
 export function exchange(
   dispatcher: Dispatcher,
@@ -123,7 +128,12 @@ class Exchange implements Dispatcher.DispatchHandler {
         ? { kind: 'unanswered', cause: cause ?? new Error('the answer has no status') }
         : {
             kind: 'answered',
-            answer: { status: this.#status, headers: this.#headers, text: this.#text() },
+            answer: {
+              status: this.#status,
+              headers: this.#headers,
+              text: this.#text(),
+              cut: cause,
+            },
           },
     );
   }

@@ -15,6 +15,7 @@ import {
   type Destination,
   type DestinationSettings,
 } from '../destination.ts';
+import { deduplicationId } from '../queues/deduplication-id.ts';
 import { readEvent } from '../readable-event.ts';
 import { whenAborted } from '../when-aborted.ts';
 import { connectToStream, type StreamConnection } from './connection.ts';
@@ -31,8 +32,8 @@ const overheadBytes = 256;
 /**
  * Publishes each event to a JetStream stream of the operator and waits until the stream confirms it.
  *
- * At least once: Nats-Msg-Id is the event's id, so the stream drops a copy within its duplicate
- * window. A connection whose answers are unknown (a timeout, an abort, a lost connection) is
+ * At least once: Nats-Msg-Id is made of the destination's name and the event's id, so the stream drops
+ * a copy within its duplicate window, but not what another destination publishes. A connection whose answers are unknown (a timeout, an abort, a lost connection) is
  * dropped, and the next call opens another.
  */
 export function createNatsDestination(name: string, settings: DestinationSettings): Destination {
@@ -84,7 +85,7 @@ export function createNatsDestination(name: string, settings: DestinationSetting
   const requests = {
     requestBytesMax,
     requestEventsMax: nats.batchEvents,
-    read: (delivery: Delivery) => readMessage(nats, delivery),
+    read: (delivery: Delivery) => readMessage(name, nats, delivery),
     send,
   };
   return {
@@ -101,7 +102,7 @@ export function createNatsDestination(name: string, settings: DestinationSetting
 }
 
 interface Message {
-  readonly eventId: string;
+  readonly id: string;
   readonly subject: string;
   readonly headers: MsgHdrs;
   readonly payload: Uint8Array;
@@ -110,6 +111,7 @@ interface Message {
 
 /** The message of a delivery, or the reason why the event cannot be one. */
 export function readMessage(
+  name: string,
   nats: Pick<NatsSettings, 'subjectOf' | 'format'>,
   delivery: Delivery,
 ): Message | string {
@@ -118,6 +120,7 @@ export function readMessage(
   const content = contentOf(delivery, nats.format);
   if (typeof content === 'string') return content;
   const { eventId } = event;
+  const id = deduplicationId(name, eventId);
   const subject = nats.subjectOf(event);
   const named = {
     event_id: eventId,
@@ -127,7 +130,7 @@ export function readMessage(
     traceparent: event.traceparent,
   };
   const all = headers();
-  let bytes = overheadBytes + subject.length + content.payload.length;
+  let bytes = overheadBytes + id.length + subject.length + content.payload.length;
   const set = (key: string, text: string): void => {
     all.set(key, text);
     bytes += key.length + text.length + 4;
@@ -137,7 +140,7 @@ export function readMessage(
     if (typeof text === 'string' && /^[\x21-\x7e]{1,256}$/.test(text)) set(key, text);
   }
   for (const [key, text] of Object.entries(content.headers)) set(key, text);
-  return { eventId, subject, headers: all, payload: content.payload, bytes };
+  return { id, subject, headers: all, payload: content.payload, bytes };
 }
 
 interface Content {
@@ -168,12 +171,12 @@ function publishAll(
 
 async function publish(
   { client }: StreamConnection,
-  { eventId, subject, headers: all, payload }: Message,
+  { id, subject, headers: all, payload }: Message,
   nats: NatsSettings,
 ): Promise<Published> {
   try {
     const answer = await client.publish(subject, payload, {
-      msgID: eventId,
+      msgID: id,
       headers: all,
       timeout: nats.timeoutMs,
       ...(nats.stream === undefined ? {} : { expect: { streamName: nats.stream } }),

@@ -5,7 +5,7 @@ import type { DestinationType } from '../destination.ts';
 export const natsType: DestinationType = {
   type: 'nats',
   secondCopies:
-    'The stream drops a copy within its duplicate window (2 minutes, unless you set it): Nats-Msg-Id is the event_id. After that each copy is another message, and consumers must drop what they have.',
+    'The stream drops a copy within its duplicate window (2 minutes, unless you set it): Nats-Msg-Id is made of the destination and the event_id. After that each copy is another message, and consumers must drop what they have.',
   settings: {
     url: {
       type: 'string',

@@ -19,6 +19,7 @@ export const archiveSettings = {
   spool: {
     type: 'path',
     isMade: true,
+    isOwn: true,
     text: 'A folder on a local disk, for events that are in no object yet. It is created.',
   },
   flush_interval: {

@@ -8,9 +8,9 @@ const fifo = { isFifo: true, groupBy: 'source', format: 'headgate' } as const;
 
 function messageOf(
   overrides: Partial<StoredEvent>,
-  settings: Parameters<typeof readMessage>[0] = fifo,
+  settings: Parameters<typeof readMessage>[1] = fifo,
 ): SqsMessage {
-  const message = readMessage(settings, deliveryOf(overrides));
+  const message = readMessage('queue', settings, deliveryOf(overrides));
   if (typeof message === 'string') throw new Error(message);
   return message;
 }
@@ -18,9 +18,9 @@ function messageOf(
 test('an event at the limit of SQS is a message; with one byte more it says why it is not', () => {
   const { bytes } = messageOf({ properties: { text: '' } });
   const ofText = (length: number) => deliveryOf({ properties: { text: 'x'.repeat(length) } });
-  const most = readMessage(fifo, ofText(messageBytesMax - bytes));
+  const most = readMessage('queue', fifo, ofText(messageBytesMax - bytes));
   expect(most).toMatchObject({ bytes: messageBytesMax });
-  expect(readMessage(fifo, ofText(messageBytesMax - bytes + 1))).toBe(
+  expect(readMessage('queue', fifo, ofText(messageBytesMax - bytes + 1))).toBe(
     'SQS takes messages of at most 1048576 bytes, and this event needs 1048577',
   );
 });
@@ -59,6 +59,22 @@ describe('the group', () => {
       'MessageBody',
       'MessageAttributes',
     ]);
+  });
+});
+
+test('two destinations have different deduplication ids, each the same on every attempt', () => {
+  const idOf = (name: string): string | undefined => {
+    const message = readMessage(name, fifo, deliveryOf());
+    return typeof message === 'string' ? message : message.entry.MessageDeduplicationId;
+  };
+  expect(idOf('raw')).toBe(`raw:${smallEvent.eventId}`);
+  expect(idOf('raw')).toBe(idOf('raw'));
+  expect(idOf('ce')).not.toBe(idOf('raw'));
+  // The longest name and the id of a stored event: SQS takes 128 letters, digits and signs.
+  const name = 'a'.repeat(32);
+  const longest = readMessage(name, fifo, deliveryOf({ eventId: crypto.randomUUID() }));
+  expect(longest).toMatchObject({
+    entry: { MessageDeduplicationId: expect.stringMatching(/^[\x21-\x7e]{1,128}$/) },
   });
 });
 

@@ -4,6 +4,7 @@ import type { MessageAttributeValue, SendMessageBatchRequestEntry } from '@aws-s
 
 import type { StoredEvent } from '../../event/stored-event.ts';
 import type { Delivery } from '../destination.ts';
+import { deduplicationId } from '../queues/deduplication-id.ts';
 import { messageAttributes } from '../queues/message-attributes.ts';
 import { messageBody } from '../queues/message-body.ts';
 import { messageGroupOf, type MessageGrouping } from '../queues/message-group.ts';
@@ -27,6 +28,7 @@ export interface SqsMessage {
 
 /** The message of a delivery, or the reason why the event cannot be one. */
 export function readMessage(
+  name: string,
   settings: Pick<SqsSettings, 'isFifo' | 'groupBy' | 'format'>,
   delivery: Delivery,
 ): SqsMessage | string {
@@ -48,7 +50,7 @@ export function readMessage(
     MessageBody: body,
     MessageAttributes: attributes,
     ...(groupBy === undefined ? {} : { MessageGroupId: groupOf(event, groupBy) }),
-    ...(isFifo ? { MessageDeduplicationId: event.eventId } : {}),
+    ...(isFifo ? { MessageDeduplicationId: deduplicationId(name, event.eventId) } : {}),
   };
   return { entry, bytes };
 }

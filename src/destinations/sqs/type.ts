@@ -6,7 +6,7 @@ import type { DestinationType } from '../destination.ts';
 export const sqsType: DestinationType = {
   type: 'sqs',
   secondCopies:
-    'A FIFO queue drops a copy for 5 minutes: the deduplication id is the event_id. After that, and in a standard queue, each copy is another message, and consumers must drop what they have.',
+    'A FIFO queue drops a copy for 5 minutes: the deduplication id is made of the destination and the event_id. After that, and in a standard queue, each copy is another message, and consumers must drop what they have.',
   settings: {
     queue_url: {
       type: 'url',

@@ -32,7 +32,10 @@ export interface VendorRequest {
   readonly around: readonly [before: string, after: string];
   /** If it takes fewer than others. */
   readonly eventsMax?: number;
-  /** What an answer says beyond its status; undefined: the status says it all. */
+  /**
+   * What an answer says beyond its status; undefined: the status says it all. It is not asked about a
+   * 2xx whose body did not arrive whole: its events are sent again.
+   */
   readonly validate?: (
     answer: HttpAnswer,
     messages: readonly VendorMessage[],
@@ -176,9 +179,24 @@ async function post(
   const reply = await endpoint.post(base + path, headers, body, signal);
   if (reply.kind === 'unanswered') return reply.outcome;
   const answer = { ...reply.answer, text: reading.hide(reply.answer.text) };
+  if (validate !== undefined && isCutSuccess(answer)) return unread(answer);
   const validated = validate?.(answer, messages);
   if (validated !== undefined) return validated;
   const outcome = outcomeOfAnswer(answer, Date.now(), reading);
   if (outcome.kind !== 'retry' || outcome.fault !== 'event') return outcome;
   return refused(outcome.reason, outcome.status);
+}
+
+function isCutSuccess({ status, cut }: HttpAnswer): boolean {
+  return cut !== undefined && status >= 200 && status < 300;
+}
+
+/** What is missing may say that the vendor dropped the events. */
+function unread({ status, cut }: HttpAnswer): Outcome {
+  return {
+    kind: 'retry',
+    fault: 'destination',
+    reason: `answered ${status}, but its body, which may refuse the events, is not whole: ${cut}`,
+    status: String(status),
+  };
 }
