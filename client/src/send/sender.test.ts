@@ -136,6 +136,20 @@ test('a refused request is halved down to the event that causes the refusal', as
   expect(requests.flat().filter((number) => number === 0).length).toBeLessThanOrEqual(2);
 });
 
+test('an event that only a proxy refuses waits, and the others pass', async () => {
+  let refused = 0;
+  const answer = (numbers: number[]): Answer => {
+    if (!numbers.includes(0) || refused === 12) return all(numbers, accepted);
+    refused += 1;
+    return { kind: 'split', code: undefined, message: 'HTTP 413' };
+  };
+  const { rejected, requests, messages } = await send(16, answer, { inFlightMax: 1 });
+  expect(rejected).toEqual([]);
+  expect(messages[0]).toBe('HTTP 413');
+  const ofOthers = requests.flatMap((numbers, at) => (numbers.includes(0) ? [] : [at]));
+  expect(ofOthers.at(-1)).toBeLessThan(requests.length - 5);
+});
+
 test('after a request that was too large, requests get smaller, then slowly larger', async () => {
   const { requests } = await send(1_000, (numbers) =>
     numbers.length > 40

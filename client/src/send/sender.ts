@@ -251,11 +251,17 @@ export class Sender {
   }
 
   /**
-   * Halving finds the event that the gate cannot read, and adapts to a gate with smaller limits.
+   * Halving finds the event that the gate cannot read, and adapts to a gate with smaller limits. An
+   * event that only a server before the gate refuses waits, and lets the others pass.
    */
   async #split(group: Group, { code, message }: Extract<Answer, { kind: 'split' }>): Promise<void> {
     const { records } = group;
     if (records.length === 1) {
+      if (code === undefined) {
+        this.#retryLater(group, records, 0);
+        this.#failed(message, 0);
+        return;
+      }
       const error = { code, message, violations: [] };
       await this.#settle(group, [{ status: 'rejected', eventId: '', error }], 0);
       return;

@@ -129,8 +129,8 @@ export class DiskSpool implements Spool {
     const { directory } = this.#options;
     await makePrivateFolder(directory);
     this.#lock = await lockDirectory(directory);
-    this.#segments = await findSegments(directory);
     const cursor = await this.#cursorFile.read();
+    this.#segments = await findSegments(directory, cursor);
     const last = this.#segments.at(-1);
     this.#next = Math.max(cursor?.ordinal ?? 0, last === undefined ? 0 : last.base + last.count);
     this.#readAt = startPosition(this.#segments, cursor, this.#next);

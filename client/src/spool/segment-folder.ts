@@ -13,6 +13,7 @@ import {
 import path from 'node:path';
 
 import { findFrame, frameEnd, segmentMagic } from './frame.ts';
+import type { SpoolPosition } from './spool.ts';
 
 /** A segment file, named after the ordinal of its first event. */
 export interface Segment {
@@ -75,8 +76,13 @@ export function segmentFile(directory: string, base: number): string {
 /**
  * Returns the segments of earlier runs, oldest first. Truncates an event that was not fully
  * written.
+ *
+ * @param cursor the position before which everything is settled.
  */
-export async function findSegments(directory: string): Promise<Segment[]> {
+export async function findSegments(
+  directory: string,
+  cursor: SpoolPosition | undefined,
+): Promise<Segment[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{16}\.seg$/.test(name)).sort();
   const segments: Segment[] = [];
   for (const name of names) {
@@ -87,7 +93,7 @@ export async function findSegments(directory: string): Promise<Segment[]> {
   }
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1];
-    if (next === undefined) await countEvents(segment);
+    if (next === undefined) await countEvents(segment, cursor);
     else segment.count = next.base - segment.base;
   }
   const last = segments.at(-1);
@@ -98,34 +104,53 @@ export async function findSegments(directory: string): Promise<Segment[]> {
   return segments;
 }
 
-/** Counts the frames of the last segment: only they show how many events it has. */
-async function countEvents(segment: Segment): Promise<void> {
+/**
+ * Counts the frames of the last segment: only they show how many events it has. Before the cursor,
+ * the cursor says how many there were: damage among the settled events must not lower the count, or
+ * the events behind them would be taken for settled too.
+ */
+async function countEvents(segment: Segment, cursor: SpoolPosition | undefined): Promise<void> {
   const bytes = await readFile(segment.file);
-  const whole = wholeFrames(bytes);
-  segment.count = whole.count;
-  segment.damaged = whole.count === 0 && bytes.length > segmentMagic.length;
-  if (whole.end < bytes.length && !segment.damaged) {
+  const isHere = cursor?.segment === segment.base && cursor.ordinal >= segment.base;
+  const whole = wholeFrames(bytes, isHere ? cursor.offset : 0);
+  segment.count = (isHere ? cursor.ordinal - segment.base : 0) + whole.unsettled;
+  const isEmpty = whole.count === 0;
+  segment.damaged = whole.skipped || (isEmpty && bytes.length > segmentMagic.length);
+  if (whole.end < bytes.length && !isEmpty) {
     await truncate(segment.file, whole.end);
     segment.bytes = whole.end;
   }
 }
 
-function wholeFrames(bytes: Buffer): { readonly count: number; readonly end: number } {
+interface WholeFrames {
+  readonly count: number;
+  /** How many of them are not before the offset of the cursor. */
+  readonly unsettled: number;
+  readonly end: number;
+  /** True if there are other bytes before the last frame. */
+  readonly skipped: boolean;
+}
+
+function wholeFrames(bytes: Buffer, settledTo: number): WholeFrames {
   const known = bytes.subarray(0, segmentMagic.length).equals(segmentMagic);
   let count = 0;
+  let unsettled = 0;
   let end = known ? segmentMagic.length : 0;
+  let skipped = false;
   let at = end;
   for (;;) {
     const after = known || at > 0 ? frameEnd(bytes, at) : 'damaged';
     if (typeof after === 'number') {
       count += 1;
+      if (at >= settledTo) unsettled += 1;
       at = after;
       end = after;
       continue;
     }
-    // Nothing intact follows a torn tail. Damage in the middle is reported by the reader.
+    // Nothing intact follows a torn tail. Damage behind the cursor is reported by the reader.
     const next = findFrame(bytes, at + 1);
-    if (next < 0) return { count, end };
+    if (next < 0) return { count, unsettled, end, skipped };
+    skipped = true;
     at = next;
   }
 }

@@ -50,8 +50,8 @@ interface Body {
     readonly status: string;
     readonly error?: VerdictError;
   }[];
-  readonly code?: string;
-  readonly detail?: string;
+  readonly code?: unknown;
+  readonly detail?: unknown;
 }
 
 function answerOf(response: Response, text: string, count: number, url: string): Answer {
@@ -64,16 +64,35 @@ function answerOf(response: Response, text: string, count: number, url: string):
     }
     return { kind: 'verdicts', verdicts: body.results.map(verdictOf), afterMs };
   }
-  const message = body.detail ?? `HTTP ${status}`;
+  const message = typeof body.detail === 'string' ? body.detail : `HTTP ${status}`;
   if (status === 401 || status === 403) return unauthorized(url, message);
-  if (status === 400 || status === 413 || status === 422) {
-    return { kind: 'split', code: body.code ?? 'malformed_request', message };
-  }
+  if (status === 400 || status === 413 || status === 422)
+    return refusal(status, body, message, url);
   if (status === 408 || status === 429 || status >= 500) {
-    const busy = `The gate at ${url} is busy (${body.code ?? status}): ${message}`;
+    const busy = `The gate at ${url} is busy (${gateCodeOf(body) ?? status}): ${message}`;
     return { kind: 'retry', reason: 'overloaded', message: busy, afterMs };
   }
   return notAGate(url, message);
+}
+
+/**
+ * A gate gives a code with each refusal. Without one, a firewall or a proxy answered, whose refusal
+ * must not reject events for good.
+ */
+function refusal(status: number, body: Body, message: string, url: string): Answer {
+  const code = gateCodeOf(body);
+  if (code !== undefined) return { kind: 'split', code, message };
+  if (status !== 413) return notAGate(url, message);
+  // Smaller requests may get through.
+  const tooLarge =
+    `The server at ${url} is not a gate: it refuses a request as too large (HTTP 413), also with ` +
+    'a single event. Raise its limit for the body of a request';
+  return { kind: 'split', code: undefined, message: tooLarge };
+}
+
+/** Undefined for the codes of other servers, which are numbers or have capitals. */
+function gateCodeOf({ code }: Body): string | undefined {
+  return typeof code === 'string' && /^[a-z]+(_[a-z]+)*$/.test(code) ? code : undefined;
 }
 
 function verdictOf(result: NonNullable<Body['results']>[number]): Verdict {

@@ -34,7 +34,12 @@ export type Answer =
       readonly afterMs: number;
     }
   /** The whole request was refused: halves may be accepted, or show the event that causes it. */
-  | { readonly kind: 'split'; readonly code: string; readonly message: string };
+  | {
+      readonly kind: 'split';
+      /** Undefined if a server before the gate refused it: that is no verdict on an event. */
+      readonly code: string | undefined;
+      readonly message: string;
+    };
 
 export type RetryReason =
   /** No server answered, or the connection broke. */

@@ -169,6 +169,29 @@ describe('bytes a day', () => {
     expect(take(1, { bytes: 1 }).events).toBe(0);
   });
 
+  test('a clock that goes far ahead and back does not stop the days', () => {
+    const { allowance, take, setClock } = open(bytes(1_000));
+    setClock(130 * dayMs);
+    allowance.startDay();
+    setClock(100 * dayMs);
+    expect(take(1, { bytes: 1_000 }).events).toBe(1);
+    expect(take(1, { bytes: 1 })).toMatchObject({ events: 0, waitMs: dayMs });
+    setClock(101 * dayMs);
+    expect(take(1, { bytes: 1_000 }).events).toBe(1);
+  });
+
+  test('what was taken while the clock was far ahead counts today', () => {
+    const { allowance, take, setClock } = open(bytes(1_000));
+    setClock(130 * dayMs);
+    take(1, { bytes: 600 });
+    const ahead = allowance.takeAhead(0.5, 1_000);
+    expect(ahead.bytes).toBe(1);
+    setClock(100 * dayMs);
+    expect(take(1, { bytes: 400 }).events).toBe(0);
+    allowance.giveBack(ahead);
+    expect(take(1, { bytes: 400 }).events).toBe(1);
+  });
+
   test('without a limit of events, any number', () => {
     const { take } = open(bytes(1_000));
     expect(take(1_000_000, { bytes: 1 }).events).toBe(1_000_000);

@@ -58,7 +58,7 @@ export class Allowance {
   takenEvents = 0;
   /** Bytes taken on `day`, less what was given back. */
   takenBytes = 0;
-  /** The days since 1970. Never goes back, also if the clock does. */
+  /** The days since 1970. At most one ahead of the clock, where it went back. */
   day: number;
   /** Bytes that other gates took on `day`. */
   othersBytes = 0;
@@ -166,8 +166,8 @@ export class Allowance {
       this.takenEvents -= events;
       this.level = Math.min(this.limits.burst ?? 0, this.level + events);
     }
-    // What was taken yesterday is no part of today.
-    if (Number.isFinite(bytes) && day === this.day) this.takenBytes -= bytes;
+    // What was taken yesterday is no part of today. A later day is one that the clock took back.
+    if (Number.isFinite(bytes) && day >= this.day) this.takenBytes -= bytes;
   }
 
   /** Another gate has taken these events. */
@@ -179,12 +179,16 @@ export class Allowance {
     this.level = Math.min(this.level, Math.max(-debtMax, this.level - events));
   }
 
-  /** Begins a new day if there is one: nothing is used of it. */
+  /**
+   * Begins a new day if there is one: nothing is used of it. A clock that goes back by up to a day
+   * begins none. One that goes back further was far ahead: waiting for the day that it showed would
+   * refuse everything until then. What was taken meanwhile counts today.
+   */
   startDay(): void {
     const day = Math.floor(this.clocks.unixMs() / dayMs);
-    if (day <= this.day) return;
+    if (day === this.day || day === this.day - 1) return;
+    if (day > this.day) this.takenBytes = 0;
     this.day = day;
-    this.takenBytes = 0;
     this.othersBytes = 0;
   }
 

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import type { SourceLimits } from '../../config/write-key.ts';
-import { createAllowances } from './allowances.ts';
+import { dayMs } from './allowance.ts';
+import { createAllowances, type GateTaken } from './allowances.ts';
 
 const limits: SourceLimits = { eventsPerSecond: 10, burst: 100, bytesPerDay: undefined };
 
@@ -17,9 +18,83 @@ test('of three gates, the first events of one that was idle count in the others'
   hear();
   busy!.of('shop', limits).take(ask);
   hear();
-  // What the busy gate says makes this one forget gates whose last day is over.
   here!.takenElsewhere(busy!.taken('busy'));
   idle!.of('shop', limits).take(ask);
   hear();
   expect(allowance.eventsLeft()).toBe(20);
+});
+
+describe('with a wrong clock', () => {
+  const today = 20_000;
+  const daily: SourceLimits = { ...limits, bytesPerDay: 1_000 };
+
+  /** A gate whose clocks a test moves, and that hears what others took of one source. */
+  function openGate() {
+    let monotonicMs = 5_000;
+    let unixMs = today * dayMs + 3_600_000;
+    const allowances = createAllowances({ monotonicMs: () => monotonicMs, unixMs: () => unixMs });
+    const hear = (gate: string, day: number, events = 0, bytes = 0): void => {
+      const report: GateTaken = { gate, day, sources: { shop: { events, bytes } } };
+      allowances.takenElsewhere(report);
+    };
+    return {
+      allowances,
+      allowance: allowances.of('shop', daily),
+      hear,
+      setClock: (ms: number) => (unixMs += ms),
+      wait: (ms: number) => {
+        monotonicMs += ms;
+        unixMs += ms;
+      },
+    };
+  }
+
+  test('another gate does not make this one forget what a gate that has ended took today', () => {
+    const { allowance, hear } = openGate();
+    hear('ended', today, 0, 900);
+    hear('ahead', today + 2);
+    hear('live', today);
+    expect(allowance.bytesLeft()).toBe(100);
+  });
+
+  test('another gate has its events counted, and so have the others', () => {
+    const { allowance, hear } = openGate();
+    for (const events of [0, 10, 20]) {
+      hear('live', today, events);
+      hear('ahead', today + 2, events);
+    }
+    expect(allowance.eventsLeft()).toBe(60);
+  });
+
+  test('another gate that has ended takes nothing of the day that its clock showed', () => {
+    const { allowance, hear, wait } = openGate();
+    hear('ahead', today + 2, 0, 900);
+    wait(2 * dayMs);
+    hear('live', today + 2);
+    expect(allowance.bytesLeft()).toBe(1_000);
+  });
+
+  test('this gate knows what the others took today once its clock is right again', () => {
+    const { allowances, allowance, hear, setClock } = openGate();
+    hear('ended', today, 0, 900);
+    setClock(30 * dayMs);
+    allowances.usage();
+    hear('live', today);
+    expect(allowance.bytesLeft()).toBe(1_000);
+    setClock(-30 * dayMs);
+    expect(allowances.usage()).toMatchObject([{ day: 0.9 }]);
+    expect(allowance.bytesLeft()).toBe(100);
+    expect(allowances.taken('here').day).toBe(today);
+  });
+
+  test('a gate that is silent for more than a day is heard for the first time again', () => {
+    const { allowance, hear, wait } = openGate();
+    hear('silent', today, 0);
+    wait(dayMs - 1);
+    hear('silent', today, 10);
+    expect(allowance.eventsLeft()).toBe(90);
+    wait(dayMs + 1);
+    hear('silent', today, 50);
+    expect(allowance.eventsLeft()).toBe(100);
+  });
 });

@@ -38,6 +38,12 @@ export interface Allowances {
   usage(): SourceUsage[];
 }
 
+/** What another gate said last, and when, in monotonic time. */
+interface OtherGate {
+  readonly taken: GateTaken;
+  readonly heardAt: number;
+}
+
 export const systemClocks: Clocks = {
   monotonicMs: () => performance.now(),
   unixMs: () => Date.now(),
@@ -45,34 +51,30 @@ export const systemClocks: Clocks = {
 
 export function createAllowances(clocks: Clocks = systemClocks): Allowances {
   const bySource = new Map<string, Allowance>();
-  const others = new Map<string, GateTaken>();
+  const others = new Map<string, OtherGate>();
   const countedEvents = new Map<string, number>();
   let countedAt = clocks.monotonicMs();
 
-  /** Also of sources that were seen after the report came. */
-  const othersBytes = (source: string, day: number): number => {
-    let bytes = 0;
-    for (const other of others.values()) {
-      if (other.day === day) bytes += other.sources[source]?.bytes ?? 0;
-    }
-    return bytes;
+  /** Counts the bytes of others anew: the clock may have left today and come back. */
+  const startDay = (source: string, allowance: Allowance): void => {
+    allowance.startDay();
+    allowance.othersBytes = bytesOf(others, source, allowance.day);
   };
   return {
     of: (source, limits) => {
       let allowance = bySource.get(source);
       if (allowance === undefined) {
         allowance = new Allowance(limits, clocks);
-        allowance.othersBytes = othersBytes(source, allowance.day);
+        allowance.othersBytes = bytesOf(others, source, allowance.day);
         bySource.set(source, allowance);
       } else if (allowance.limits !== limits) allowance.useLimits(limits);
       return allowance;
     },
     taken: (gate) => {
       const sources: Record<string, SourceTaken> = {};
-      // Also before its first event: a report of an earlier day would be forgotten by those who hear it.
       let day = Math.floor(clocks.unixMs() / dayMs);
       for (const [source, allowance] of bySource) {
-        allowance.startDay();
+        startDay(source, allowance);
         ({ day } = allowance);
         const { takenEvents: events, takenBytes: bytes } = allowance;
         if (events > 0 || bytes > 0) sources[source] = { events, bytes };
@@ -80,25 +82,25 @@ export function createAllowances(clocks: Clocks = systemClocks): Allowances {
       return { gate, day, sources };
     },
     takenElsewhere: (other) => {
-      const known = others.get(other.gate);
-      others.set(other.gate, other);
+      const now = clocks.monotonicMs();
+      forgetEnded(others, now);
+      const known = others.get(other.gate)?.taken;
+      others.set(other.gate, { taken: other, heardAt: now });
       for (const [source, allowance] of bySource) {
-        allowance.startDay();
-        allowance.othersBytes = othersBytes(source, allowance.day);
+        startDay(source, allowance);
         // A gate that is heard for the first time may have taken all that it reports long ago.
         if (known === undefined) continue;
         const events = other.sources[source]?.events ?? 0;
         const added = events - (known.sources[source]?.events ?? 0);
         if (added > 0) allowance.takenElsewhere(added);
       }
-      forgetOld(others, other.day);
     },
     usage: () => {
       const now = clocks.monotonicMs();
       const seconds = Math.max(1e-3, (now - countedAt) / 1000);
       countedAt = now;
       return [...bySource].map(([source, allowance]) => {
-        allowance.startDay();
+        startDay(source, allowance);
         const { eventsPerSecond, bytesPerDay } = allowance.limits;
         const { takenEvents, takenBytes } = allowance;
         const added = Math.max(0, takenEvents - (countedEvents.get(source) ?? 0));
@@ -116,7 +118,19 @@ export function createAllowances(clocks: Clocks = systemClocks): Allowances {
   };
 }
 
-/** A gate that reported nothing for two days has ended. */
-function forgetOld(others: Map<string, GateTaken>, day: number): void {
-  for (const [gate, other] of others) if (other.day < day - 1) others.delete(gate);
+/** What other gates took of a source, also of one that was seen after their reports came. */
+function bytesOf(others: ReadonlyMap<string, OtherGate>, source: string, day: number): number {
+  let bytes = 0;
+  for (const { taken } of others.values()) {
+    if (taken.day === day) bytes += taken.sources[source]?.bytes ?? 0;
+  }
+  return bytes;
+}
+
+/**
+ * A gate that reported nothing for a day has ended, and its last day is over. By monotonic time: a wrong
+ * clock, of this gate or of another one, must not make this one forget what others took today.
+ */
+function forgetEnded(others: Map<string, OtherGate>, now: number): void {
+  for (const [gate, { heardAt }] of others) if (now - heardAt > dayMs) others.delete(gate);
 }
