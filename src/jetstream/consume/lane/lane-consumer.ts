@@ -53,7 +53,7 @@ export function readLanePosition(
 }
 
 /**
- * When the consumer of a lane was created, which tells it from a later one; undefined if it does not
+ * When the consumer of a lane was created, by which it differs from a later one; undefined if it does not
  * exist. Rejects when the log cannot be reached.
  */
 export async function laneCreated(log: Log, destination: string): Promise<string | undefined> {
