@@ -18,6 +18,8 @@ export interface TroubleWatch {
    * which says so itself, and when it is back.
    */
   look(isParked: boolean): void;
+  /** The worker is back after it was parked by its calls: trouble that is still there is reported again. */
+  reset(): void;
   /** Undefined while there is none. `sinceMs`: a Unix time. */
   current(): { readonly reason: string; readonly sinceMs: number } | undefined;
 }
@@ -34,6 +36,9 @@ export function watchTrouble(
       const isOther = (reason === undefined) !== (found === undefined);
       found = reason === undefined ? undefined : { reason, sinceMs: found?.sinceMs ?? Date.now() };
       if (isOther && !isParked) report(reason);
+    },
+    reset: () => {
+      found = undefined;
     },
     current: () => found,
   };

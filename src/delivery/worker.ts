@@ -240,6 +240,7 @@ function createParts(options: DeliveryWorkerOptions, onDue: () => void) {
       status.change(parked ? 'parked' : 'running', reason);
       signals.destinationParked(name, parked, reason);
       if (parked) reportDisabled(options);
+      else trouble.reset();
     },
     onReason: status.explain,
   });

@@ -71,7 +71,7 @@ async function end({ log, target, lease }: RunningJob, state: JobState): Promise
   const { destination, selection } = lease.job();
   const isRefused = state === 'running' && selection.missing && target.stored === undefined;
   // Before the end is written: after it, a lane may be that of the next job.
-  if (!isRefused) await deleteLane(log, destination, () => isKept(lease));
+  await deleteLane(log, destination, () => isKept(lease));
   await lease.update((job) => {
     // A part of an end beside another state would be a job of everybody's events.
     if (job.state !== state) return {};

@@ -7,6 +7,7 @@ import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { laneCreated } from '../../src/jetstream/consume/lane/lane-consumer.ts';
 import { storeLaneCopy } from '../../src/jetstream/consume/lane/lane-copies.ts';
 import type { Log } from '../../src/jetstream/log.ts';
+import { readMatching } from '../../src/jetstream/read/read.ts';
 import { createRedeliveryJobs } from '../../src/redelivery/jobs.ts';
 import { destinationConfig, publishEvents, recording, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
@@ -166,3 +167,38 @@ test('a redelivery that is paused while it ends is paused, and keeps its selecti
   expect(done.selection.user).toBe('');
   expect(seen()).toBe(events);
 });
+
+test('a job that fails for want of an answer leaves nothing of an earlier process in REPLAY', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  const { destination, open } = opening();
+  const held = new Set<string>();
+  const first = await startProcess(log, {
+    ...destination,
+    async *stored() {
+      for (const eventId of held) yield { eventId, eventName: '', timestamp: '' };
+    },
+  });
+  await publishEvents(log, events);
+  await arrived(log, () => destination.seen.length, events);
+  open(false);
+  const { id } = await createRedeliveryJobs(log).start(
+    'crm',
+    { ...everything, missing: true },
+    rate,
+  );
+  await until(
+    () => jobOf(log, id),
+    ({ sent, laneFrom }) => sent === events && laneFrom > 0,
+    20_000,
+  );
+  await first.stop();
+  expect(await laneCreated(log, 'crm')).toBeDefined();
+
+  await startProcess(log, recording());
+  await inState(log, id, 'failed');
+  expect(await laneCreated(log, 'crm')).toBeUndefined();
+  for await (const copy of readMatching(log, 'REPLAY', 'headgate.redelivery.>')) {
+    expect.fail(`${copy.subject} is left`);
+  }
+}, 60_000);

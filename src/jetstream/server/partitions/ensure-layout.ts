@@ -9,6 +9,7 @@ import {
   type PartitionLayout,
   type StoredLayout,
 } from '../../events/layout.ts';
+import { partitionsMax } from '../../events/event-position.ts';
 import { infoOf } from '../../events/stream-parts.ts';
 import {
   earlierStream,
@@ -54,8 +55,8 @@ export class LayoutChanged extends Error {}
 /** Throws if another process has changed the layout. */
 export type CheckLayout = () => Promise<void>;
 
-/** An operator changes it once in a while, and a process that completes the change does once more. */
-const changesMax = 10;
+/** A process that retires all closed partitions after a change writes it once for each of them. */
+const changesMax = 2 * partitionsMax;
 
 /**
  * Applies the current layout, and again while another one becomes current meanwhile: settings by an
