@@ -2,13 +2,13 @@ import type { RequestReport } from './send/sender.ts';
 import type { DropReason } from './spool/spool.ts';
 import type { Violation } from './transport/transport.ts';
 
-/** An event that the gate will never accept, with the reason. */
+/** An event that will never be accepted, with the reason. */
 export interface RejectedEvent {
   readonly eventName: string;
   readonly idempotencyKey: string;
   /** Empty if the gate could not read the event. */
   readonly eventId: string;
-  /** One of the gate's error codes. */
+  /** One of the gate's error codes, or `refused_before_gate`: a proxy lets others pass, not this. */
   readonly code: string;
   readonly message: string;
   readonly violations: readonly Violation[];
@@ -73,7 +73,7 @@ export function guardHooks(hooks: ClientHooks): Required<ClientHooks> {
   };
   return {
     onRejected: guard('onRejected', hooks.onRejected, ({ eventName, code, message }) => {
-      warn(`rejected ${code}`, `The gate rejected ${eventName} (${code}): ${message}`);
+      warn(`rejected ${code}`, `${eventName} was rejected (${code}): ${message}`);
     }),
     onDropped: guard('onDropped', hooks.onDropped, ({ reason, message }) => {
       warn(`dropped ${reason}`, message);

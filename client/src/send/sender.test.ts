@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { EventEncoder } from '../encode-event.ts';
 import { identityOf } from '../event-json.ts';
@@ -35,7 +35,10 @@ interface Run {
 async function send(
   count: number,
   answer: (numbers: number[], request: number) => Answer | Promise<Answer>,
-  overrides: Partial<SenderOptions> = {},
+  {
+    arrivesMs,
+    ...overrides
+  }: Partial<SenderOptions> & { readonly arrivesMs?: (number: number) => number } = {},
 ): Promise<Run> {
   const run = {
     requests: [] as number[][],
@@ -44,10 +47,19 @@ async function send(
     messages: [] as string[],
   };
   const numberOf = (record: Buffer): number => Number(identityOf(record).eventName.slice(1));
-  const silent = { dropped: () => {}, damaged: () => {}, trouble: () => {}, readable: () => {} };
-  const spool = new MemorySpool({ bytesMax: 10_000_000, whenFull: 'reject' }, silent);
-  for (let number = 0; number < count; number += 1) {
+  const silent = { dropped: () => {}, damaged: () => {}, trouble: () => {} };
+  const readable = (): void => sender?.wake();
+  let sender: Sender | undefined;
+  const spool = new MemorySpool(
+    { bytesMax: 10_000_000, whenFull: 'reject' },
+    { ...silent, readable },
+  );
+  const append = (number: number): void => {
     void spool.append(encoder.encode({ eventName: `e${number}`, userId: 'u' }), undefined);
+  };
+  for (let number = 0; number < count; number += 1) {
+    if (arrivesMs === undefined) append(number);
+    else setTimeout(append, arrivesMs(number), number);
   }
   let done = (): void => {};
   const finished = new Promise<void>((resolve) => (done = resolve));
@@ -63,7 +75,7 @@ async function send(
     },
     close: () => {},
   };
-  const sender = new Sender(
+  const started = new Sender(
     spool,
     transport,
     { ...options, ...overrides },
@@ -76,11 +88,12 @@ async function send(
       recovered: () => run.messages.push('recovered'),
     },
   );
-  onTestFinished(() => sender.stop());
-  sender.start();
-  sender.wake();
+  sender = started;
+  onTestFinished(() => started.stop());
+  started.start();
+  started.wake();
   await finished;
-  await sender.stop();
+  await started.stop();
   return { ...run, settled: () => spool.settled };
 }
 
@@ -136,18 +149,156 @@ test('a refused request is halved down to the event that causes the refusal', as
   expect(requests.flat().filter((number) => number === 0).length).toBeLessThanOrEqual(2);
 });
 
-test('an event that only a proxy refuses waits, and the others pass', async () => {
-  let refused = 0;
-  const answer = (numbers: number[]): Answer => {
-    if (!numbers.includes(0) || refused === 12) return all(numbers, accepted);
-    refused += 1;
-    return { kind: 'split', code: undefined, message: 'HTTP 413' };
+describe('refusals by a server before the gate', () => {
+  const usual = {
+    batchEventsMax: 1_000,
+    inFlightMax: 4,
+    lingerMs: 20,
+    backoffBaseMs: 200,
+    backoffCapMs: 30_000,
+    failuresMax: 5,
   };
-  const { rejected, requests, messages } = await send(16, answer, { inFlightMax: 1 });
-  expect(rejected).toEqual([]);
-  expect(messages[0]).toBe('HTTP 413');
-  const ofOthers = requests.flatMap((numbers, at) => (numbers.includes(0) ? [] : [at]));
-  expect(ofOthers.at(-1)).toBeLessThan(requests.length - 5);
+  const hourMs = 3_600_000;
+  const blocked: Answer = { kind: 'split', code: undefined, message: 'HTTP 400' };
+
+  /** As `send`, in fake time. A request takes 5 ms. Fails if events still wait after four hours. */
+  async function sendFast(
+    count: number,
+    answer: (numbers: number[], atMs: number) => Answer,
+    overrides: Parameters<typeof send>[2] = {},
+  ) {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const startMs = performance.now();
+    const delivered = new Set<number>();
+    const timesMs: number[] = [];
+    const answerLate = async (numbers: number[]): Promise<Answer> => {
+      timesMs.push(performance.now() - startMs);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 5);
+      });
+      const given = answer(numbers, performance.now() - startMs);
+      if (given.kind === 'verdicts') for (const number of numbers) delivered.add(number);
+      return given;
+    };
+    let run: Run | undefined;
+    void send(count, answerLate, { ...usual, ...overrides }).then((ended) => (run = ended));
+    while (run === undefined && performance.now() - startMs < 4 * hourMs) {
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    if (run === undefined) throw new Error(`only ${delivered.size} of ${count} were delivered`);
+    return { ...run, delivered: delivered.size, timesMs };
+  }
+
+  const refusing =
+    (poisoned: number[]) =>
+    (numbers: number[]): Answer =>
+      poisoned.some((number) => numbers.includes(number)) ? blocked : all(numbers, accepted);
+
+  test('one refused event of a trickle is rejected, and the others pass', async () => {
+    const arrivesMs = (number: number): number => number * 10;
+    const { delivered, rejected, messages, timesMs } = await sendFast(400, refusing([20]), {
+      arrivesMs,
+    });
+    expect(delivered).toBe(399);
+    expect(rejected).toEqual([[20, 'refused_before_gate']]);
+    expect(messages).toEqual([]);
+    // The last event arrives after 4 s.
+    expect(timesMs.at(-1)).toBeLessThan(6_000);
+  });
+
+  test('one refused event of a backlog is rejected, with one request at a time', async () => {
+    const { delivered, rejected, requests } = await sendFast(20_000, refusing([700]), {
+      inFlightMax: 1,
+      batchEventsMax: 100,
+    });
+    expect(delivered).toBe(19_999);
+    expect(rejected).toEqual([[700, 'refused_before_gate']]);
+    const alone = requests.filter((numbers) => numbers.length === 1 && numbers[0] === 700);
+    expect(alone.length).toBeGreaterThanOrEqual(3);
+    expect(requests.length).toBeLessThan(300);
+  });
+
+  test('as many refused events as requests may be in flight do not stop the others', async () => {
+    const poisoned = [10, 11, 12, 13, 200];
+    const { delivered, rejected, settled } = await sendFast(1_000, refusing(poisoned), {
+      arrivesMs: (number) => number * 10,
+    });
+    expect(delivered).toBe(995);
+    expect(rejected.map(([number]) => number).toSorted((a, b) => a - b)).toEqual(poisoned);
+    expect(settled()).toBe(1_000);
+  });
+
+  test('where many events are refused, few of them wait, and the others pass', async () => {
+    const aloneByNumber = new Map<number, number>();
+    let most = 0;
+    const answer = (numbers: number[]): Answer => {
+      const isRefused = numbers.some((number) => number % 3 === 0);
+      if (!isRefused) return all(numbers, accepted);
+      const [number] = numbers;
+      if (numbers.length === 1) aloneByNumber.set(number!, (aloneByNumber.get(number!) ?? 0) + 1);
+      const waiting = [...aloneByNumber.values()].filter((times) => times < 3);
+      most = Math.max(most, waiting.length);
+      return blocked;
+    };
+    const limits = { batchEventsMax: 5, inFlightMax: 1, backoffBaseMs: 10_000 };
+    const { delivered, rejected } = await sendFast(602, answer, {
+      arrivesMs: (number) => number * 20,
+      ...limits,
+    });
+    expect([delivered, rejected.length]).toEqual([401, 201]);
+    // The limit is 5, and 5 more may have been read.
+    expect(most).toBeLessThanOrEqual(10);
+  });
+
+  test('while everything is refused, events wait, with few requests', async () => {
+    const { delivered, rejected, requests, messages, timesMs } = await sendFast(
+      2_000,
+      (numbers, atMs) => (atMs < hourMs ? blocked : all(numbers, accepted)),
+      { arrivesMs: (number) => number * 1_000, batchEventsMax: 20, inFlightMax: 2 },
+    );
+    expect(rejected).toEqual([]);
+    expect(delivered).toBe(2_000);
+    expect(messages).toEqual(['HTTP 400', 'recovered']);
+    const during = requests.filter((_, index) => timesMs[index]! < hourMs - 10);
+    // 30 s is the bound of a random delay: 240 in an hour, on average.
+    expect(during.length).toBeLessThan(400);
+    // Two requests of 20 may wait whole, and two more one by one.
+    expect(new Set(during.flat()).size).toBeLessThanOrEqual(80);
+    expect(timesMs.at(-1)).toBeLessThan(hourMs + 120_000);
+  });
+
+  test('while a backlog is refused, it waits, with few requests', async () => {
+    const { timesMs, rejected } = await sendFast(2_000, (numbers, atMs) =>
+      atMs < hourMs ? blocked : all(numbers, accepted),
+    );
+    expect(rejected).toEqual([]);
+    expect(timesMs.filter((atMs) => atMs < hourMs - 10).length).toBeLessThan(400);
+  });
+
+  test('one answer between two outages rejects next to nothing', async () => {
+    let answered = 0;
+    const answer = (numbers: number[], atMs: number): Answer => {
+      if (atMs > 2 * hourMs) return all(numbers, accepted);
+      if (atMs < hourMs || (answered += 1) > 1) return blocked;
+      return all(numbers, accepted);
+    };
+    const { delivered, rejected } = await sendFast(2_000, answer, { batchEventsMax: 20 });
+    expect(rejected.length).toBeLessThanOrEqual(8);
+    expect(delivered + rejected.length).toBe(2_000);
+  });
+
+  test('refused events with nothing after them wait, and let the next event pass first', async () => {
+    const poisoned = [2, 3, 4, 5, 6, 7, 8, 9];
+    const { rejected, timesMs, requests } = await sendFast(12, refusing(poisoned), {
+      arrivesMs: (number) => (number < 10 ? 0 : hourMs * (number - 9)),
+    });
+    expect(rejected.map(([number]) => number).toSorted((a, b) => a - b)).toEqual(poisoned);
+    const next = requests.findIndex((numbers) => numbers.includes(10));
+    expect(requests.slice(0, next).length).toBeLessThan(400);
+    // The longest delay is 30 s.
+    expect(timesMs[next]).toBeLessThan(hourMs + 31_000);
+  });
 });
 
 test('after a request that was too large, requests get smaller, then slowly larger', async () => {

@@ -1,4 +1,4 @@
-import type { Spool, SpoolRange } from '../spool/spool.ts';
+import type { Spool } from '../spool/spool.ts';
 import type {
   Answer,
   RetryReason,
@@ -8,6 +8,7 @@ import type {
 } from '../transport/transport.ts';
 import { createBatchLimit, type BatchLimit } from './batch-limit.ts';
 import { backoffBoundMs, createBreaker, type Breaker } from './breaker.ts';
+import { Suspects, type Group, type Sending } from './suspects.ts';
 
 export interface SenderOptions {
   readonly batchEventsMax: number;
@@ -48,14 +49,6 @@ export interface SenderSignals {
   recovered(): void;
 }
 
-/** Events of one range that are sent together. */
-interface Group {
-  readonly records: readonly Buffer[];
-  readonly range: SpoolRange;
-  readonly attempt: number;
-  readonly notBeforeMs: number;
-}
-
 /** A probe has few events, because a large request may be what brought the gate down. */
 const probeEvents = 10;
 const noReason: VerdictError = {
@@ -63,6 +56,9 @@ const noReason: VerdictError = {
   message: 'The gate gave no reason.',
   violations: [],
 };
+
+/** For an event that never reached the gate. */
+const refusedCode = 'refused_before_gate';
 
 /** Sends events from the spool to the gate until each has a final verdict. */
 export class Sender {
@@ -74,6 +70,7 @@ export class Sender {
   readonly #limit: BatchLimit;
   /** The spool is not read while there are `inFlightMax` of these, which bounds their number. */
   #retries: Group[] = [];
+  readonly #suspects: Suspects;
   readonly #sending = new Set<Promise<void>>();
   #unreadSinceMs = 0;
   #flushes = 0;
@@ -88,6 +85,10 @@ export class Sender {
     this.#options = options;
     this.#signals = signals;
     this.#limit = createBatchLimit(options.batchEventsMax);
+    this.#suspects = new Suspects(
+      options.batchEventsMax * options.inFlightMax,
+      options.batchBytesMax * options.inFlightMax,
+    );
     this.#breaker = createBreaker({
       baseMs: options.backoffBaseMs,
       capMs: options.backoffCapMs,
@@ -131,7 +132,7 @@ export class Sender {
         await this.#sleep(delayMs);
         continue;
       }
-      const group = this.#takeRetry() ?? (await this.#readGroup());
+      const group = await this.#next(performance.now());
       if (group === undefined) continue;
       const sent = this.#send(group).then(() => {
         this.#sending.delete(sent);
@@ -151,15 +152,32 @@ export class Sender {
       (least, { notBeforeMs }) => Math.min(least, Math.max(0, notBeforeMs - nowMs)),
       Infinity,
     );
-    const { unread } = this.#spool;
-    if (unread === 0) this.#unreadSinceMs = 0;
-    if (unread === 0 || this.#retries.length >= this.#options.inFlightMax) return retryMs;
-    if (unread >= this.#limit.events || this.#flushes > 0) return 0;
-    return Math.min(retryMs, Math.max(0, this.#unreadSinceMs + this.#options.lingerMs - nowMs));
+    return Math.min(retryMs, this.#suspects.delayMs(nowMs), this.#readDelayMs(nowMs));
   }
 
-  #takeRetry(): Group | undefined {
-    const nowMs = performance.now();
+  /** How long until the spool may be read. */
+  #readDelayMs(nowMs: number): number {
+    const { unread } = this.#spool;
+    if (unread === 0) this.#unreadSinceMs = 0;
+    if (unread === 0 || this.#retries.length >= this.#options.inFlightMax) return Infinity;
+    if (this.#suspects.areTooMany) return Infinity;
+    if (unread >= this.#limit.events || this.#flushes > 0) return 0;
+    return Math.max(0, this.#unreadSinceMs + this.#options.lingerMs - nowMs);
+  }
+
+  /**
+   * The next group that may be sent. In what looks like an outage, other events go before those that
+   * were refused: an answer to them ends it.
+   */
+  async #next(nowMs: number): Promise<Group | undefined> {
+    const retry = this.#takeRetry(nowMs);
+    if (retry !== undefined) return retry;
+    const mayRead = this.#readDelayMs(nowMs) === 0;
+    const suspect = this.#suspects.isOutage && mayRead ? undefined : this.#suspects.take(nowMs);
+    return suspect ?? (mayRead ? this.#readGroup() : undefined);
+  }
+
+  #takeRetry(nowMs: number): Group | undefined {
     const index = this.#retries.findIndex(({ notBeforeMs }) => notBeforeMs <= nowMs);
     if (index < 0) return undefined;
     const [group] = this.#retries.splice(index, 1);
@@ -188,24 +206,31 @@ export class Sender {
       return undefined;
     }
     this.#unreadSinceMs = performance.now();
-    return batch === undefined ? undefined : { ...batch, attempt: 0, notBeforeMs: 0 };
+    if (batch === undefined) return undefined;
+    return { ...batch, attempt: 0, notBeforeMs: 0, suspicion: undefined };
   }
 
   async #send(group: Group): Promise<void> {
     const startedMs = performance.now();
+    const sending = this.#suspects.sending(group);
     const answer = await this.#transport.send(group.records);
     const bytes = group.records.reduce((sum, { length }) => sum + length, 0);
     let counts: VerdictCounts = { accepted: 0, duplicate: 0, rejected: 0, retry: 0 };
     let failure: RequestReport['failure'];
     if (answer.kind === 'verdicts') {
+      this.#suspects.answered(sending);
       counts = await this.#settle(group, answer.verdicts, answer.afterMs);
     } else if (answer.kind === 'split') {
       failure = 'refused';
-      await this.#split(group, answer);
+      await this.#split(group, answer, sending);
     } else {
       failure = answer.reason;
       if (answer.reason === 'overloaded') this.#limit.halve();
-      this.#retries.unshift({ ...group, attempt: group.attempt + 1, notBeforeMs: 0 });
+      if (group.suspicion === undefined) {
+        this.#retries.unshift({ ...group, attempt: group.attempt + 1, notBeforeMs: 0 });
+      } else {
+        this.#suspects.wait(this.#later(group, answer.afterMs));
+      }
       this.#failed(answer.message, answer.afterMs);
     }
     const durationMs = performance.now() - startedMs;
@@ -229,7 +254,9 @@ export class Sender {
       again.push(record);
     }
     const settled = verdicts.length - again.length;
-    if (again.length > 0) this.#retryLater(group, again, afterMs);
+    if (again.length > 0) {
+      this.#retries.push(this.#later({ ...group, records: again, suspicion: undefined }, afterMs));
+    }
     if (settled === 0) {
       this.#failed(`The gate cannot store events: ${why}`, afterMs);
       return counts;
@@ -243,25 +270,23 @@ export class Sender {
     return counts;
   }
 
-  #retryLater(group: Group, records: readonly Buffer[], afterMs: number): void {
+  #later(group: Group, afterMs: number): Group {
     const { backoffBaseMs, backoffCapMs } = this.#options;
     const bound = backoffBoundMs(group.attempt, backoffBaseMs, backoffCapMs);
     const notBeforeMs = performance.now() + Math.max(afterMs, Math.random() * bound);
-    this.#retries.push({ ...group, records, attempt: group.attempt + 1, notBeforeMs });
+    return { ...group, attempt: group.attempt + 1, notBeforeMs };
   }
 
-  /**
-   * Halving finds the event that the gate cannot read, and adapts to a gate with smaller limits. An
-   * event that only a server before the gate refuses waits, and lets the others pass.
-   */
-  async #split(group: Group, { code, message }: Extract<Answer, { kind: 'split' }>): Promise<void> {
+  /** Halving finds the event that cannot be read, and adapts to a server with smaller limits. */
+  async #split(
+    group: Group,
+    { code, message }: Extract<Answer, { kind: 'split' }>,
+    sending: Sending,
+  ): Promise<void> {
     const { records } = group;
+    if (code !== undefined) this.#suspects.answered(sending);
     if (records.length === 1) {
-      if (code === undefined) {
-        this.#retryLater(group, records, 0);
-        this.#failed(message, 0);
-        return;
-      }
+      if (code === undefined) return this.#suspect(group, message, sending);
       const error = { code, message, violations: [] };
       await this.#settle(group, [{ status: 'rejected', eventId: '', error }], 0);
       return;
@@ -272,6 +297,28 @@ export class Sender {
       { ...group, records: records.slice(0, middle) },
       { ...group, records: records.slice(middle) },
     );
+  }
+
+  /** A server before the gate refused a single event. */
+  async #suspect(group: Group, message: string, sending: Sending): Promise<void> {
+    const wasOutage = this.#suspects.isOutage;
+    const suspicion = this.#suspects.refused(group, sending);
+    if (suspicion !== undefined) {
+      // A copy, because the record is a part of what was read from the disk at once.
+      const records =
+        group.suspicion === undefined
+          ? group.records.map((record) => Buffer.from(record))
+          : group.records;
+      this.#suspects.wait(this.#later({ ...group, records, suspicion }, 0));
+      // The first refusal delays, but is not yet trouble: the next event may pass.
+      if (wasOutage) this.#failed(message, 0);
+      else if (this.#suspects.isOutage) this.#breaker.failed(performance.now(), 0);
+      return;
+    }
+    const error = { code: refusedCode, message, violations: [] };
+    await this.#signals.rejected(group.records[0]!, '', error);
+    this.#spool.settle(group.range, 1);
+    this.#signals.settled({ accepted: 0, duplicate: 0, rejected: 1, retry: 0 });
   }
 
   #failed(message: string, afterMs: number): void {

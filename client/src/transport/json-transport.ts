@@ -75,19 +75,18 @@ function answerOf(response: Response, text: string, count: number, url: string):
   return notAGate(url, message);
 }
 
-/**
- * A gate gives a code with each refusal. Without one, a firewall or a proxy answered, whose refusal
- * must not reject events for good.
- */
+/** A gate gives a code with each refusal. Without one, a firewall or a proxy answered. */
 function refusal(status: number, body: Body, message: string, url: string): Answer {
   const code = gateCodeOf(body);
   if (code !== undefined) return { kind: 'split', code, message };
-  if (status !== 413) return notAGate(url, message);
-  // Smaller requests may get through.
-  const tooLarge =
-    `The server at ${url} is not a gate: it refuses a request as too large (HTTP 413), also with ` +
-    'a single event. Raise its limit for the body of a request';
-  return { kind: 'split', code: undefined, message: tooLarge };
+  const advice =
+    status === 413
+      ? ' as too large. Raise its limit for the body of a request'
+      : '. Its log or rules say why';
+  const refused =
+    `A server before the gate at ${url}, such as a proxy or a firewall, refused the request with ` +
+    `HTTP ${status}${advice}`;
+  return { kind: 'split', code: undefined, message: refused };
 }
 
 /** Undefined for the codes of other servers, which are numbers or have capitals. */

@@ -15,7 +15,7 @@ export interface Verdict {
 }
 
 export interface VerdictError {
-  /** One of the gate's error codes. */
+  /** One of the gate's error codes, or `refused_before_gate`. */
   readonly code: string;
   readonly message: string;
   readonly violations: readonly Violation[];
@@ -36,7 +36,7 @@ export type Answer =
   /** The whole request was refused: halves may be accepted, or show the event that causes it. */
   | {
       readonly kind: 'split';
-      /** Undefined if a server before the gate refused it: that is no verdict on an event. */
+      /** Undefined if a server before the gate refused it: that is no verdict of the gate. */
       readonly code: string | undefined;
       readonly message: string;
     };
