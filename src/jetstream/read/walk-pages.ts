@@ -112,7 +112,8 @@ export async function walkPart<Item>(
   const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
   const { ranges, rest } = start === 'beginning' ? await beginning(log, walk) : walkRanges(start);
   const endsMs = performance.now() + (limits.durationMsMax ?? durationMsMaxDefault);
-  const isOver = (): boolean => messages > 0 && performance.now() >= endsMs;
+  const isOver = (): boolean =>
+    messages > 0 && (keepPace.hasUsedTime() || performance.now() >= endsMs);
   const items: Item[] = [];
   const read = createReadPositions();
   const keepPace = createPaceKeeper(log, endsMs);
@@ -142,6 +143,8 @@ export async function walkPart<Item>(
 interface PaceKeeper {
   /** After each message. Undefined if the reader may read on. */
   read(bytes: number): Promise<void> | undefined;
+  /** Whether it has waited for the end of the page: timers may be some milliseconds early. */
+  hasUsedTime(): boolean;
   /** At the end of a page, however short: the next one waits for what it has read. */
   end(): void;
 }
@@ -151,6 +154,7 @@ function createPaceKeeper(log: Log, endsMs: number): PaceKeeper {
   const { pace } = clientsOf(log);
   let messages = 0;
   let bytes = 0;
+  let isUsed = false;
   const count = (): number => {
     const waitMs = pace.count(messages, bytes);
     [messages, bytes] = [0, 0];
@@ -161,9 +165,12 @@ function createPaceKeeper(log: Log, endsMs: number): PaceKeeper {
       messages += 1;
       bytes += more;
       if (messages < sliceMessages && bytes < sliceBytes) return undefined;
-      const waitMs = Math.min(count(), endsMs - performance.now());
-      return waitMs > 0 ? sleep(waitMs, undefined, { ref: false }) : undefined;
+      const [waitMs, leftMs] = [count(), endsMs - performance.now()];
+      isUsed = waitMs >= leftMs;
+      const boundMs = Math.min(waitMs, leftMs);
+      return boundMs > 0 ? sleep(boundMs, undefined, { ref: false }) : undefined;
     },
+    hasUsedTime: () => isUsed,
     end: () => void count(),
   };
 }
