@@ -67,8 +67,10 @@ export async function startFakeSnowflake(): Promise<FakeSnowflake> {
     rmSync(temporary, { recursive: true, force: true });
   };
   const url = `http://127.0.0.1:${port}`;
+  // A connection that was idle for 5 s is closed by the fake just when the next request comes.
+  const headers = { connection: 'close' };
   const ask = (to: string, body: string): Promise<Response> =>
-    fetch(`${url}/test/${to}`, { method: 'POST', body });
+    fetch(`${url}/test/${to}`, { method: 'POST', body, headers });
   const deadlineMs = performance.now() + startMsMax;
   while (
     !(await fetch(`${url}/test/logins`).then(
@@ -86,7 +88,7 @@ export async function startFakeSnowflake(): Promise<FakeSnowflake> {
     port,
     stop,
     createSchema: () => schemaOf(`S${(schemas += 1)}`, temporary, ask),
-    logins: async () => (await (await fetch(`${url}/test/logins`)).json()) as never,
+    logins: async () => (await (await fetch(`${url}/test/logins`, { headers })).json()) as never,
     loseAnswersTo: async (beginning) => void (await ask('lose', beginning)),
     endTransactionsBefore: async (beginning) => void (await ask('end', beginning)),
   };
