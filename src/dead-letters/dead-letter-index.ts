@@ -11,7 +11,7 @@ export interface DeadLetterIndex {
   find(id: string): Promise<StoredMessage | undefined>;
   /**
    * A newer entry, replay or discard of the entry at this position, as far as it was read: a change
-   * whose end its caller does not know. Undefined if there is none.
+   * whose end its caller does not know. Undefined without one.
    */
   replacementOf(id: string, sequence: number): Promise<StoredMessage | undefined>;
   forget(id: string, sequence: number): void;

@@ -20,7 +20,7 @@ export interface TroubleWatch {
   look(isParked: boolean): void;
   /** The worker is back after it was parked by its calls: trouble that is still there is reported again. */
   reset(): void;
-  /** Undefined while there is none. `sinceMs`: a Unix time. */
+  /** Undefined without trouble. `sinceMs`: a Unix time. */
   current(): { readonly reason: string; readonly sinceMs: number } | undefined;
 }
 

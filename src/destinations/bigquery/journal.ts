@@ -77,7 +77,7 @@ const createTables = `
     seen_ms INTEGER NOT NULL
   );`;
 
-/** BigQuery deletes a stream that nobody writes to long before. */
+/** BigQuery deletes a stream without new rows long before. */
 const endsKeptMs = 100 * 24 * 60 * 60 * 1000;
 
 /** How many ids one transaction deletes. */

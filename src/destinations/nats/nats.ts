@@ -33,8 +33,9 @@ const overheadBytes = 256;
  * Publishes each event to a JetStream stream of the operator and waits until the stream confirms it.
  *
  * At least once: Nats-Msg-Id is made of the destination's name and the event's id, so the stream drops
- * a copy within its duplicate window, but not what another destination publishes. A connection whose answers are unknown (a timeout, an abort, a lost connection) is
- * dropped, and the next call opens another.
+ * a copy within its duplicate window, but not what another destination publishes. A connection whose
+ * answers are unknown (a timeout, an abort, a lost connection) is dropped, and the next call opens
+ * another.
  */
 export function createNatsDestination(name: string, settings: DestinationSettings): Destination {
   const nats = readNatsSettings(name, settings);

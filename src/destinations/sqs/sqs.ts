@@ -22,8 +22,8 @@ const batchEventsMax = 10;
  * Sends each event as one message of a queue of Amazon SQS.
  *
  * At least once. A FIFO queue gets a deduplication id, made of the destination's name and the event's
- * id, and drops a copy that comes within 5 minutes. Each message of a request is settled by its own answer. Credentials come from the
- * places of the AWS client and are never in a setting.
+ * id, and drops a copy that comes within 5 minutes. Each message of a request is settled by its own
+ * answer. Credentials come from the places of the AWS client and are never in a setting.
  */
 export async function createSqsDestination(
   name: string,

@@ -212,9 +212,9 @@ const inProcessMs = 250;
 
 /** Publishes each message of a group again, with its own reply subject. */
 function republishEach(group: ReplyGroup, reply: string, publish: Publish): void {
-  const { callbacks, commit, isLost, deadline } = group;
+  const { callbacks, lane, isLost, deadline } = group;
   const stored = group.stored();
-  const alone = newLane({ dedups: false, commit });
+  const alone = newLane({ dedups: false, commit: lane.commit });
   let at = 0;
   for (const message of messagesIn(group.block!.bytes, reply)) {
     const callback = callbacks[at]!;

@@ -1,6 +1,6 @@
 import { clientsOf } from '../../clients.ts';
 import type { Log } from '../../log.ts';
-import { deleteMessage, type SingleStreamName } from '../../read/read.ts';
+import { deleteMessage, newestPosition, type SingleStreamName } from '../../read/read.ts';
 
 /**
  * Deletes all messages of a destination that is removed, settled or not: a new consumer of the
@@ -11,12 +11,11 @@ export async function forgetCopies(
   stream: SingleStreamName,
   filter: string,
 ): Promise<void> {
-  const { streams } = clientsOf(log).manager;
-  const last = await streams.getMessage(stream, { last_by_subj: filter });
-  if (last === null) return;
+  const last = await newestPosition(log, stream, filter);
+  if (last === 0) return;
   // A purge of the whole stream may drop a message that is being stored (janitor.ts), so that the
   // last one is deleted by itself. To NATS, everything before 1 is everything.
-  if (last.seq > 1) await streams.purge(stream, { filter, seq: last.seq });
-  await deleteMessage(log, stream, last.seq);
+  if (last > 1) await clientsOf(log).manager.streams.purge(stream, { filter, seq: last });
+  await deleteMessage(log, stream, last);
   await log.syncStream(stream);
 }

@@ -2,7 +2,7 @@ import { eventNameOf } from '../../../event/delivery-attempt.ts';
 import { clientsOf } from '../../clients.ts';
 import { messageIdHeader, type Log } from '../../log.ts';
 import type { PublishAck } from '../../publish/publish-ack.ts';
-import type { StoredMessage } from '../../read/read.ts';
+import { newestPosition, type StoredMessage } from '../../read/read.ts';
 import { anyName, subjects } from '../../topology.ts';
 import { keptHeaders, originHeader } from '../delayed-copies.ts';
 
@@ -47,10 +47,8 @@ export async function readReplayRoom(
  * stream's leader, which knows every copy that was acknowledged. Rejects when the log cannot be
  * reached.
  */
-export async function lastLaneCopy(log: Log, destination: string): Promise<number> {
-  const { streams } = clientsOf(log).manager;
-  const last = { last_by_subj: subjects.redelivery(destination, anyName) };
-  return (await streams.getMessage('REPLAY', last))?.seq ?? 0;
+export function lastLaneCopy(log: Log, destination: string): Promise<number> {
+  return newestPosition(log, 'REPLAY', subjects.redelivery(destination, anyName));
 }
 
 /**

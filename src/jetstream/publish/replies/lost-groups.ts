@@ -2,8 +2,8 @@ import type { PublishCallback } from '../publish-ack.ts';
 import type { ReplyGroup } from './reply-group.ts';
 
 /*
- * A message that a leader takes into an election, or that is sent while there is none, is answered by nobody,
- * while the next leader would answer it at once (ADR 58). Two signs of it, after a second without an answer:
+ * A message that a leader takes into an election, or that is sent during one, is never answered, while the
+ * next leader would answer it at once (ADR 58). Two signs of it, after a second without an answer:
  *
  * - Its stream has stored a message that was sent later. A stream stores the messages of one connection in
  *   order, so this one was lost.

@@ -66,13 +66,12 @@ export class ReplyGroup {
   /** The end of its reply subject. Tokens are never reused. */
   readonly token: number;
   readonly lane: Lane;
-  readonly commit: GroupCommit | undefined;
   /** `performance.now()` */
   readonly deadline: number;
   readonly callbacks: PublishCallback[] = [];
   /** The block with its messages, to publish them again. Undefined where nothing is kept. */
   block: RetainedBlock | undefined;
-  /** Nobody will answer what is missing: its messages are published again. */
+  /** What is missing will not be answered: its messages are published again. */
   isLost = false;
   private readonly sequences: number[] = [];
   private readonly others: number[] = [];
@@ -85,7 +84,6 @@ export class ReplyGroup {
   constructor(token: number, lane: Lane, deadline: number) {
     this.token = token;
     this.lane = lane;
-    this.commit = lane.commit;
     this.deadline = deadline;
   }
 
@@ -132,8 +130,9 @@ export class ReplyGroup {
     callback: PublishCallback,
     ack: { sequence: number; duplicate: boolean },
   ): void {
-    if (this.commit === undefined) callBack(callback, ack, undefined);
-    else this.commit.join(callback, ack);
+    const { commit } = this.lane;
+    if (commit === undefined) callBack(callback, ack, undefined);
+    else commit.join(callback, ack);
   }
 
   fail(error: PublishError): void {

@@ -72,7 +72,7 @@ export function createSharedReplies(
     release: (group) => {
       // Its block is not sent yet if the process stood still for longer than it waits: no message joins it any more.
       for (const lane of lanes) if (lane.open === group) lane.open = undefined;
-      group.commit?.settled(group.callbacks.length);
+      group.lane.commit?.settled(group.callbacks.length);
       const { block } = group;
       if (block === undefined) return;
       block.groups -= 1;
