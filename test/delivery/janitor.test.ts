@@ -16,7 +16,7 @@ import { consumedStreams } from '../../src/jetstream/topology.ts';
 import { startRealLog } from '../real-log.ts';
 import {
   countMessages,
-  crashOn,
+  giveUpSecond,
   destinationConfig,
   makeDead,
   publishEvents,
@@ -160,15 +160,7 @@ describe('the janitor', () => {
   test('keeps an event that the log gave up on until its dead letter is stored', async () => {
     await using real = await startRealLog();
     const { log } = real;
-    await publishEvents(log, 5);
-    const pull = await crashOn(log, [2], 1);
-    await until(
-      () => countMessages(log, 'ADVISORIES'),
-      (count) => count === 1,
-    );
-    // More acks, so that the ack floor moves past the event that was given up.
-    await publishEvents(log, 5);
-    await settled(log);
+    const pull = await giveUpSecond(log);
     await janitorOf(log, 1).run();
     expect(await firstOf(log)).toBe(2);
 

@@ -9,7 +9,7 @@ import type { Log } from '../../src/jetstream/log.ts';
 import { consumedStreams } from '../../src/jetstream/topology.ts';
 import { countsNothing, withConsumers } from '../late-consumers.ts';
 import { startRealLog } from '../real-log.ts';
-import { countMessages, crashOn, publishEvents, settled, startCollector, until } from './rig.ts';
+import { countMessages, giveUpSecond, publishEvents, startCollector } from './rig.ts';
 
 const options = { attempts: -1, ackWaitMs: 2_000, ackPendingMax: 100 };
 
@@ -108,15 +108,7 @@ test('an event that the log gave up on stays until the collector has its advisor
   const { log } = real;
   await (await startCollector(log)).collector.stop();
   await createConsumers(log);
-  await publishEvents(log, 5);
-  const pull = await crashOn(log, [2], 1);
-  await until(
-    () => countMessages(log, 'ADVISORIES'),
-    (count) => count === 1,
-  );
-  // More acks, so that the ack floor moves past the event that was given up.
-  await publishEvents(log, 5);
-  await settled(log);
+  const pull = await giveUpSecond(log);
   await pull.stop();
   await clientsForTests(log).manager.consumers.delete('EVENTS_0', 'warehouse');
   const late = withConsumers(log, (info) =>

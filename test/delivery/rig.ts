@@ -227,6 +227,23 @@ export async function crashOn(log: Log, sequences: readonly number[], attempts =
   });
 }
 
+/**
+ * Publishes ten events to `crm`, all settled but the second, which the log has given up: the ack floor is
+ * past it.
+ */
+export async function giveUpSecond(log: Log): Promise<Pull> {
+  await publishEvents(log, 5);
+  const pull = await crashOn(log, [2], 1);
+  await until(
+    () => countMessages(log, 'ADVISORIES'),
+    (count) => count === 1,
+  );
+  // More acks, so that the ack floor moves past the event that was given up.
+  await publishEvents(log, 5);
+  await settled(log);
+  return pull;
+}
+
 /** A running collector of advisories, and its dead-letter writer. */
 export async function startCollector(log: Log, destinations = ['crm']) {
   const { signals } = createTestSignals();

@@ -90,16 +90,19 @@ function open(options: Partial<PublisherOptions> = {}, dedups = true) {
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `id-${index}`);
 
-test.each([1, 30])('%d messages that nobody took are sent again after a second', async (count) => {
-  using stream = await startStream((_id, copy) => (copy === 1 ? 'lost' : 'answered'));
-  using opened = open();
-  const startedAt = performance.now();
-  const answers = await Promise.all(ids(count).map((id) => publish(opened.send, stream, id)));
-  expect(performance.now() - startedAt).toBeGreaterThan(900);
-  const sequences = answers.map((answer) => (answer as PublishAck).sequence);
-  expect(sequences).toEqual(ids(count).map((id) => stream.stored.get(id)));
-  expect(opened.publisher.inFlight()).toBe(0);
-});
+test.each([1, 30])(
+  '%d messages that no leader took are sent again after a second',
+  async (count) => {
+    using stream = await startStream((_id, copy) => (copy === 1 ? 'lost' : 'answered'));
+    using opened = open();
+    const startedAt = performance.now();
+    const answers = await Promise.all(ids(count).map((id) => publish(opened.send, stream, id)));
+    expect(performance.now() - startedAt).toBeGreaterThan(900);
+    const sequences = answers.map((answer) => (answer as PublishAck).sequence);
+    expect(sequences).toEqual(ids(count).map((id) => stream.stored.get(id)));
+    expect(opened.publisher.inFlight()).toBe(0);
+  },
+);
 
 test.each([
   ['every third', 3],
@@ -153,7 +156,7 @@ test('a stream that stays silent gets one message again each second, and nothing
   expect(again.length).toBeGreaterThan(2);
   expect(again.length).toBeLessThan(6);
   expect(new Set(again)).toEqual(new Set(['id-0']));
-  // Those that asked fail later, and nobody waits for them.
+  // Those that asked fail later, and no caller waits for them.
   await expect.poll(opened.publisher.inFlight, { timeout: 8_000 }).toBe(0);
 }, 20_000);
 

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
 
-import { delivered } from '../../src/destinations/destination.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { laneCreated } from '../../src/jetstream/consume/lane/lane-consumer.ts';
 import { storeLaneCopy } from '../../src/jetstream/consume/lane/lane-copies.ts';
@@ -12,26 +11,10 @@ import { createRedeliveryJobs } from '../../src/redelivery/jobs.ts';
 import { destinationConfig, publishEvents, recording, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 import { storedEvents } from '../stored-events.ts';
-import { arrived, everything, inState, jobOf, startProcess } from './lane-rig.ts';
+import { arrived, everything, inState, jobOf, opening, startProcess } from './lane-rig.ts';
 
 const events = 30;
 const rate = 20_000;
-
-/** A destination that is away while it is not open. */
-function opening() {
-  let isOpen = true;
-  const destination = recording(() =>
-    isOpen ? delivered : { kind: 'retry', fault: 'destination', reason: 'away' },
-  );
-  return {
-    destination,
-    open: (value: boolean) => {
-      isOpen = value;
-      destination.seen.splice(0);
-    },
-    seen: () => new Set(destination.seen.map(({ eventId }) => eventId)).size,
-  };
-}
 
 /**
  * Lets a process stand still before it reads where REPLAY ends, or before it deletes something there,
@@ -115,7 +98,7 @@ test('a cancellation that deletes late takes nothing of the next redelivery', as
   const late = await real.open();
   const { id } = await createRedeliveryJobs(log).start('crm', everything, rate);
   const standing = standStill(late);
-  // Nobody works on the first job, so that the command ends it.
+  // No process works on the first job, so that the command ends it.
   const cancelled = createRedeliveryJobs(late).cancel(id);
   await until(standing.isHeld, (isHeld) => isHeld);
   await startProcess(log, destination, destinationConfig(), 500);

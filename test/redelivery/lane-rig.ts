@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 
 import type { DestinationConfig } from '../../src/config/config.ts';
-import type { Destination } from '../../src/destinations/destination.ts';
+import { delivered, type Destination } from '../../src/destinations/destination.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import type { RedeliveryJob } from '../../src/redelivery/job.ts';
 import { createRedeliveryJobs } from '../../src/redelivery/jobs.ts';
@@ -10,6 +10,7 @@ import type { Selection } from '../../src/redelivery/selection.ts';
 import {
   createTestSignals,
   destinationConfig,
+  recording,
   settled,
   startWorker,
   until,
@@ -23,6 +24,22 @@ export const everything: Selection = {
   user: '',
   missing: false,
 };
+
+/** A destination that is away while it is not open. */
+export function opening() {
+  let isOpen = true;
+  const destination = recording(() =>
+    isOpen ? delivered : { kind: 'retry', fault: 'destination', reason: 'away' },
+  );
+  return {
+    destination,
+    open: (value: boolean) => {
+      isOpen = value;
+      destination.seen.splice(0);
+    },
+    seen: () => new Set(destination.seen.map(({ eventId }) => eventId)).size,
+  };
+}
 
 /** What one process does for a destination: it delivers, and works on redeliveries. */
 export async function startProcess(

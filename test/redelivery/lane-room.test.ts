@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
 
-import { delivered } from '../../src/destinations/destination.ts';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import {
   ensureLaneConsumer,
@@ -13,10 +12,10 @@ import { openPull } from '../../src/jetstream/consume/pull.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { createRedeliveryJobs } from '../../src/redelivery/jobs.ts';
 import { createLaneRoom } from '../../src/redelivery/lane-room.ts';
-import { publishEvents, recording, until } from '../delivery/rig.ts';
+import { publishEvents, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 import { storedEvents } from '../stored-events.ts';
-import { arrived, everything, inState, jobOf, startProcess } from './lane-rig.ts';
+import { arrived, everything, inState, jobOf, opening, startProcess } from './lane-rig.ts';
 
 /** Lets the lane's consumer say that it knows of no copy yet, until the returned function is called. */
 function countNothing(log: Log): () => void {
@@ -68,14 +67,11 @@ test('a lane is settled when its consumer has passed the last copy, not when it 
 test('a redelivery does not end while its consumer has not counted its copies', async () => {
   await using real = await startRealLog();
   const { log } = real;
-  let isOpen = true;
-  const destination = recording(() =>
-    isOpen ? delivered : { kind: 'retry', fault: 'destination', reason: 'away' },
-  );
+  const { destination, open, seen } = opening();
   await startProcess(log, destination);
   await publishEvents(log, 20);
-  await arrived(log, () => destination.seen.length, 20);
-  isOpen = false;
+  await arrived(log, seen, 20);
+  open(false);
   const count = countNothing(log);
   const { id } = await createRedeliveryJobs(log).start('crm', everything, 20_000);
   await until(
@@ -84,9 +80,8 @@ test('a redelivery does not end while its consumer has not counted its copies', 
   );
   await sleep(1_000);
   expect((await jobOf(log, id)).state).toBe('running');
-  destination.seen.splice(0);
-  isOpen = true;
+  open(true);
   count();
   await inState(log, id, 'done', 5_000);
-  expect(new Set(destination.seen.map(({ eventId }) => eventId)).size).toBe(20);
+  expect(seen()).toBe(20);
 });

@@ -4,18 +4,8 @@ import { EventEncoder } from '../encode-event.ts';
 import { identityOf } from '../event-json.ts';
 import { MemorySpool } from '../spool/memory-spool.ts';
 import { openJsonTransport } from '../transport/json-transport.ts';
+import { options } from './sender-options.fixture.ts';
 import { Sender } from './sender.ts';
-
-const options = {
-  batchEventsMax: 100,
-  batchBytesMax: 1_000_000,
-  inFlightMax: 2,
-  lingerMs: 0,
-  backoffBaseMs: 1,
-  backoffCapMs: 4,
-  failuresMax: 3,
-  keepsAlive: true,
-};
 
 /** A firewall that refuses `poison`, before a gate that accepts everything. */
 function refusePoison(status: number): void {

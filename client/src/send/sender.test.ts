@@ -4,18 +4,8 @@ import { EventEncoder } from '../encode-event.ts';
 import { identityOf } from '../event-json.ts';
 import { MemorySpool } from '../spool/memory-spool.ts';
 import type { Answer, Verdict } from '../transport/transport.ts';
+import { options } from './sender-options.fixture.ts';
 import { Sender, type RequestReport, type SenderOptions } from './sender.ts';
-
-const options: SenderOptions = {
-  batchEventsMax: 100,
-  batchBytesMax: 1_000_000,
-  inFlightMax: 2,
-  lingerMs: 0,
-  backoffBaseMs: 1,
-  backoffCapMs: 4,
-  failuresMax: 3,
-  keepsAlive: true,
-};
 
 const encoder = new EventEncoder({ context: undefined, eventBytesMax: 100_000 });
 const accepted: Verdict = { status: 'accepted', eventId: 'id', error: undefined };

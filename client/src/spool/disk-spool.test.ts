@@ -13,9 +13,9 @@ import path from 'node:path';
 
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
-import { EventEncoder } from '../encode-event.ts';
 import { identityOf } from '../event-json.ts';
 import { DiskSpool, type DiskSpoolOptions } from './disk-spool.ts';
+import { appendEvents, openDiskSpool } from './open-spool.fixture.ts';
 import type { SpoolBatch, SpoolSignals } from './spool.ts';
 
 let directory: string;
@@ -37,42 +37,18 @@ async function openSpool(
   overrides: Partial<DiskSpoolOptions> = {},
 ): Promise<{ spool: DiskSpool; reports: Reports; left: number }> {
   const reports: Reports = { dropped: [], damaged: [], trouble: [] };
-  const signals: SpoolSignals = {
+  const signals = {
     dropped: (count, reason, _message, stored) => reports.dropped.push({ count, reason, stored }),
     damaged: (file, offset, bytes) =>
       reports.damaged.push({ file: path.basename(file), offset, bytes }),
     trouble: (message) => reports.trouble.push(message),
-    readable: () => {},
-  };
-  const options: DiskSpoolOptions = {
-    directory,
-    bytesMax: 64 * mib,
-    fsync: 'none',
-    fsyncIntervalMs: 10,
-    whenFull: 'reject',
-    unwrittenBytesMax: 64 * mib,
-    ...overrides,
-  };
-  const spool = new DiskSpool(options, signals);
-  const left = await spool.open();
-  onTestFinished(() => spool.close());
-  return { spool, reports, left };
+  } satisfies Partial<SpoolSignals>;
+  const opened = await openDiskSpool(directory, signals, { bytesMax: 64 * mib, ...overrides });
+  return { ...opened, reports };
 }
 
-const encoder = new EventEncoder({ context: undefined, eventBytesMax: mib });
-
-/** Appends events numbered from `first`, in one turn of the event loop, of about `bytes` each. */
-function append(spool: DiskSpool, first: number, count: number, bytes = 100): Promise<unknown> {
-  const text = 'x'.repeat(bytes);
-  return Promise.all(
-    Array.from({ length: count }, (_, index) =>
-      spool.append(
-        encoder.encode({ eventName: `event_${first + index}`, userId: 'u', properties: { text } }),
-        undefined,
-      ),
-    ),
-  );
-}
+const append = (spool: DiskSpool, first: number, count: number, bytes = 100): Promise<unknown> =>
+  appendEvents(spool, first, count, bytes);
 
 function numbersOf(batch: SpoolBatch | undefined): number[] {
   return (batch?.records ?? []).map((record) => Number(identityOf(record).eventName.slice(6)));

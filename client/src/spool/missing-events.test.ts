@@ -12,8 +12,8 @@ import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 import { EventEncoder } from '../encode-event.ts';
-import { DiskSpool } from './disk-spool.ts';
-import type { SpoolSignals } from './spool.ts';
+import type { DiskSpool } from './disk-spool.ts';
+import { openDiskSpool } from './open-spool.fixture.ts';
 
 const mib = 1024 * 1024;
 const eventsAll = 4_000;
@@ -28,26 +28,10 @@ beforeEach(() => {
 
 async function openSpool(folder = directory) {
   const dropped: { count: number; reason: string; stored: boolean; message: string }[] = [];
-  const signals: SpoolSignals = {
+  const opened = await openDiskSpool(folder, {
     dropped: (count, reason, message, stored) => dropped.push({ count, reason, stored, message }),
-    damaged: () => {},
-    trouble: () => {},
-    readable: () => {},
-  };
-  const spool = new DiskSpool(
-    {
-      directory: folder,
-      bytesMax: 4 * mib,
-      fsync: 'none',
-      fsyncIntervalMs: 10,
-      whenFull: 'reject',
-      unwrittenBytesMax: 64 * mib,
-    },
-    signals,
-  );
-  const left = await spool.open();
-  onTestFinished(() => spool.close());
-  return { spool, dropped, left };
+  });
+  return { ...opened, dropped };
 }
 
 async function append(spool: DiskSpool, count: number): Promise<void> {

@@ -11,14 +11,12 @@ import path from 'node:path';
 
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
-import { EventEncoder } from '../encode-event.ts';
 import { identityOf } from '../event-json.ts';
-import { DiskSpool } from './disk-spool.ts';
+import type { DiskSpool } from './disk-spool.ts';
 import { frameHeaderBytes, segmentMagic } from './frame.ts';
-import type { SpoolSignals } from './spool.ts';
+import { appendEvents, openDiskSpool } from './open-spool.fixture.ts';
 
 const mib = 1024 * 1024;
-const encoder = new EventEncoder({ context: undefined, eventBytesMax: mib });
 let directory: string;
 
 beforeEach(() => {
@@ -28,39 +26,14 @@ beforeEach(() => {
 
 async function openSpool() {
   const dropped: { count: number; reason: string }[] = [];
-  const signals: SpoolSignals = {
+  const opened = await openDiskSpool(directory, {
     dropped: (count, reason) => dropped.push({ count, reason }),
-    damaged: () => {},
-    trouble: () => {},
-    readable: () => {},
-  };
-  const spool = new DiskSpool(
-    {
-      directory,
-      bytesMax: 4 * mib,
-      fsync: 'none',
-      fsyncIntervalMs: 10,
-      whenFull: 'reject',
-      unwrittenBytesMax: 64 * mib,
-    },
-    signals,
-  );
-  const left = await spool.open();
-  onTestFinished(() => spool.close());
-  return { spool, dropped, left };
+  });
+  return { ...opened, dropped };
 }
 
-async function append(spool: DiskSpool, first: number, count: number, bytes = 50): Promise<void> {
-  const text = 'x'.repeat(bytes);
-  await Promise.all(
-    Array.from({ length: count }, (_, index) =>
-      spool.append(
-        encoder.encode({ eventName: `event_${first + index}`, userId: 'u', properties: { text } }),
-        undefined,
-      ),
-    ),
-  );
-}
+const append = (spool: DiskSpool, first: number, count: number, bytes = 50): Promise<unknown> =>
+  appendEvents(spool, first, count, bytes);
 
 /** Reads and settles up to `countMax` events. Resolves to their numbers. */
 async function settle(spool: DiskSpool, countMax = Infinity): Promise<number[]> {
