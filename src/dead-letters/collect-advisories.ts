@@ -1,6 +1,7 @@
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import { createByteBudget, withinBudget } from '../jetstream/byte-budget.ts';
 import { openAdvisoryPull, readAdvisory, type Advisory } from '../jetstream/consume/advisories.ts';
+import { hasDestinationConsumer } from '../jetstream/consume/destination-consumer.ts';
 import { flushSettled, type Pull, type PulledMessage } from '../jetstream/consume/pull.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMessage } from '../jetstream/read/read.ts';
@@ -15,7 +16,7 @@ export interface AdvisoryCollector {
 export interface AdvisoryCollectorOptions {
   readonly log: Log;
   readonly signals: Signals;
-  /** The names of all destinations. */
+  /** The names of the destinations that this process delivers to. */
   readonly destinations: readonly string[];
   readonly write: GiveUp;
   /** How soon to retry an entry that DEAD did not accept. */
@@ -29,6 +30,10 @@ const collectedMax = 8;
  * Writes the dead letters of events whose worker crashed or hung each time and therefore could not
  * write them. The log sends an advisory for such an event and keeps it in ADVISORIES until the
  * collector has stored the entry and acks it. The entry has the id that the worker would have used.
+ *
+ * The collectors of all processes share the advisories. One may be about a destination of another process's
+ * configuration, or of a configuration that names it again later, so a name that is not known here is looked for
+ * in the log.
  */
 export function createAdvisoryCollector(options: AdvisoryCollectorOptions): AdvisoryCollector {
   const { log, signals } = options;
@@ -38,11 +43,14 @@ export function createAdvisoryCollector(options: AdvisoryCollectorOptions): Advi
   let pull: Pull | undefined;
   let stopping = false;
 
+  const isOurs = async ({ destination }: Advisory): Promise<boolean> =>
+    known.has(destination) || (await hasDestinationConsumer(log, destination));
+
   const budget = createByteBudget(collectedMax);
   const collect = async (message: PulledMessage): Promise<void> => {
     try {
       const advisory = readAdvisory(message.payload);
-      if (advisory !== undefined && known.has(advisory.destination)) {
+      if (advisory !== undefined && (await isOurs(advisory))) {
         await writeDeadLetterOf(advisory, options);
       }
       message.ack();

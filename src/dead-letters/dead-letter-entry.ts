@@ -50,14 +50,14 @@ function originOf({ stream, message }: GivenUpEvent): string {
   return /^\d+$/.test(origin) ? origin : '0';
 }
 
-/** The entry of an event that was given up, with all of its attempts. */
+/** The entry of an event that was given up, with all of its attempts. `id`: `deadLetterId`, or one made from it. */
 export function encodeDeadLetter(
   event: GivenUpEvent,
   attempts: readonly DeliveryAttempt[],
   nowMs: number,
+  id: string,
 ): DeadMessage {
   const { destination, stream, message } = event;
-  const id = deadLetterId(event);
   const eventText = jsonObjectText(message.payload);
   const fields = {
     id,

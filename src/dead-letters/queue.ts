@@ -2,8 +2,10 @@ import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import { messageIdHeader, type Log } from '../jetstream/log.ts';
 import type { PublishAck } from '../jetstream/publish/publish-ack.ts';
+import { replayedSince } from '../jetstream/consume/destination-consumer.ts';
 import {
   countBySubject,
+  deleteMessage,
   readMessage,
   readNext,
   type StoredMessage,
@@ -102,7 +104,10 @@ export interface DeadLetterQueue {
    * earlier fix, whose caller got an error, is stored and has made another event of it.
    */
   fix(id: string, revision: number, edit: DeadLetterEdit): Promise<OpenedDeadLetter>;
-  /** Delivers the event to its destination again. Resolves to its position in REPLAY. */
+  /**
+   * Delivers the event to its destination again. Resolves to its position in REPLAY. Also throws
+   * `destination_not_found` if the destination has no consumer that would take it.
+   */
   replay(id: string, revision?: number): Promise<number>;
   /** Gives the event up permanently; the entry is kept with the reason. */
   discard(id: string, why: string, revision?: number): Promise<void>;
@@ -169,6 +174,7 @@ function replayOf(log: Log, id: string): DeadLetterChange<number> {
       const event = eventOfEntry(entry);
       if (event === undefined) throw new Error(`the dead letter ${id} holds no event`);
       const { destination } = splitEntry(entry.payload).fields;
+      const sinceMs = (await replayedSince(log, destination)) ?? refuseRemoved(id, destination);
       const send = (messageId: string): Promise<PublishAck> =>
         log.store(
           'REPLAY',
@@ -180,15 +186,33 @@ function replayOf(log: Log, id: string): DeadLetterChange<number> {
           },
           event,
         );
-      const messageId = `replay:${destination}:${entry.sequence}`;
-      const { sequence, duplicate } = await send(messageId);
-      const known = duplicate ? await readMessage(log, 'REPLAY', sequence) : undefined;
-      // One that is gone was delivered.
-      if (known === undefined || Buffer.from(event).equals(known.payload)) return sequence;
-      // A recreated stream DEAD counts from 1 again, and REPLAY still knows the ids of the first.
-      return (await send(`${messageId}:${entry.storedAtMs}`)).sequence;
+      let messageId = `replay:${destination}:${entry.sequence}`;
+      let sent = await send(messageId);
+      if (sent.duplicate) {
+        const known = await readMessage(log, 'REPLAY', sent.sequence);
+        // A recreated stream DEAD counts from 1 again, and REPLAY still knows the ids of the first.
+        const isOther = known !== undefined && !Buffer.from(event).equals(known.payload);
+        // One that is gone was delivered, unless the destination was removed since.
+        const isLost = known === undefined && sinceMs > entry.storedAtMs;
+        if (isOther || isLost) {
+          messageId += `:${entry.storedAtMs}${isLost ? `:${sent.sequence}` : ''}`;
+          sent = await send(messageId);
+        }
+      }
+      if ((await replayedSince(log, destination)) === sinceMs) return sent.sequence;
+      // Removed meanwhile: the copy would wait for ever, and the entry is kept.
+      await deleteMessage(log, 'REPLAY', sent.sequence);
+      return refuseRemoved(id, destination);
     },
   };
+}
+
+function refuseRemoved(id: string, destination: string): never {
+  throw new ServiceError(
+    'destination_not_found',
+    `Nothing would deliver the dead letter ${id}: the destination ${destination} was removed, or has never run. ` +
+      'Start a gate that has it in its configuration, or discard the dead letter.',
+  );
 }
 
 /** The reason of an earlier discard stays. */

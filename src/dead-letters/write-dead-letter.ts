@@ -1,15 +1,19 @@
 import type { DeliveryAttempt, GiveUp, GivenUpEvent } from '../event/delivery-attempt.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readMatching } from '../jetstream/read/read.ts';
+import { readMatching, readMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
-import { encodeDeadLetter } from './dead-letter-entry.ts';
+import { deadLetterId, encodeDeadLetter } from './dead-letter-entry.ts';
 
 const decoder = new TextDecoder();
 
 /**
  * Writes dead letters: the `giveUp` of every delivery worker and of the advisory collector. Rejects
  * with a PublishError if DEAD does not accept the entry.
+ *
+ * DEAD remembers an id for longer than it has the entry: the destination was removed and added again, and gets
+ * an event again whose first entry was replayed or discarded. Such an entry is written with another id: rather
+ * a second one for an event than none.
  */
 export function createDeadLetterWriter(options: {
   readonly log: Log;
@@ -28,12 +32,14 @@ export function createDeadLetterWriter(options: {
     }
     const { lastAttempt } = event;
     if (lastAttempt !== undefined) attempts.push(lastAttempt);
-    const { subject, headers, payload } = encodeDeadLetter(
-      event,
-      latestRecords(attempts),
-      Date.now(),
-    );
-    await log.store('DEAD', subject, headers, payload);
+    const records = latestRecords(attempts);
+    const nowMs = Date.now();
+    for (let id = deadLetterId(event); ;) {
+      const { subject, headers, payload } = encodeDeadLetter(event, records, nowMs, id);
+      const { duplicate, sequence } = await log.store('DEAD', subject, headers, payload);
+      if (!duplicate || (await readMessage(log, 'DEAD', sequence)) !== undefined) break;
+      id = `${deadLetterId(event)}:again-${sequence}`;
+    }
     onStored?.(event);
   };
 }

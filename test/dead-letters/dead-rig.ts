@@ -13,7 +13,10 @@ import {
 } from '../../src/dead-letters/queue.ts';
 import type { DeadLetterFilter } from '../../src/dead-letters/walk-dead-letters.ts';
 import { createEventFixer } from '../../src/gate/accept/fix-event.ts';
+import { clientsForTests, withClients } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
+import { PublishError } from '../../src/jetstream/publish/publish-error.ts';
+import type { StreamName } from '../../src/jetstream/topology.ts';
 import { answerErrors } from '../../src/operators/answer-errors.ts';
 import { deadLetterMessage } from '../../src/operators/dead-letters/dead-letter-message.ts';
 import { createDeadLetterService } from '../../src/operators/dead-letters/dead-letter-service.ts';
@@ -39,6 +42,18 @@ export const eventBytesMax = 4_096;
 export async function openQueue(log: Log): Promise<DeadLetterQueue> {
   const { validate } = createValidation(await loadRegistry('schemas'));
   return createDeadLetterQueue(log, createEventFixer({ validate, eventBytesMax }));
+}
+
+/** The log, whose next message to this stream is stored, and its acknowledgement lost. */
+export function losing(log: Log, lost: StreamName): Log {
+  let isArmed = true;
+  const store: Log['store'] = async (stream, ...message) => {
+    const ack = await log.store(stream, ...message);
+    if (stream !== lost || !isArmed) return ack;
+    isArmed = false;
+    throw new PublishError('timeout', 'the acknowledgement was lost');
+  };
+  return withClients({ ...log, store }, clientsForTests(log));
 }
 
 /** An entry in the form in which operators get it. */

@@ -2,32 +2,19 @@ import { describe, expect, test } from 'vitest';
 
 import { openDeadLetters, type DeadLetterQueue } from '../../src/dead-letters/queue.ts';
 import { createEventFixer } from '../../src/gate/accept/fix-event.ts';
-import { withClients, clientsForTests } from '../../src/jetstream/clients.ts';
+import { clientsForTests, withClients } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { PublishError } from '../../src/jetstream/publish/publish-error.ts';
 import { readMatching } from '../../src/jetstream/read/read.ts';
 import type { StreamName } from '../../src/jetstream/topology.ts';
 import { createValidation, loadRegistry } from '../../src/validation/validation.ts';
 import { readDead } from '../delivery/rig.ts';
 import { startRealLog, type RealLog } from '../real-log.ts';
-import { eventBytesMax, makeSound, openQueue } from './dead-rig.ts';
+import { eventBytesMax, losing, makeSound, openQueue } from './dead-rig.ts';
 
 const set = (value: string) => ({
   eventJson: '',
   edits: [{ path: '/user_id', valueJson: JSON.stringify(value) }],
 });
-
-/** The log, whose next message to this stream is stored, and its acknowledgement lost. */
-function losing(log: Log, lost: StreamName): Log {
-  let isArmed = true;
-  const store: Log['store'] = async (stream, ...message) => {
-    const ack = await log.store(stream, ...message);
-    if (stream !== lost || !isArmed) return ack;
-    isArmed = false;
-    throw new PublishError('timeout', 'the acknowledgement was lost');
-  };
-  return withClients({ ...log, store }, clientsForTests(log));
-}
 
 const unanswered = { code: 'timeout' };
 const changed = { code: 'dead_letter_changed' };

@@ -36,6 +36,7 @@ export function ReplayAll({ filters, onDone }: { filters: Filters; onDone: () =>
       run={async (_why, progress) => {
         let replayed = 0;
         let others = 0;
+        let removed = 0;
         const { signal } = new AbortController();
         const request = { ...deadFilter(filters), sequenceMax: counted.current };
         await walkPages(
@@ -45,7 +46,8 @@ export function ReplayAll({ filters, onDone }: { filters: Filters; onDone: () =>
             pagesMax: everyPage,
             onPage: ({ results }) => {
               replayed += results.filter(({ code }) => code === '').length;
-              others += results.filter(({ code }) => code !== '').length;
+              removed += results.filter(({ code }) => code === 'destination_not_found').length;
+              others += results.filter(({ code }) => code.startsWith('dead_letter_')).length;
               progress(`${countOf(replayed, 'event')} replayed`);
             },
           },
@@ -53,7 +55,10 @@ export function ReplayAll({ filters, onDone }: { filters: Filters; onDone: () =>
         return (
           <p>
             {countOf(replayed, 'event')} replayed
-            {others > 0 && `, ${formatCount(others)} taken by another operator`}.
+            {others > 0 && `, ${formatCount(others)} taken by another operator`}
+            {removed > 0 &&
+              `, ${formatCount(removed)} of a destination that was removed, so that nothing would deliver them`}
+            .
           </p>
         );
       }}

@@ -502,8 +502,9 @@ export type ReplayedDeadLetter = Message<"headgate.v1.ReplayedDeadLetter"> & {
   sequence: bigint;
 
   /**
-   * Why it was not replayed: dead_letter_not_found (another caller replayed or discarded it), or
-   * dead_letter_busy (another caller is about to). Empty if it was.
+   * Why it was not replayed: dead_letter_not_found (another caller replayed or discarded it),
+   * dead_letter_busy (another caller is about to), or destination_not_found (its destination was removed, so
+   * nothing would deliver it). Empty if it was.
    *
    * @generated from field: string code = 3;
    */

@@ -55,7 +55,7 @@ async function replayOne(client: DeadClient, id: string, { json }: ReplayOptions
   const replayed = { id, sequence: String(sequence) };
   print(
     json
-      ? JSON.stringify({ matched: 1, replayed: [replayed], gone: [], busy: [] })
+      ? JSON.stringify({ matched: 1, replayed: [replayed], gone: [], busy: [], removed: [] })
       : `replayed ${id} (REPLAY ${sequence})`,
   );
 }
@@ -87,15 +87,21 @@ async function replayAll(
     }
   }
   const tally = await replayMatching(client, options, count, upTo);
-  const { replayed, gone, busy } = tally;
+  const { replayed, gone, busy, removed } = tally;
   if (options.json) print(JSON.stringify({ matched: count, ...tally }));
   else {
     print(`${replayed.length} replayed`);
     if (gone.length > 0) print(`${gone.length} replayed or discarded by somebody else`);
     if (busy.length > 0)
       print(`${busy.length} in work by somebody else: ${busy.slice(0, 5).join(', ')}`);
+    if (removed.length > 0) {
+      print(
+        `${removed.length} of a destination that was removed: ${removed.slice(0, 5).join(', ')}. Start a gate ` +
+          'that has it in its configuration, or discard them',
+      );
+    }
   }
-  if (busy.length > 0) process.exitCode = 1;
+  if (busy.length + removed.length > 0) process.exitCode = 1;
 }
 
 /** The result for each requested dead letter. */
@@ -103,6 +109,8 @@ interface Tally {
   readonly replayed: { readonly id: string; readonly sequence: string }[];
   readonly gone: string[];
   readonly busy: string[];
+  /** Nothing would deliver them. */
+  readonly removed: string[];
 }
 
 /**
@@ -115,7 +123,7 @@ async function replayMatching(
   count: number,
   sequenceMax: bigint,
 ): Promise<Tally> {
-  const tally: Tally = { replayed: [], gone: [], busy: [] };
+  const tally: Tally = { replayed: [], gone: [], busy: [], removed: [] };
   if (count === 0) return tally;
   const bar = startBar(count, options);
   const pace = createPace(options.rate);
@@ -128,6 +136,7 @@ async function replayMatching(
       for (const { id, sequence, code } of page.results) {
         if (code === '') tally.replayed.push({ id, sequence: String(sequence) });
         else if (code === 'dead_letter_busy') tally.busy.push(id);
+        else if (code === 'destination_not_found') tally.removed.push(id);
         else tally.gone.push(id);
       }
       bar?.increment(page.results.length);

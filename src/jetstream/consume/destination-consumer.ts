@@ -99,6 +99,32 @@ export async function listConsumingDestinations(log: Log): Promise<string[]> {
   return [...names].sort();
 }
 
+/**
+ * Whether a destination has a consumer, also one that the configuration no longer names; not the canary, nor
+ * consumers of other programs. Rejects when the log cannot be reached, or a consumer of this name not now.
+ */
+export async function hasDestinationConsumer(log: Log, name: string): Promise<boolean> {
+  if (name === canaryName) return false;
+  const { manager } = clientsOf(log);
+  for (const stream of consumedStreams) {
+    for (const part of partsOf(log, stream)) {
+      const found = await consumerOf(manager, part.stream, name);
+      if (found !== undefined && isOfDestination(stream, name, found.config)) return true;
+    }
+  }
+  return false;
+}
+
+/**
+ * When the consumer of a destination on REPLAY was created: with the destination, and again if it was removed and
+ * added. Undefined if nothing that is replayed would be delivered. Rejects when the log cannot be reached.
+ */
+export async function replayedSince(log: Log, destination: string): Promise<number | undefined> {
+  const [part] = partsOf(log, 'REPLAY');
+  const found = await consumerOf(clientsOf(log).manager, part!.stream, destination);
+  return found === undefined ? undefined : Date.parse(found.created);
+}
+
 /** The messages of one destination in a stream that several share. */
 export function ownSubjects(
   stream: Exclude<ConsumedStream, 'EVENTS'>,

@@ -9,7 +9,7 @@ export interface PageReplay {
   readonly id: string;
   /** 0n if it was not replayed. */
   readonly sequence: bigint;
-  /** `dead_letter_not_found` or `dead_letter_busy`; empty if it was replayed. */
+  /** `dead_letter_not_found`, `dead_letter_busy` or `destination_not_found`; empty if it was replayed. */
   readonly code: string;
 }
 
@@ -37,7 +37,7 @@ export async function replayPage(
         results.push({ id, sequence: BigInt(await queue.replay(id)), code: '' });
         onReplayed({ deadLetter: id, ...deadLetterIds(letter) });
       } catch (error) {
-        if (!isSettledElsewhere(error)) {
+        if (!isOfOne(error)) {
           left.length = 0;
           throw error;
         }
@@ -51,7 +51,9 @@ export async function replayPage(
   return { results, nextPageToken };
 }
 
-function isSettledElsewhere(error: unknown): error is ServiceError {
-  if (!(error instanceof ServiceError)) return false;
-  return error.code === 'dead_letter_not_found' || error.code === 'dead_letter_busy';
+const codesOfOne = ['dead_letter_not_found', 'dead_letter_busy', 'destination_not_found'];
+
+/** Whether it says why this one was not replayed, and others may be. */
+function isOfOne(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && codesOfOne.includes(error.code);
 }
