@@ -98,3 +98,34 @@ describe('with a wrong clock', () => {
     expect(allowance.eventsLeft()).toBe(100);
   });
 });
+
+test('the bytes of other gates are the sum of their last reports, whatever came before', () => {
+  let monotonicMs = 0;
+  const day = 20_000;
+  const allowances = createAllowances({
+    monotonicMs: () => monotonicMs,
+    unixMs: () => day * dayMs,
+  });
+  const allowance = allowances.of('shop', { ...limits, bytesPerDay: 1_000_000 });
+  const last = new Map<
+    string,
+    { readonly day: number; readonly bytes: number; readonly at: number }
+  >();
+  // A fixed sequence, so that a failure comes again.
+  let state = 7;
+  const below = (end: number): number => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state % end;
+  };
+  for (let report = 0; report < 2_000; report += 1) {
+    monotonicMs += below(dayMs / 20);
+    const [gate, on, bytes] = [`gate-${below(8)}`, day - 1 + below(3), below(1_000)];
+    last.set(gate, { day: on, bytes, at: monotonicMs });
+    allowances.takenElsewhere({ gate, day: on, sources: { shop: { events: 0, bytes } } });
+    const today = [...last.values()].filter((one) => {
+      return one.day === day && monotonicMs - one.at <= dayMs;
+    });
+    const taken = today.reduce((sum, one) => sum + one.bytes, 0);
+    expect(allowance.bytesLeft()).toBe(1_000_000 - taken);
+  }
+});

@@ -51,21 +51,21 @@ export const systemClocks: Clocks = {
 
 export function createAllowances(clocks: Clocks = systemClocks): Allowances {
   const bySource = new Map<string, Allowance>();
-  const others = new Map<string, OtherGate>();
+  const others = createOtherGates();
   const countedEvents = new Map<string, number>();
   let countedAt = clocks.monotonicMs();
 
   /** Counts the bytes of others anew: the clock may have left today and come back. */
   const startDay = (source: string, allowance: Allowance): void => {
     allowance.startDay();
-    allowance.othersBytes = bytesOf(others, source, allowance.day);
+    allowance.othersBytes = others.bytesOf(source, allowance.day);
   };
   return {
     of: (source, limits) => {
       let allowance = bySource.get(source);
       if (allowance === undefined) {
         allowance = new Allowance(limits, clocks);
-        allowance.othersBytes = bytesOf(others, source, allowance.day);
+        allowance.othersBytes = others.bytesOf(source, allowance.day);
         bySource.set(source, allowance);
       } else if (allowance.limits !== limits) allowance.useLimits(limits);
       return allowance;
@@ -82,10 +82,7 @@ export function createAllowances(clocks: Clocks = systemClocks): Allowances {
       return { gate, day, sources };
     },
     takenElsewhere: (other) => {
-      const now = clocks.monotonicMs();
-      forgetEnded(others, now);
-      const known = others.get(other.gate)?.taken;
-      others.set(other.gate, { taken: other, heardAt: now });
+      const known = others.hear(other, clocks.monotonicMs());
       for (const [source, allowance] of bySource) {
         startDay(source, allowance);
         // A gate that is heard for the first time may have taken all that it reports long ago.
@@ -118,19 +115,52 @@ export function createAllowances(clocks: Clocks = systemClocks): Allowances {
   };
 }
 
-/** What other gates took of a source, also of one that was seen after their reports came. */
-function bytesOf(others: ReadonlyMap<string, OtherGate>, source: string, day: number): number {
-  let bytes = 0;
-  for (const { taken } of others.values()) {
-    if (taken.day === day) bytes += taken.sources[source]?.bytes ?? 0;
-  }
-  return bytes;
+interface OtherGates {
+  /** Returns what the gate said before. `now`: monotonic. */
+  hear(taken: GateTaken, now: number): GateTaken | undefined;
+  /** What all of them took of a source on a day, also of one that was seen after their reports came. */
+  bytesOf(source: string, day: number): number;
 }
 
 /**
- * A gate that reported nothing for a day has ended, and its last day is over. By monotonic time: a wrong
- * clock, of this gate or of another one, must not make this one forget what others took today.
+ * A sum for each day and source, changed by what a report adds: each start of a gate is another gate, and one that
+ * crashes again and again must not make each report cost as much as all starts of the day together.
  */
-function forgetEnded(others: Map<string, OtherGate>, now: number): void {
-  for (const [gate, { heardAt }] of others) if (now - heardAt > dayMs) others.delete(gate);
+function createOtherGates(): OtherGates {
+  const gates = new Map<string, OtherGate>();
+  const days = new Map<number, { gates: number; readonly bytes: Map<string, number> }>();
+
+  const add = ({ day, sources }: GateTaken, sign: 1 | -1): void => {
+    let sums = days.get(day);
+    if (sums === undefined) days.set(day, (sums = { gates: 0, bytes: new Map() }));
+    sums.gates += sign;
+    if (sums.gates === 0) days.delete(day);
+    for (const [source, { bytes }] of Object.entries(sources)) {
+      sums.bytes.set(source, (sums.bytes.get(source) ?? 0) + sign * bytes);
+    }
+  };
+  /**
+   * A gate that reported nothing for a day has ended, and its last day is over. By monotonic time: a wrong
+   * clock, of this gate or of another one, must not make this one forget what others took today.
+   */
+  const forgetEnded = (now: number): void => {
+    // Those that were heard longest ago come first.
+    for (const [gate, { heardAt, taken }] of gates) {
+      if (now - heardAt <= dayMs) return;
+      gates.delete(gate);
+      add(taken, -1);
+    }
+  };
+  return {
+    hear: (taken, now) => {
+      forgetEnded(now);
+      const known = gates.get(taken.gate)?.taken;
+      if (known !== undefined) add(known, -1);
+      gates.delete(taken.gate);
+      gates.set(taken.gate, { taken, heardAt: now });
+      add(taken, 1);
+      return known;
+    },
+    bytesOf: (source, day) => days.get(day)?.bytes.get(source) ?? 0,
+  };
 }
