@@ -9,6 +9,8 @@ import {
   type PayloadEvent,
 } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
+import { copyRows } from './copy/copy-rows.ts';
+import { copyStatements, type CopyStatements, type TableCopy } from './copy/copy-tables.ts';
 import { isTableOf, makeTable, registeredAmong } from './table-register.ts';
 import { textArray } from './text-array.ts';
 import { insertRows, postgresDialect, type SchemaPrefix } from './typed-statements.ts';
@@ -24,9 +26,15 @@ export interface PostgresTables {
   use(contracts: readonly EventContract[]): void;
   /**
    * Makes the tables of these events, each in a transaction of its own. Throws a TableFault if one cannot
-   * take them. Returns the statements that insert them, one for each table.
+   * take them. Returns what writes them, one for each table.
+   *
+   * @param copyRowsMin from how many rows of a table on they go by `COPY`. Throws a NoCopyError if they cannot.
    */
-  prepare(client: PoolClient, events: readonly TypedEvent[]): Promise<InsertStatement[]>;
+  prepare(
+    client: PoolClient,
+    events: readonly TypedEvent[],
+    copyRowsMin: number,
+  ): Promise<TableWrite[]>;
   /** A table is not as it was: look again. */
   forget(): void;
 }
@@ -35,6 +43,7 @@ interface OpenTable {
   readonly plan: TablePlan;
   readonly rows: RowMaker;
   readonly statement: string;
+  readonly copy: CopyStatements;
 }
 
 export function createPostgresTables(schema: SchemaPrefix, prefix: string): PostgresTables {
@@ -67,7 +76,8 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
     const plan = await planOf(client, event);
     await makeTable(client, schema, plan);
     const statement = insertRows(schema, plan, contracts.unplanned);
-    return { plan, rows: createRowMaker(plan), statement };
+    const copy = copyStatements(schema, plan, contracts.unplanned);
+    return { plan, rows: createRowMaker(plan), statement, copy };
   };
 
   const forget = (): void => {
@@ -82,7 +92,7 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
       contracts.use(next);
       open = new Map();
     },
-    async prepare(client, events) {
+    async prepare(client, events, copyRowsMin) {
       for (const { event } of events) contracts.expectVersion(event);
       if (!hasUnplanned) await makeTable(client, schema, contracts.unplanned);
       hasUnplanned = true;
@@ -95,7 +105,7 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
       for (const name of names) {
         if (!opening.has(name)) opening.set(name, await openTable(client, name));
       }
-      return insertsOf(events, opening);
+      return writesOf(events, opening, copyRowsMin);
     },
     forget,
   };
@@ -111,11 +121,15 @@ export interface InsertStatement {
   readonly values: (Buffer | null)[];
 }
 
+/** What writes the rows of one table. */
+export type TableWrite = InsertStatement | TableCopy;
+
 /** In the order of the tables' names: two workers lock them in the same order. */
-function insertsOf(
+function writesOf(
   events: readonly TypedEvent[],
   open: ReadonlyMap<string, OpenTable>,
-): InsertStatement[] {
+  copyRowsMin: number,
+): TableWrite[] {
   const groups = new Map<string, { table: OpenTable; rows: EventRow[] }>();
   for (const { event, sequence } of events) {
     const table = open.get(event.eventName)!;
@@ -125,7 +139,11 @@ function insertsOf(
   }
   return [...groups]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
-    .map(([, { table, rows }]) => ({ text: table.statement, values: arraysOf(table, rows) }));
+    .map(([, { table, rows }]) =>
+      rows.length >= copyRowsMin
+        ? { statements: table.copy, rows: copyRows(rows) }
+        : { text: table.statement, values: arraysOf(table, rows) },
+    );
 }
 
 const deliveredAt = eventColumns.findIndex(({ name }) => name === 'delivered_at');
