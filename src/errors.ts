@@ -299,6 +299,13 @@ export const errorTable = {
     http: 409,
     text: 'This rejected event is settled: a replay has stored it, or an operator has discarded it. Nothing was changed.',
   },
+  rejected_busy: {
+    ...refused,
+    grpc: grpcCode.aborted,
+    http: 409,
+    retryable: true,
+    text: 'A replay of this rejected event has begun and its result is not recorded yet: another process is replaying it, or was interrupted. Nothing was changed. The text names the time from which on it can be replayed or discarded, at most two minutes after the replay began.',
+  },
   invalid_edit: {
     ...refused,
     grpc: grpcCode.invalidArgument,
