@@ -279,7 +279,7 @@ export const errorTable = {
     grpc: grpcCode.aborted,
     http: 409,
     retryable: true,
-    text: 'Another caller is replaying, fixing or discarding this dead letter. Nothing was changed; look at it again in a moment.',
+    text: 'Another caller is replaying, fixing or discarding this dead letter, or an earlier change of it had no answer and may still be stored. Nothing was changed; look at it again in a moment, or at the time that the text names.',
   },
   dead_letter_changed: {
     ...refused,

@@ -161,6 +161,7 @@ function openEntry(
 
 function replayOf(log: Log, id: string): DeadLetterChange<number> {
   return {
+    name: 'replay',
     repeated: (_entry, replacement) => {
       if (kindOf(replacement) === 'dead') return undefined;
       return kindOf(replacement) === 'replay' ? replacement.sequence : refuseUnknown(id);
@@ -194,6 +195,7 @@ function replayOf(log: Log, id: string): DeadLetterChange<number> {
 /** The reason of an earlier discard stays. */
 function discardOf(log: Log, id: string, why: string): DeadLetterChange<true> {
   return {
+    name: 'discard',
     repeated: (_entry, replacement) => {
       if (kindOf(replacement) === 'dead') return undefined;
       return kindOf(replacement) === 'discarded' ? true : refuseUnknown(id);
@@ -226,6 +228,7 @@ function fixOf(
   edit: DeadLetterEdit,
 ): DeadLetterChange<OpenedDeadLetter> {
   return {
+    name: 'fix',
     repeated: (entry, replacement) => {
       if (kindOf(replacement) !== 'dead') return refuseUnknown(id);
       const payload = fixedEntry(log, fixer, id, entry, edit);
