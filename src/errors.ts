@@ -279,7 +279,7 @@ export const errorTable = {
     grpc: grpcCode.aborted,
     http: 409,
     retryable: true,
-    text: 'Another caller is replaying, fixing or discarding this dead letter. Nothing was changed; look at it again in a moment.',
+    text: 'Another caller is replaying, fixing or discarding this dead letter, or an earlier change of it had no answer and may still be stored. Nothing was changed; look at it again in a moment, or at the time that the text names.',
   },
   dead_letter_changed: {
     ...refused,
@@ -298,6 +298,13 @@ export const errorTable = {
     grpc: grpcCode.failedPrecondition,
     http: 409,
     text: 'This rejected event is settled: a replay has stored it, or an operator has discarded it. Nothing was changed.',
+  },
+  rejected_busy: {
+    ...refused,
+    grpc: grpcCode.aborted,
+    http: 409,
+    retryable: true,
+    text: 'A replay of this rejected event has begun and its result is not recorded yet: another process is replaying it, or was interrupted. Nothing was changed. The text names the time from which on it can be replayed or discarded, at most two minutes after the replay began.',
   },
   invalid_edit: {
     ...refused,

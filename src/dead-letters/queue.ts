@@ -166,6 +166,7 @@ function openEntry(
 
 function replayOf(log: Log, id: string): DeadLetterChange<number> {
   return {
+    name: 'replay',
     repeated: (_entry, replacement) => {
       if (kindOf(replacement) === 'dead') return undefined;
       return kindOf(replacement) === 'replay' ? replacement.sequence : refuseUnknown(id);
@@ -218,6 +219,7 @@ function refuseRemoved(id: string, destination: string): never {
 /** The reason of an earlier discard stays. */
 function discardOf(log: Log, id: string, why: string): DeadLetterChange<true> {
   return {
+    name: 'discard',
     repeated: (_entry, replacement) => {
       if (kindOf(replacement) === 'dead') return undefined;
       return kindOf(replacement) === 'discarded' ? true : refuseUnknown(id);
@@ -250,6 +252,7 @@ function fixOf(
   edit: DeadLetterEdit,
 ): DeadLetterChange<OpenedDeadLetter> {
   return {
+    name: 'fix',
     repeated: (entry, replacement) => {
       if (kindOf(replacement) !== 'dead') return refuseUnknown(id);
       const payload = fixedEntry(log, fixer, id, entry, edit);

@@ -3,11 +3,12 @@ import type { Log } from '../jetstream/log.ts';
 import { deleteMessage, readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { kindOf, settlesHeader } from './dead-letter-entry.ts';
 import type { DeadLetterIndex } from './dead-letter-index.ts';
-import { createEntryLocks } from './entry-locks.ts';
+import { createEntryLocks, refuseBusy, type ChangeName } from './entry-locks.ts';
 import { replaces } from './recover.ts';
 
 /** A fix, a replay or a discard of an entry. */
 export interface DeadLetterChange<Value> {
+  readonly name: ChangeName;
   /** Stores the message that replaces the entry. */
   store(entry: StoredMessage): Promise<Value>;
   /**
@@ -45,6 +46,19 @@ export function createSettle(log: Log, index: DeadLetterIndex): SettleEntry {
     await Promise.all([log.syncStream('DEAD'), log.syncStream('REPLAY')]);
     await remove(id, entry);
   };
+  /** What is stored in the place of an entry, by a change whose end its caller does not know. */
+  const replacementOf = async (
+    id: string,
+    entry: StoredMessage,
+  ): Promise<StoredMessage | undefined> => {
+    const replacement = await index.replacementOf(id, entry.sequence);
+    return replacement !== undefined && replaces(replacement, entry) ? replacement : undefined;
+  };
+  const isReplaced = async (id: string, sequence: number): Promise<boolean> => {
+    await index.refresh();
+    const entry = await readMessage(log, 'DEAD', sequence);
+    return entry === undefined || (await replacementOf(id, entry)) !== undefined;
+  };
   /** Undefined if the entry has been replaced, and the newer one is to be changed. */
   const tryOnce = async <Value>(
     id: string,
@@ -52,11 +66,12 @@ export function createSettle(log: Log, index: DeadLetterIndex): SettleEntry {
     change: DeadLetterChange<Value>,
   ): Promise<{ readonly value: Value } | undefined> => {
     const { sequence } = (await index.find(id)) ?? refuseUnknown(id);
-    return locks.hold(sequence, async (release) => {
+    const isStored = (): Promise<boolean> => isReplaced(id, sequence);
+    return locks.hold({ sequence, change: change.name, isStored }, async (lock) => {
       await index.refresh();
       const entry = (await readMessage(log, 'DEAD', sequence)) ?? refuseUnknown(id);
-      const replacement = await index.replacementOf(id, sequence);
-      if (replacement !== undefined && replaces(replacement, entry)) {
+      const replacement = await replacementOf(id, entry);
+      if (replacement !== undefined) {
         await complete(id, entry);
         if (kindOf(replacement) === 'dead' && revision === replacement.sequence) return undefined;
         const value = change.repeated(entry, replacement);
@@ -64,14 +79,17 @@ export function createSettle(log: Log, index: DeadLetterIndex): SettleEntry {
       }
       const former = await formerOf(log, entry);
       if (former !== undefined) {
-        await locks.hold(former.sequence, () => complete(id, former));
+        const isThere = (): Promise<boolean> => Promise.resolve(true);
+        const request = { sequence: former.sequence, change: 'fix', isStored: isThere } as const;
+        await locks.hold(request, () => complete(id, former));
         const value = revision === sequence ? undefined : change.repeated(former, entry);
         if (value !== undefined) {
-          await release();
+          await lock.release();
           return { value };
         }
       }
       checkRevision(id, entry, revision);
+      if (!lock.isHeld()) throw refuseBusy();
       const value = await change.store(entry);
       await remove(id, entry);
       return { value };

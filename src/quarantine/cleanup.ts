@@ -16,7 +16,7 @@ import {
 } from '../jetstream/rejected/deletions.ts';
 import { readRejectedUsage, shareOf, type RejectedUsage } from '../jetstream/rejected/usage.ts';
 import { subjects } from '../jetstream/topology.ts';
-import { readNote, settledIn, type OutcomeNote } from './outcome-note.ts';
+import { namedIn, readNote, settledIn, type OutcomeNote } from './outcome-note.ts';
 
 /** Deletes rejected events that are no longer needed. */
 export interface Cleanup {
@@ -201,8 +201,9 @@ function createSettledCleaner(log: Log, retentionMs: number) {
     const firstKept = await readNext(log, 'REJECTED', 1, subjects.rejectedOf('*'));
     for await (const { position, storedAtMs, note } of notesFrom(1)) {
       if (position > cleanedUpTo || ageMs(storedAtMs) < Math.max(keptMs, retentionMs)) break;
-      const named = [...settledIn(note), ...note.rejected.flatMap(({ sequences }) => sequences)];
-      const isNeeded = named.some((sequence) => sequence >= (firstKept?.sequence ?? Infinity));
+      const isNeeded = namedIn(note).some(
+        (sequence) => sequence >= (firstKept?.sequence ?? Infinity),
+      );
       if (!isNeeded) await deleteMessage(log, 'REJECTED', position);
     }
   };

@@ -24,6 +24,18 @@ export interface OutcomeNote {
   readonly duplicate: [number, number][];
   readonly rejected: { readonly error: EventError; readonly sequences: number[] }[];
   readonly discarded: { readonly why: string; readonly sequences: number[] }[];
+  /** What a replay is about to store. Notes of earlier releases have none. */
+  readonly claims: readonly ClaimGroup[];
+  /** The claims that end with this note, for these events. */
+  readonly ended: readonly { readonly id: string; readonly sequences: readonly number[] }[];
+}
+
+/** The events of a claim that are stored under the same subject of EVENTS. */
+export interface ClaimGroup {
+  readonly id: string;
+  readonly subject: string;
+  /** Pairs: the position of the rejected event, and its message id in EVENTS. */
+  readonly events: (readonly [number, string])[];
 }
 
 /** Below any max_payload that a server is likely to have. */
@@ -84,6 +96,15 @@ export function settledIn({ accepted, duplicate, discarded }: OutcomeNote): numb
   return [...stored, ...discarded.flatMap(({ sequences }) => sequences)];
 }
 
+/** The events that a note is about. */
+export function namedIn(note: OutcomeNote): number[] {
+  return [
+    ...settledIn(note),
+    ...note.rejected.flatMap(({ sequences }) => sequences),
+    ...note.claims.flatMap(({ events }) => events.map(([sequence]) => sequence)),
+  ];
+}
+
 const decoder = new TextDecoder();
 
 /** An unreadable note counts as empty; a newer Headgate may have written it. */
@@ -97,6 +118,8 @@ export function readNote(payload: Uint8Array): OutcomeNote {
   }
 }
 
-function emptyNote(at: string): OutcomeNote {
-  return { at, accepted: [], duplicate: [], rejected: [], discarded: [] };
+/** A note to add to. */
+export function emptyNote(at: string): OutcomeNote {
+  const outcomes = { accepted: [], duplicate: [], rejected: [], discarded: [] };
+  return { at, ...outcomes, claims: [], ended: [] };
 }

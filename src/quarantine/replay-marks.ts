@@ -1,12 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
 
+import type { ServiceError } from '../errors.ts';
 import type { Log } from '../jetstream/log.ts';
-import { PublishError } from '../jetstream/publish/publish-error.ts';
-import { storeUnlessChanged } from '../jetstream/publish/store-if-unchanged.ts';
 import { oneAtATime } from '../jetstream/events/one-at-a-time.ts';
-import { boundsOf, newestPosition, readMatching, readMessage } from '../jetstream/read/read.ts';
-import { subjects } from '../jetstream/topology.ts';
+import { boundsOf, deleteMessage, readMatching, readMessage } from '../jetstream/read/read.ts';
+import { claimMs as claimMsDefault, subjects } from '../jetstream/topology.ts';
+import { busyError, claimGroups, type ClaimedCopy, type ClaimRules } from './claims.ts';
+import { createDecide, type Decided, type Intention } from './decide.ts';
+import { createNoteIndex } from './note-index.ts';
 import {
+  emptyNote,
   notesOf,
   outcomeIn,
   readNote,
@@ -24,64 +27,89 @@ export interface ReplayMarks {
   isSettled(sequence: number): boolean;
   /** The newest outcome; undefined if the event was neither replayed nor discarded. */
   find(sequence: number): Promise<EventMark | undefined>;
-  /** Records what happened, whatever others have recorded. */
-  write(outcomes: ReadonlyMap<number, ReplayOutcome>): Promise<void>;
+  /**
+   * Claims events for a replay that stores them like this. Until the claim ends, no process discards
+   * them or replays them in another way.
+   */
+  claim(copies: ReadonlyMap<number, ClaimedCopy>): Promise<Claimed>;
+  /**
+   * Records what happened, whatever others have recorded. `ended`: the events of the claim that will
+   * not be stored later. The others stay claimed until the claim is old.
+   */
+  write(
+    outcomes: ReadonlyMap<number, ReplayOutcome>,
+    claim?: ReplayClaim,
+    ended?: readonly number[],
+  ): Promise<void>;
   /**
    * Gives events up. Resolves to those that were settled by then, which are left as they are: no
-   * process has recorded another outcome between the look and the note.
+   * process has recorded another outcome between the look and the note. Throws a ServiceError
+   * `rejected_busy`, and discards nothing, if a replay of one of them has not ended.
    */
   discard(sequences: readonly number[], why: string): Promise<number[]>;
 }
 
 export type EventMark = (ReplayOutcome | Discard) & { readonly atMs: number };
 
+/** Events that only this process may store. */
+export interface ReplayClaim {
+  readonly id: string;
+  /** Of its note in REJECTED. */
+  readonly position: number;
+  readonly sequences: ReadonlySet<number>;
+  /** False once it is too old to store anything under it: another process may take it over. */
+  isHeld(): boolean;
+}
+
+export interface Claimed {
+  /** Undefined if no event was free. */
+  readonly claim: ReplayClaim | undefined;
+  /** Stored or discarded by now. */
+  readonly settled: readonly number[];
+  /** An earlier replay of these has not ended: the error `rejected_busy` of each. */
+  readonly busy: ReadonlyMap<number, ServiceError>;
+}
+
+export interface MarksOptions extends Partial<
+  Pick<ClaimRules, 'claimMs' | 'waitMs' | 'dedupWindowMs'>
+> {}
+
 /**
  * Uses four bytes of memory for each rejected event in the parts of the stream that have replays:
  * the number of its newest note, and whether the event is settled. The notes themselves stay in the
  * log.
  */
-export function createReplayMarks(log: Log): ReplayMarks {
-  const index = createIndex();
+export function createReplayMarks(log: Log, options: MarksOptions = {}): ReplayMarks {
+  const { claimMs = claimMsDefault, waitMs = 5_000, dedupWindowMs = 0 } = options;
+  const unused = new Set<string>();
+  const rules = { owner: randomUUID(), claimMs, waitMs, dedupWindowMs, unused };
+  const index = createNoteIndex();
   const noteAt = createNoteReader(log);
-  /** Every note up to this position is in the index. */
-  let readUpTo = 0;
 
   const readNew = async (): Promise<void> => {
-    for await (const message of readMatching(log, 'REJECTED', subjects.replayed, readUpTo + 1)) {
+    const from = index.readUpTo + 1;
+    for await (const message of readMatching(log, 'REJECTED', subjects.replayed, from)) {
       // A note that this process has written since is in the index already.
-      if (message.sequence <= readUpTo) continue;
-      index.add(message.sequence, readNote(message.payload));
-      readUpTo = message.sequence;
+      if (message.sequence <= index.readUpTo) continue;
+      index.add(message.sequence, readNote(message.payload), message.storedAtMs);
+      index.readUpTo = message.sequence;
     }
     index.forgetBefore((await boundsOf(log, 'REJECTED')).first);
   };
   // A discard must see the note of the replay before it, also while a list is being read.
   const refresh = oneAtATime(readNew);
-  /** Resolves to the events that were settled by then, and are left out. */
-  const storeDiscard = async (note: OutcomeNote): Promise<number[]> => {
-    let newest = readUpTo;
-    for (let tries = 0; tries < triesMax; tries += 1) {
-      const open = withoutSettled(note, index.isSettled);
-      const left = new Set(settledIn(open));
-      const settled = settledIn(note).filter((sequence) => !left.has(sequence));
-      if (left.size === 0) return settled;
-      // A replica may not have the newest note yet.
-      if (newest <= readUpTo) {
-        const text = JSON.stringify(open);
-        const ack = await storeUnlessChanged(log, 'REJECTED', subjects.replayed, newest, text);
-        if (ack !== undefined) {
-          index.add(ack.sequence, open);
-          readUpTo = ack.sequence;
-          return settled;
-        }
-      }
-      // Another process was faster, or the newest note was deleted because it was old.
-      await sleep(tries * tryPauseMs);
-      newest = await newestPosition(log, 'REJECTED', subjects.replayed);
-      await refresh();
+  const write = async (notes: readonly OutcomeNote[]): Promise<void> => {
+    for (const note of notes) {
+      const text = JSON.stringify(note);
+      const { sequence } = await log.store('REJECTED', subjects.replayed, {}, text);
+      // Read again by the next refresh, in its place among the notes of other processes.
+      index.add(sequence, note, Date.parse(note.at));
     }
-    throw new PublishError('conflict', 'other processes write notes about rejected events');
   };
+  const record = (outcomes: ReadonlyMap<number, ReplayOutcome>): Promise<void> =>
+    write(notesOf(outcomes, new Date().toISOString()));
+  const decide = createDecide({ log, index, rules, refresh, record });
+
   return {
     refresh,
     isSettled: index.isSettled,
@@ -91,13 +119,16 @@ export function createReplayMarks(log: Log): ReplayMarks {
       const outcome = note === undefined ? undefined : outcomeIn(note, sequence);
       return outcome === undefined ? undefined : { ...outcome, atMs: Date.parse(note!.at) };
     },
-    write: async (outcomes) => {
-      for (const note of notesOf(outcomes, new Date().toISOString())) {
-        const text = JSON.stringify(note);
-        const { sequence } = await log.store('REJECTED', subjects.replayed, {}, text);
-        // Read again by the next refresh, in its place among the notes of other processes.
-        index.add(sequence, note);
-      }
+    claim: createClaiming(decide, rules, unused),
+    write: async (outcomes, claim, ended = []) => {
+      const at = new Date().toISOString();
+      const notes = notesOf(outcomes, at);
+      if (claim === undefined || ended.length === 0) return write(notes);
+      const last = notes.pop() ?? emptyNote(at);
+      await write([...notes, { ...last, ended: [{ id: claim.id, sequences: ended }] }]);
+      if (ended.length < claim.sequences.size) return;
+      // It has said all by now. The room is for records.
+      await deleteMessage(log, 'REJECTED', claim.position).catch(() => {});
     },
     discard: async (sequences, why) => {
       const settled: number[] = [];
@@ -105,10 +136,50 @@ export function createReplayMarks(log: Log): ReplayMarks {
         sequences.map((one) => [one, { status: 'discarded', why } as const]),
       );
       for (const note of notesOf(discards, new Date().toISOString())) {
-        settled.push(...(await storeDiscard(note)));
+        const decided = await decide({
+          events: new Map(settledIn(note).map((sequence) => [sequence, undefined])),
+          noteOf: (free) => ({ ...note, discarded: [{ why, sequences: [...free] }] }),
+          allOrNone: true,
+        });
+        const [claim] = decided.busy.values();
+        if (claim !== undefined) throw busyError(claim, claimMs);
+        settled.push(...decided.settled);
       }
       return settled;
     },
+  };
+}
+
+/** Claims events in notes of this process. */
+function createClaiming(
+  decide: (what: Intention) => Promise<Decided>,
+  { owner, claimMs }: ClaimRules,
+  unused: Set<string>,
+): ReplayMarks['claim'] {
+  let claims = 0;
+  return async (copies) => {
+    const id = `${owner}/${(claims += 1)}`;
+    let startedAt = 0;
+    const decided = decide({
+      events: new Map([...copies].map(([sequence, { messageId }]) => [sequence, messageId])),
+      noteOf: (some) => {
+        startedAt = performance.now();
+        const claimed = new Map(some.map((sequence) => [sequence, copies.get(sequence)!]));
+        return { ...emptyNote(new Date().toISOString()), claims: claimGroups(id, claimed) };
+      },
+      allOrNone: false,
+      claimId: id,
+    });
+    // It may be stored without its acknowledgement.
+    decided.catch(() => unused.add(id));
+    const { position, free, settled, ...others } = await decided;
+    const busy = new Map(
+      [...others.busy].map(([sequence, other]) => [sequence, busyError(other, claimMs)]),
+    );
+    if (position === undefined) return { claim: undefined, settled, busy };
+    // The other half is for what is on its way to the log when the first is over.
+    const isHeld = (): boolean => performance.now() - startedAt < claimMs / 2;
+    return { claim: { id, position, sequences: new Set(free), isHeld }, settled, busy };
   };
 }
 
@@ -127,49 +198,4 @@ function createNoteReader(log: Log): (sequence: number) => Promise<OutcomeNote |
   };
 }
 
-function withoutSettled(note: OutcomeNote, isSettled: (sequence: number) => boolean): OutcomeNote {
-  const discarded = note.discarded.map(({ why, sequences }) => ({
-    why,
-    sequences: sequences.filter((sequence) => !isSettled(sequence)),
-  }));
-  return { ...note, discarded };
-}
-
-/** Four seconds in all. Each try but the first follows a note of another process. */
-const triesMax = 20;
-const tryPauseMs = 20;
 const notesRememberedMax = 16;
-const pageSize = 4096;
-
-/** Holds, for each rejected event, twice the number of its newest note, plus 1 if it is settled. */
-function createIndex() {
-  const pages = new Map<number, Uint32Array>();
-  /** The stream position of each note, by its number; numbers begin at 1. */
-  const positions: number[] = [0];
-  const set = (sequence: number, value: number): void => {
-    const number = Math.floor(sequence / pageSize);
-    let page = pages.get(number);
-    if (page === undefined) pages.set(number, (page = new Uint32Array(pageSize)));
-    page[sequence % pageSize] = value;
-  };
-  const get = (sequence: number): number =>
-    pages.get(Math.floor(sequence / pageSize))?.[sequence % pageSize] ?? 0;
-  return {
-    add: (position: number, note: OutcomeNote): void => {
-      const number = positions.push(position) - 1;
-      for (const sequence of settledIn(note)) set(sequence, number * 2 + 1);
-      for (const { sequences } of note.rejected) {
-        // If two replays ran at once, an event that one of them stored stays settled.
-        for (const sequence of sequences) if (get(sequence) % 2 === 0) set(sequence, number * 2);
-      }
-    },
-    isSettled: (sequence: number): boolean => get(sequence) % 2 === 1,
-    noteOf: (sequence: number): number | undefined =>
-      positions[Math.floor(get(sequence) / 2)] || undefined,
-    forgetBefore: (sequence: number): void => {
-      for (const number of pages.keys()) {
-        if ((number + 1) * pageSize <= sequence) pages.delete(number);
-      }
-    },
-  };
-}

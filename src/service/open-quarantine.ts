@@ -38,7 +38,8 @@ export async function openQuarantine(parts: QuarantineParts): Promise<RejectedSe
     ...createEventStore(log, validation.isPlanned),
   });
   lifecycle.onRelease('replay endpoint', endpoint.close);
-  const marks = createReplayMarks(log);
+  const { dedupWindowMs } = config.log;
+  const marks = createReplayMarks(log, { dedupWindowMs });
   const rejected = createRejectedEvents(log, marks, decodeOriginal, validation.nameSent);
   const inTurn = createInTurn();
   const replay = createReplay({
@@ -47,7 +48,7 @@ export async function openQuarantine(parts: QuarantineParts): Promise<RejectedSe
     rejected,
     marks,
     storedIds: createStoredIds(log),
-    dedupWindowMs: config.log.dedupWindowMs,
+    dedupWindowMs,
   });
   await startCleanup(parts);
   return {

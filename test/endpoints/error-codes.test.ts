@@ -160,6 +160,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   unmapped_webhook: 'webhooks.test.ts',
   rejected_not_found: "belongs to the operators' port: test/quarantine",
   rejected_settled: "belongs to the operators' port: test/quarantine",
+  rejected_busy: 'the same: test/quarantine/claims.test.ts',
   invalid_edit: "belongs to the operators' port: test/quarantine",
   replay_too_wide: "belongs to the operators' port: test/quarantine",
   schema_not_found: "belongs to the operators' port: test/registry",

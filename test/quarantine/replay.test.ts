@@ -213,9 +213,9 @@ describe('a replay', () => {
     ).toEqual([]);
     const { counts } = await quarantine.countRejected({});
     expect(counts).toMatchObject([{ code: 'schema_violation', count: 1n }]);
-    // The note is stored next to it, and is not a rejected event.
-    expect(await gate.last('REJECTED')).toBe(2);
-    await expect(quarantine.getRejected({ sequence: 2n })).rejects.toThrow(/no rejected event 2/);
+    // The claim and the note are stored next to it, and are not rejected events.
+    expect(await gate.last('REJECTED')).toBe(3);
+    await expect(quarantine.getRejected({ sequence: 3n })).rejects.toThrow(/no rejected event 3/);
   });
 
   test('accepts events that were kept without their personal data, from any endpoint', async () => {

@@ -12,7 +12,11 @@ import {
   retryAfterSeconds,
 } from './failure.ts';
 
-const operatorsConflicts: readonly string[] = ['registry_conflict', 'dead_letter_busy'];
+const operatorsConflicts: readonly string[] = [
+  'registry_conflict',
+  'dead_letter_busy',
+  'rejected_busy',
+];
 
 describe('the error table', () => {
   test.each(errorCodes)('has all of %s', (code) => {

@@ -87,6 +87,19 @@ const codeByNatsCode: Readonly<Record<number, PublishErrorCode>> = {
   10167: 'timeout',
 };
 
+const notStored: ReadonlySet<PublishErrorCode> = new Set([
+  'stream_full',
+  'store_full',
+  'too_large',
+  'rejected',
+  'conflict',
+]);
+
+/** Whether a message may be in the log, or may still be stored, although its publish failed. */
+export function mayBeStored(error: unknown): boolean {
+  return error instanceof PublishError && !notStored.has(error.code);
+}
+
 /** Whether a message was not stored because another process was faster: `storeIfUnchanged`. */
 export function isConflict(error: unknown): boolean {
   return error instanceof PublishError && error.code === 'conflict';
