@@ -160,6 +160,54 @@ describe.skipIf(whyNoEngine() !== undefined)('with the engine', () => {
     expect(await destination.deliver([deliveryOfEvent()], never)).toEqual([{ kind: 'delivered' }]);
   });
 
+  test('a table of your own types is filled with text, and a column that changes meanwhile too', async () => {
+    const destination = openNew();
+    const own = createTable(table)
+      .replace("timestamp DateTime64(3, 'UTC')", "timestamp DateTime64(6, 'UTC')")
+      .replace('sequence UInt64', 'sequence Int64')
+      .replace('source LowCardinality(String)', 'source String')
+      .replace(
+        'toUnixTimestamp64Milli(timestamp)',
+        'toUnixTimestamp64Milli(toDateTime64(timestamp, 3))',
+      );
+    await engine.ask(own);
+    const events = ['first', 'é\t😀', 'third'].map((userId) =>
+      storedEvent({ userId, timestamp: firstTime, properties: { total: 0.1 } }),
+    );
+    const [first, second, third] = events.map((event) => deliveryOf(JSON.stringify(event)));
+    expect(await destination.deliver([first!, second!], never)).toEqual([
+      { kind: 'delivered' },
+      { kind: 'delivered' },
+    ]);
+    const other = openNew();
+    await other.deliver([deliveryOfEvent({ userId: 'before' })], never);
+    await engine.ask(`ALTER TABLE ${table} MODIFY COLUMN source String`);
+    // The server compares the types that an insert says with those of its table.
+    expect(await other.deliver([third!], never)).toMatchObject([
+      { kind: 'retry', fault: 'destination', status: '117' },
+    ]);
+    expect(await other.deliver([third!], never)).toEqual([{ kind: 'delivered' }]);
+    const rows = await engine.ask<{ user_id: string }>(
+      `SELECT user_id FROM ${table} ORDER BY user_id`,
+    );
+    expect(rows.map((row) => row.user_id)).toEqual(['before', 'third']);
+    const ids = events.slice(0, 2).map(({ eventId }) => eventId);
+    table = table.replace(/\d+$/, (number) => String(Number(number) - 1));
+    const filled = await engine.ask(
+      `SELECT toString(event_id) AS id, user_id, toString(timestamp) AS time, source, properties
+       FROM ${table} ORDER BY user_id`,
+    );
+    const of = {
+      time: '2026-03-31 23:59:59.900000',
+      source: 'checkout',
+      properties: '{"total":0.1}',
+    };
+    expect(filled).toEqual([
+      { id: ids[0], user_id: 'first', ...of },
+      { id: ids[1], user_id: 'é\t😀', ...of },
+    ]);
+  });
+
   test('an event is a row, with its types and its long numbers', async () => {
     const destination = openNew();
     const event = storedEvent({ context: { page: '/' }, occurredAt: '2026-03-01T11:00:00Z' });

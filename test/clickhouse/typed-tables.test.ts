@@ -133,6 +133,33 @@ test.skipIf(missing !== undefined)(
 );
 
 test.skipIf(missing !== undefined)(
+  'a column of every table that was added again is filled, though it may now be null',
+  async () => {
+    contracts = [
+      contractOf('page_refilled', [{ type: 'object', properties: { n: { type: 'number' } } }]),
+    ];
+    const payloads = ['-0.5', '12345678901234567890.5', '1e-30'].map((n) =>
+      payloadOf('page_refilled', { version: 1, properties: `{"n":${n}}` }),
+    );
+    expect(await deliver(open(), payloads[0]!)).toEqual(['delivered']);
+    await engine.ask('ALTER TABLE page_refilled DROP COLUMN source').catch(() => []);
+    expect(await deliver(open(), ...payloads.slice(1))).toEqual(['delivered', 'delivered']);
+    const rows = await engine.ask(
+      'SELECT toString(n) AS n, source FROM page_refilled ORDER BY sequence, n',
+    );
+    const { source } = JSON.parse(payloads[1]!) as { source: string };
+    expect(rows).toHaveLength(3);
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        { n: '-0.5', source: null },
+        { n: '12345678901234567890.5', source },
+        { n: '0.000000000000000000000000000001', source },
+      ]),
+    );
+  },
+);
+
+test.skipIf(missing !== undefined)(
   'events without a contract go to a table of theirs',
   async () => {
     contracts = [];

@@ -1,4 +1,6 @@
+import { eventTimeColumn, rowColumns } from '../../src/destinations/clickhouse/rows/event-row.ts';
 import type { DestinationSettings } from '../../src/destinations/destination.ts';
+import { insertedRows } from './clickhouse-rows.ts';
 import { startHttpFarSide, type HttpFarSide, type StandInAnswer } from './http-far-side.ts';
 import type { ReceivedRequest } from './http-server.ts';
 
@@ -34,19 +36,11 @@ export function clickhouseError(code: number, type: string, text: string): Stand
   };
 }
 
-/** The values of a line of TabSeparated. */
-export function cellsOf(line: string): (string | undefined)[] {
-  return line
-    .replace(/\n$/, '')
-    .split('\t')
-    .map((cell) =>
-      cell === '\\N' ? undefined : cell.replace(/\\(.)/g, (_, one: string) => plain[one]!),
-    );
-}
-
-const plain: Readonly<Record<string, string>> = { '\\': '\\', t: '\t', n: '\n', r: '\r', 0: '\0' };
-
 const bodyBytesMax = 64 * 1024;
+
+const described = [...rowColumns, eventTimeColumn]
+  .map(([name, type]) => `${JSON.stringify({ name, type })}\n`)
+  .join('');
 
 /**
  * A stand-in: the few statements that the destination sends, and a table that keeps one row of each
@@ -55,21 +49,10 @@ const bodyBytesMax = 64 * 1024;
 export function startClickhouseFarSide(): Promise<HttpFarSide> {
   const rows = new Map<string, StoredRow>();
   let hasTable = false;
-  const insert = (query: string, body: string): StandInAnswer => {
-    const columns = /\(([^)]*)\)/
-      .exec(query)![1]!
-      .split(',')
-      .map((name) => name.trim());
+  const insert = (query: string, body: Buffer): StandInAnswer => {
     if (!hasTable)
       return clickhouseError(60, 'UNKNOWN_TABLE', 'Table default.events does not exist');
-    const inserted = body
-      .split('\n')
-      .filter((line) => line !== '')
-      .map(cellsOf)
-      .map((values) => {
-        const cells = columns.map((name, at) => [name, values[at]]);
-        return Object.fromEntries(cells) as StoredRow;
-      });
+    const inserted = insertedRows(query, body) as unknown as StoredRow[];
     // All or nothing, as an insert of one block is.
     if (inserted.some((row) => row.user_id === 'refused')) {
       return clickhouseError(469, 'VIOLATED_CONSTRAINT', 'Constraint `known` is violated at row 2');
@@ -92,10 +75,10 @@ export function startClickhouseFarSide(): Promise<HttpFarSide> {
     const given = new URL(url, 'http://host').searchParams.get('query');
     if (body.length > bodyBytesMax) return { status: 413, text: 'too large' };
     const query = (given ?? body.toString()).trim();
-    if (query.startsWith('INSERT')) return insert(query, body.toString());
+    if (query.startsWith('INSERT')) return insert(query, body);
     if (query.startsWith('EXISTS'))
       return { status: 200, text: `{"result":${Number(hasTable)}}\n` };
-    if (query.startsWith('DESCRIBE')) return { status: 200, text: '{"name":"event_time"}\n' };
+    if (query.startsWith('DESCRIBE')) return { status: 200, text: described };
     if (query.startsWith('SELECT')) return select(query);
     if (!query.startsWith('CREATE')) return clickhouseError(62, 'SYNTAX_ERROR', 'Syntax error');
     hasTable = true;

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createClickhouseDestination } from '../../src/destinations/clickhouse/clickhouse.ts';
-import { rowColumns } from '../../src/destinations/clickhouse/row.ts';
+import { rowColumns } from '../../src/destinations/clickhouse/rows/event-row.ts';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { StartError } from '../../src/errors.ts';
 import {
-  cellsOf,
   clickhouseError,
   clickhouseSettings,
   startClickhouseFarSide,
 } from './clickhouse-far-side.ts';
+import { binaryRows } from './clickhouse-rows.ts';
 import { deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import type { HttpFarSide, StandInAnswer } from './http-far-side.ts';
 import type { ReceivedRequest } from './http-server.ts';
@@ -129,7 +129,9 @@ test('an insert has the settings that ClickHouse needs, and a token made of the 
     async_insert: '0',
   });
   // A column that the table does not have is an error, and no value is left out.
-  expect(queryOf(first!).get('query')).toContain(`(${rowColumns.join(', ')}, event_time)`);
+  expect(queryOf(first!).get('query')).toContain(
+    `(${rowColumns.map(([column]) => column).join(', ')}, event_time)`,
+  );
   const login = Buffer.from('default:of-clickhouse').toString('base64');
   expect(first!.headers.authorization).toBe(`Basic ${login}`);
 });
@@ -143,8 +145,8 @@ test('numbers keep their digits', async () => {
     );
   for (const number of ['12345678901234567890.5', '1e-400', '-1E+400', '0.1']) {
     await destination.deliver([deliveryOf(text(number))], never);
-    const row = cellsOf(inserts().at(-1)!.body.toString());
-    expect(row[rowColumns.indexOf('properties')]).toBe(`{"n":${number}}`);
+    const [row] = binaryRows(inserts().at(-1)!.body);
+    expect(row!['properties']).toBe(`{"n":${number}}`);
   }
 });
 

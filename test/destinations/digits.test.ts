@@ -10,7 +10,12 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { BatchTrackRequestSchema } from '../../gen/headgate/v1/track_service_pb.ts';
-import { rowColumns, rowOf, rowText } from '../../src/destinations/clickhouse/row.ts';
+import {
+  eventTimeColumn,
+  rowColumns,
+  writeEventRow,
+} from '../../src/destinations/clickhouse/rows/event-row.ts';
+import { binaryLayout, textLayout } from '../../src/destinations/clickhouse/rows/row-layout.ts';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { readRecord } from '../../src/destinations/kafka/kafka.ts';
 import { readMessage as readPubsubMessage } from '../../src/destinations/pubsub/message.ts';
@@ -21,7 +26,7 @@ import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts
 import { createWebhookDestination } from '../../src/destinations/webhook/webhook.ts';
 import { openGate, type OpenGate } from '../endpoints/open-gate.ts';
 import { schemasWith } from '../endpoints/schemas-folder.ts';
-import { cellsOf } from './clickhouse-far-side.ts';
+import { insertedRows } from './clickhouse-rows.ts';
 import { deliverAll, deliveryOf } from './deliveries.ts';
 import { objectTexts, timeTexts, valueOf } from './exact-values.ts';
 import { startHttpServer } from './http-server.ts';
@@ -360,13 +365,19 @@ describe('numbers, texts and times, as they were sent', () => {
     expect(wrongIn(texts.map(heldIn))).toEqual([]);
   });
 
-  test('are in the rows for ClickHouse', () => {
-    const rows = deliveries.map((delivery) => {
-      const row = rowOf(delivery);
-      if (typeof row === 'string') throw new Error(row);
-      const values = cellsOf(rowText(row, true));
-      return Object.fromEntries(rowColumns.map((name, at) => [name, values[at]]));
+  test.each([binaryLayout, textLayout])('are in the rows for ClickHouse: %o', (layoutOf) => {
+    const columns = [...rowColumns, eventTimeColumn];
+    const layout = layoutOf(columns);
+    const writer = layout.rows();
+    const lines = deliveries.map((delivery) => {
+      const fault = writeEventRow(writer, delivery, true);
+      if (fault !== undefined) throw new Error(fault);
+      const { bytes, start, end } = writer.finish();
+      return bytes.subarray(start, end);
     });
+    const names = columns.map(([column]) => column).join(', ');
+    const query = `INSERT INTO events (${names}) FORMAT ${layout.format}`;
+    const rows = insertedRows(query, Buffer.concat([layout.head, ...lines]));
     expect(
       wrongIn(
         rows.map(({ idempotency_key: key, properties, context, occurred_at: time }) => ({

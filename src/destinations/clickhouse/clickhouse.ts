@@ -2,9 +2,11 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { StartError } from '../../errors.ts';
 import { createClickhouseConnection } from './connection.ts';
 import { isRefusedChange } from './fault.ts';
-import { bySequence, createInserts, rowsPerPiece, type InsertTarget } from './inserts.ts';
-import { rowColumns, rowOf, rowText, type ClickhouseRow } from './row.ts';
-import { addEventTime, createTable, describeTable, quoteName, selectWindow } from './table.ts';
+import { bySequence, createInserts, type InsertTarget } from './inserts.ts';
+import { eventTimeColumn, rowColumns, writeEventRow } from './rows/event-row.ts';
+import { binaryLayout, hasColumns, textLayout, type RowLayout } from './rows/row-layout.ts';
+import { addEventTime, createTable, quoteName, selectWindow } from './table.ts';
+import { readTypes } from './table-types.ts';
 import { createTypedDelivery } from './typed-delivery.ts';
 import { closeWhenIdle } from '../close-when-idle.ts';
 import type {
@@ -50,9 +52,11 @@ export function createClickhouseDestination(
     batch: readonly Delivery[],
     signal: AbortSignal,
   ): Promise<Outcome[]> => {
+    const layout = events.layout();
+    const writer = layout.rows();
     const { rows, outcomes } = await readInTurns(batch, (delivery, index) => {
-      const row = rowOf(delivery);
-      return typeof row === 'string' ? row : { ...row, index };
+      const fault = writeEventRow(writer, delivery, hasEventTime(layout));
+      return fault ?? { ...writer.finish(), layout, delivery, index };
     });
     rows.sort(bySequence);
     const written = await inserts.write(events, rows, signal);
@@ -85,10 +89,21 @@ export function createClickhouseDestination(
   };
 }
 
+const layouts = {
+  binary: binaryLayout([...rowColumns, eventTimeColumn]),
+  text: textLayout([...rowColumns, eventTimeColumn]),
+  /** A table of an earlier version that cannot be changed. */
+  withoutEventTime: textLayout(rowColumns),
+} as const;
+
+function hasEventTime(layout: RowLayout): boolean {
+  return layout !== layouts.withoutEventTime;
+}
+
 /** The table of all events. */
-function createEventsTarget(client: ClickHouseClient, table: string): InsertTarget<ClickhouseRow> {
+function createEventsTarget(client: ClickHouseClient, table: string): InsertTarget {
   let isReady = false;
-  let hasEventTime = true;
+  let layout: RowLayout = layouts.binary;
   return {
     table,
     async prepare(options) {
@@ -97,16 +112,17 @@ function createEventsTarget(client: ClickHouseClient, table: string): InsertTarg
       if (!(await isThere(client, table, options))) {
         await client.command({ query: createTable(table), ...options });
       }
-      hasEventTime = await makeEventTime(client, table, options);
+      layout = await findLayout(client, table, options);
       isReady = true;
     },
     forget: () => void (isReady = false),
-    columns: () => (hasEventTime ? [...rowColumns, 'event_time'] : rowColumns),
-    *textOf(rows) {
-      for (let at = 0; at < rows.length; at += rowsPerPiece) {
-        const piece = rows.slice(at, at + rowsPerPiece);
-        yield Buffer.from(piece.map((row) => rowText(row, hasEventTime)).join(''));
-      }
+    layout: () => layout,
+    rewrite(rows) {
+      const writer = layout.rows();
+      return rows.map((row) => {
+        writeEventRow(writer, row.delivery, hasEventTime(layout));
+        return { ...row, ...writer.finish(), layout };
+      });
     },
   };
 }
@@ -123,28 +139,26 @@ async function isThere(
 }
 
 /**
- * Whether the table has a column for the time of an event. A table that this user may not change, or that
- * is no MergeTree, stays as it is, and is filled as before.
+ * How rows of the table are written. It gets a column for the time of an event. If this user may not change it, or
+ * it is no MergeTree, it stays as it is, and is filled as before.
  */
-async function makeEventTime(
+async function findLayout(
   client: ClickHouseClient,
   table: string,
   options: { readonly abort_signal: AbortSignal; readonly query_id: string },
-): Promise<boolean> {
-  const answer = await client.query({
-    query: describeTable(table),
-    format: 'JSONEachRow',
-    ...options,
-  });
-  const columns = await answer.json<{ name: string }>();
-  if (columns.some(({ name }) => name === 'event_time')) return true;
-  try {
-    await client.command({ query: addEventTime(table), ...options });
-    return true;
-  } catch (error) {
-    if (isRefusedChange(error)) return false;
-    throw error;
+): Promise<RowLayout> {
+  const types = await readTypes(client, table, options);
+  const [eventTime, eventTimeType] = eventTimeColumn;
+  if (!types.has(eventTime)) {
+    try {
+      await client.command({ query: addEventTime(table), ...options });
+    } catch (error) {
+      if (isRefusedChange(error)) return layouts.withoutEventTime;
+      throw error;
+    }
+    types.set(eventTime, eventTimeType);
   }
+  return hasColumns(types, layouts.binary.columns) ? layouts.binary : layouts.text;
 }
 
 /** No table is no event. */

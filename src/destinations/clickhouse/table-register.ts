@@ -6,6 +6,7 @@ import {
 } from '../tables/found/found-tables.ts';
 import { changesOf, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
 import { notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
+import { readTypes } from './table-types.ts';
 import {
   clickhouseDialect,
   clickhouseStatements,
@@ -51,11 +52,11 @@ async function findNamed(
 async function columnsIn(
   client: ClickHouseClient,
   table: string,
-  asked: Asked,
+  { abort_signal }: Asked,
 ): Promise<ReadonlyMap<string, string>> {
-  const query = `DESCRIBE TABLE ${quoted(table)}`;
-  const columns = await ask<{ name: string; type: string }>(client, query, asked);
-  return new Map(columns.map(({ name, type }) => [name, plannedType(name, type)]));
+  const signal = abort_signal === undefined ? {} : { abort_signal };
+  const types = await readTypes(client, quoted(table), signal);
+  return new Map([...types].map(([name, type]) => [name, plannedType(name, type)]));
 }
 
 async function firstEvent(

@@ -1,3 +1,5 @@
+import { eventTimeColumn, rowColumns } from './rows/event-row.ts';
+
 const name = /^[a-zA-Z_][a-zA-Z0-9_]{0,62}$/;
 
 /** The quoted name. Undefined if it is not a valid name. */
@@ -19,24 +21,9 @@ export function quoteName(text: string): string | undefined {
 export function createTable(table: string): string {
   return `
     CREATE TABLE IF NOT EXISTS ${table} (
-      event_id UUID,
-      event_name LowCardinality(String),
-      source LowCardinality(String),
-      timestamp DateTime64(3, 'UTC'),
-      user_id Nullable(String),
-      anonymous_id Nullable(String),
-      idempotency_key String,
-      schema_version Nullable(UInt32),
-      properties String,
-      context Nullable(String),
-      occurred_at Nullable(String),
-      sent_at Nullable(String),
-      correlation_id Nullable(String),
-      traceparent Nullable(String),
-      sequence UInt64,
-      warnings Nullable(String),
+      ${rowColumns.map((column) => `${column.join(' ')},`).join('\n      ')}
       delivered_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
-      event_time Nullable(DateTime64(3, 'UTC')),
+      ${eventTimeColumn.join(' ')},
       INDEX by_event_time event_time TYPE minmax GRANULARITY 1,
       first_wins UInt64 MATERIALIZED toUInt64(20000000000000 - toUnixTimestamp64Milli(timestamp))
     )
@@ -45,16 +32,11 @@ export function createTable(table: string): string {
     SETTINGS non_replicated_deduplication_window = 1000`;
 }
 
-/** Which columns the table has. */
-export function describeTable(table: string): string {
-  return `DESCRIBE TABLE ${table}`;
-}
-
 /** The column that tables of earlier versions lack. Rows and keys stay as they are. */
 export function addEventTime(table: string): string {
   return `
     ALTER TABLE ${table}
-      ADD COLUMN IF NOT EXISTS event_time Nullable(DateTime64(3, 'UTC')),
+      ADD COLUMN IF NOT EXISTS ${eventTimeColumn.join(' ')},
       ADD INDEX IF NOT EXISTS by_event_time event_time TYPE minmax GRANULARITY 1`;
 }
 

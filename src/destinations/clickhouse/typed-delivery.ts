@@ -1,18 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { ClickHouseClient } from '@clickhouse/client';
-import { isUuid } from '../../event/event-id.ts';
 import type { Delivery, DestinationContext, Outcome } from '../destination.ts';
-import { readTypedPayload } from '../tables/event-row.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import { faultOf } from './fault.ts';
-import { bySequence, rowsPerPiece, type Inserts } from './inserts.ts';
-import { isPlainPayload } from './typed-rows.ts';
+import { bySequence, rowsPerPiece, type InsertedRow, type Inserts } from './inserts.ts';
 import {
   createClickhouseTables,
+  typedEventOf,
   type ClickhouseEvent,
   type ClickhouseTables,
-  type TypedRow,
+  type RowWriters,
   type TypedTarget,
 } from './typed-tables.ts';
 
@@ -22,8 +20,6 @@ export interface TypedDelivery {
   /** The quoted names of all tables. */
   tables(): Promise<string[]>;
 }
-
-const decoder = new TextDecoder();
 
 /** @param prefix of the names of tables. */
 export function createTypedDelivery(
@@ -48,9 +44,10 @@ export function createTypedDelivery(
         group.sort(bySequence);
         const written = await inserts.write(target, group, signal);
         const held = group.filter((_row, at) => written[at]!.kind === 'delivered');
-        const fault = await tables
-          .moveUnplanned(target, held, { abort_signal: signal })
-          .then(() => undefined, outcomeOf);
+        const ids = (): string[] => held.map(idOf);
+        const moved =
+          held.length > 0 && tables.moveUnplanned(target, ids, { abort_signal: signal });
+        const fault = await Promise.resolve(moved).then(() => undefined, outcomeOf);
         for (const [at, { index }] of group.entries()) {
           const outcome = written[at]!;
           outcomes[index] = outcome.kind === 'delivered' ? (fault ?? outcome) : outcome;
@@ -62,10 +59,10 @@ export function createTypedDelivery(
   };
 }
 
-type RowGroups = Map<TypedTarget, TypedRow[]>;
+type RowGroups = Map<TypedTarget, InsertedRow[]>;
 
 /**
- * The rows of a batch by their table. Events become text a few at a time, and are let go: thousands of them with
+ * The rows of a batch by their table. Events become bytes a few at a time, and are let go: thousands of them with
  * their properties would outlive several collections of garbage.
  *
  * @param outcomes gets those of events that can never have a row.
@@ -77,6 +74,7 @@ async function readRows(
   signal: AbortSignal,
 ): Promise<RowGroups> {
   const rows: RowGroups = new Map();
+  const writers: RowWriters = new Map();
   for (let from = 0; from < batch.length; from += rowsPerPiece) {
     if (from > 0) await nextTurn();
     const events: ClickhouseEvent[] = [];
@@ -87,20 +85,15 @@ async function readRows(
     }
     for (const [target, group] of await tables.group(events, { abort_signal: signal })) {
       const before = rows.get(target) ?? [];
-      for (const row of target.rowsOf(group)) before.push(row);
+      for (const row of target.rowsOf(group, writers)) before.push(row);
       rows.set(target, before);
     }
   }
   return rows;
 }
 
-/** The event of a delivery, or the reason why it cannot have a row. Quotes no data. */
-function typedEventOf({ payload, sequence }: Delivery, index: number): ClickhouseEvent | string {
-  const text = decoder.decode(payload);
-  const event = readTypedPayload(text);
-  if (typeof event === 'string') return event;
-  if (!isUuid(event.eventId)) return 'not a stored event: its eventId is not a UUID';
-  return { index, event, sequence, isPlain: isPlainPayload(text) };
+function idOf({ delivery, index }: InsertedRow): string {
+  return (typedEventOf(delivery, index) as ClickhouseEvent).event.eventId;
 }
 
 function outcomeOf(error: unknown): Outcome {

@@ -1,7 +1,9 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns, type EventColumn } from '../tables/event-columns.ts';
+import { misfitsAt } from '../tables/event-row.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
 import type { PlannedColumn, TableChanges, TablePlan } from '../tables/plan-table.ts';
+import type { InsertedColumn } from './rows/row-layout.ts';
 
 /** ClickHouse takes longer ones; this is PostgreSQL's limit, so that tables have the same names there. */
 const nameBytesMax = 63;
@@ -149,13 +151,21 @@ export function clickhouseView({ event, table, view }: TablePlan): string | unde
   );
 }
 
-/** The columns of an insert. */
-export function typedColumns({ columns }: TablePlan): string[] {
-  return [...insertedColumns, ...columns].map(({ name }) => name);
+/** The columns of an insert, with the types that a table is made with. */
+export function typedColumns({ columns }: TablePlan): InsertedColumn[] {
+  return [
+    ...writtenColumns.map((column): InsertedColumn => [column.name, eventColumnType(column)]),
+    ...columns.map(({ name, declared }): InsertedColumn => [name, declared]),
+    [misfitsColumn.name, eventColumnType(misfitsColumn)],
+  ];
 }
 
-/** Those of `eventColumns` that an insert says. */
-export const insertedColumns = eventColumns.filter(({ name }) => name !== serverColumn);
+const misfitsColumn = eventColumns[misfitsAt]!;
+
+/** Those of `eventColumns` that an insert has before the properties. The misfits come after these. */
+export const writtenColumns = eventColumns.filter(
+  (column) => column.name !== serverColumn && column !== misfitsColumn,
+);
 
 /** Any name: those of tables that were found are not ours. */
 export function quoted(name: string): string {

@@ -1,35 +1,40 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
+import { isUuid } from '../../event/event-id.ts';
+import type { Delivery } from '../destination.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
-import { createRowMaker, type PayloadEvent } from '../tables/event-row.ts';
+import { createRowMaker, readTypedPayload, type PayloadEvent } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { InsertedRow, InsertTarget } from './inserts.ts';
-import { encodeLines, piecesOf, type RowBytes } from './tab-separated.ts';
+import { payloadText } from './rows/payload-text.ts';
+import { binaryLayout, hasColumns, textLayout, type RowLayout } from './rows/row-layout.ts';
+import type { RowWriter } from './rows/row-writer.ts';
+import { createRowWriting, isColumnTime } from './rows/typed-rows.ts';
 import { findEventTables, isTableOf, makeTable, tablesAmong } from './table-register.ts';
-import { createUnplannedRows } from './unplanned-rows.ts';
-import { createLines } from './typed-rows.ts';
+import { readTypes } from './table-types.ts';
 import { clickhouseDialect, quoted, typedColumns } from './typed-statements.ts';
+import { createUnplannedRows } from './unplanned-rows.ts';
 
 /** An event with what its row needs. */
 export interface ClickhouseEvent {
   readonly event: PayloadEvent;
-  readonly sequence: number;
+  readonly delivery: Delivery;
   /** In its batch. */
   readonly index: number;
-  /** typed-rows.ts. */
-  readonly isPlain: boolean;
-}
-
-/** The row of an event, which has no more of it than it needs: thousands wait for their insert. */
-export interface TypedRow extends InsertedRow, RowBytes {
-  readonly eventName: string;
-  readonly index: number;
+  /** All texts of the event are ASCII, also those that it has with escapes. */
+  readonly isAscii: boolean;
 }
 
 /** The table of an event. */
-export interface TypedTarget extends InsertTarget<TypedRow> {
-  rowsOf(events: readonly ClickhouseEvent[]): TypedRow[];
+export interface TypedTarget extends InsertTarget {
+  /** Whose rows the table has; undefined for events without a contract. */
+  readonly event: string | undefined;
+  /** Writes the rows of events. */
+  rowsOf(events: readonly ClickhouseEvent[], writers: RowWriters): InsertedRow[];
 }
+
+/** What writes rows in each layout, for one batch: its tables share their buffers. */
+export type RowWriters = Map<RowLayout['format'], RowWriter>;
 
 export type TypedGroups = Map<TypedTarget, ClickhouseEvent[]>;
 
@@ -46,11 +51,13 @@ export interface ClickhouseTables {
   ): Promise<TypedGroups>;
   /**
    * Removes events that have a row in their table from the one of events without a contract, where they came
-   * before they had one. All are of one name.
+   * before they had one.
+   *
+   * @param ids of the events.
    */
   moveUnplanned(
     target: TypedTarget,
-    rows: readonly TypedRow[],
+    ids: () => string[],
     options: { readonly abort_signal: AbortSignal },
   ): Promise<void>;
   /** The quoted names of the tables of events that have rows. */
@@ -122,43 +129,61 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
       }
       return groups;
     },
-    async moveUnplanned(target, rows, { abort_signal }) {
-      const [first] = rows;
-      if (first === undefined || target === unplanned) return;
-      const ids = rows.map(({ eventId }) => eventId);
-      await left.remove(target, first.eventName, ids, abort_signal);
+    async moveUnplanned(target, ids, { abort_signal }) {
+      if (target.event === undefined) return;
+      await left.remove(target, target.event, ids, abort_signal);
     },
     all: () => findEventTables(client, prefix),
   };
 }
 
 function createTarget(client: ClickHouseClient, plan: TablePlan): TypedTarget {
-  const rows = createRowMaker(plan);
+  const rowMaker = createRowMaker(plan);
   const columns = typedColumns(plan);
-  const lineOf = createLines(plan);
+  const writeRow = createRowWriting(plan);
+  const table = quoted(plan.table);
+  const binary = binaryLayout(columns);
+  let layout = binary;
   let isReady = false;
+  const rowsOf: TypedTarget['rowsOf'] = (events, writers) => {
+    const { format } = layout;
+    const writer = writers.get(format) ?? layout.rows();
+    writers.set(format, writer);
+    return events.map(({ event, delivery, index, isAscii }) => {
+      const row = rowMaker.rowOf(event, { sequence: delivery.sequence, deliveredAt: '' });
+      writeRow(writer, row, isAscii);
+      return { ...writer.finish(), layout, delivery, index };
+    });
+  };
   return {
-    table: quoted(plan.table),
+    table,
+    event: plan.event,
     async prepare(options) {
       if (isReady) return;
       await makeTable(client, plan, options);
+      // A column that was added later may be Nullable where a new table has it without.
+      const types = await readTypes(client, table, options);
+      layout = hasColumns(types, columns) ? binary : textLayout(columns);
       isReady = true;
     },
     forget: () => void (isReady = false),
-    columns: () => columns,
-    textOf: piecesOf,
-    rowsOf(events) {
-      const lines = events.map(({ event, sequence, isPlain }) =>
-        lineOf(rows.rowOf(event, { sequence, deliveredAt: '' }), isPlain),
-      );
-      const encoded = encodeLines(lines);
-      return events.map(({ event: { eventId, eventName }, sequence, index }, at) => ({
-        ...encoded[at]!,
-        eventId,
-        eventName,
-        sequence,
-        index,
-      }));
-    },
+    layout: () => layout,
+    rowsOf,
+    rewrite: (rows) =>
+      rowsOf(
+        rows.map(({ delivery, index }) => typedEventOf(delivery, index) as ClickhouseEvent),
+        new Map(),
+      ),
   };
+}
+
+/** The event of a delivery, or the reason why it cannot have a row. Quotes no data. */
+export function typedEventOf(delivery: Delivery, index: number): ClickhouseEvent | string {
+  const { text, isAscii } = payloadText(delivery.payload);
+  const event = readTypedPayload(text);
+  if (typeof event === 'string') return event;
+  if (!isUuid(event.eventId)) return 'not a stored event: its eventId is not a UUID';
+  if (!isColumnTime(event.timestamp)) return 'not a stored event: its timestamp is not of our time';
+  // JSON writes other characters with a backslash, if it does not write them as they are.
+  return { event, delivery, index, isAscii: isAscii && !text.includes('\\') };
 }

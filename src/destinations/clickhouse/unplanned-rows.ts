@@ -9,7 +9,7 @@ export interface UnplannedRows {
    *
    * @param target whatever stands for that table as long as its plan stays.
    */
-  remove(target: object, event: string, ids: readonly string[], signal: AbortSignal): Promise<void>;
+  remove(target: object, event: string, ids: () => string[], signal: AbortSignal): Promise<void>;
 }
 
 /** @param table of events without a contract, quoted. */
@@ -32,7 +32,8 @@ export function createUnplannedRows(client: ClickHouseClient, table: string): Un
           hasRows.set(target, any.length > 0);
         }
         if (hasRows.get(target) !== true) return;
-        const found = await ask(ofEvents(event, ids), abort_signal);
+        const wanted = ids();
+        const found = wanted.length === 0 ? [] : await ask(ofEvents(event, wanted), abort_signal);
         if (found.length === 0) return;
         // Lightweight: the rows are hidden at once, and removed by a merge.
         const query = `DELETE FROM ${table} WHERE ${ofEvents(event, found)}`;
