@@ -50,6 +50,8 @@ const columns: readonly Column[] = [
   { name: 'event_time', kind: 'time', member: 'eventTime', isWhole: true },
 ];
 
+const jsonColumns = new Set(['properties', 'context', 'warnings']);
+
 const elements = {
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
   'optional text': { type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
@@ -150,6 +152,7 @@ export function encodeRows(events: LotEvents, places: Uint32Array): Uint8Array {
   const made = columns.map(({ name, kind }) => ({
     element: { name, ...elements[kind] },
     hold: kind === 'time' ? msOf : holders[kind],
+    hasBounds: !jsonColumns.has(name),
   }));
   const file = createFileEncoder(made, places.length);
   for (const place of places) {

@@ -84,6 +84,7 @@ function encodeRows(plan: TablePlan, events: LotEvents, places: readonly number[
   const made = columns.map(({ name, type }) => ({
     element: elementOf(name, type),
     hold: (value: Exclude<ColumnValue, null>) => parquetValue(value, type),
+    hasBounds: type.kind !== 'json',
   }));
   const file = createFileEncoder(made, places.length);
   for (const place of places) {

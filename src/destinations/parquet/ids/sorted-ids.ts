@@ -104,14 +104,16 @@ export function markRepeated({ hashes, ids, places }: SortedIds, isSecond: Uint8
 }
 
 /** Those that are not marked. */
-export function pickIds({ hashes, ids, places }: SortedIds, isSecond: Uint8Array): SortedIds {
-  const picked = emptyIds(hashes.length);
+export function pickIds(all: SortedIds, isSecond: Uint8Array): SortedIds {
+  if (!isSecond.includes(1)) return all;
+  const picked = emptyIds(all.hashes.length);
+  const [from, to] = [wordsOf(all), wordsOf(picked)];
   let count = 0;
-  for (let at = 0; at < hashes.length; at += 1) {
-    if (isSecond[places[at]!] === 1) continue;
-    picked.hashes[count] = hashes[at]!;
-    picked.places[count] = places[at]!;
-    picked.ids.set(ids.subarray(at * idBytes, (at + 1) * idBytes), count * idBytes);
+  for (let at = 0; at < all.hashes.length; at += 1) {
+    if (isSecond[all.places[at]!] === 1) continue;
+    picked.hashes[count] = all.hashes[at]!;
+    picked.places[count] = all.places[at]!;
+    copyWords(from, at, to, count);
     count += 1;
   }
   return {
@@ -124,20 +126,31 @@ export function pickIds({ hashes, ids, places }: SortedIds, isSecond: Uint8Array
 /** Of two segments. What they say of places means nothing. */
 export function mergeIds(one: SortedIds, other: SortedIds): SortedIds {
   const merged = emptyIds(one.hashes.length + other.hashes.length);
+  const [words, otherWords, to] = [wordsOf(one), wordsOf(other), wordsOf(merged)];
   let [at, otherAt] = [0, 0];
-  for (let to = 0; to < merged.hashes.length; to += 1) {
-    const isOne =
-      otherAt === other.hashes.length ||
-      (at < one.hashes.length && one.hashes[at]! <= other.hashes[otherAt]!);
-    const [from, place] = isOne ? [one, at] : [other, otherAt];
-    merged.hashes[to] = from.hashes[place]!;
-    for (let byte = 0; byte < idBytes; byte += 1) {
-      merged.ids[to * idBytes + byte] = from.ids[place * idBytes + byte]!;
+  for (let place = 0; place < merged.hashes.length; place += 1) {
+    // After the last of one there is none below.
+    const isOther = !(one.hashes[at]! <= (other.hashes[otherAt] ?? Infinity));
+    if (isOther) {
+      merged.hashes[place] = other.hashes[otherAt]!;
+      copyWords(otherWords, otherAt, to, place);
+      otherAt += 1;
+    } else {
+      merged.hashes[place] = one.hashes[at]!;
+      copyWords(words, at, to, place);
+      at += 1;
     }
-    if (isOne) at += 1;
-    else otherAt += 1;
   }
   return merged;
+}
+
+/** The same ids, four words each. They are in memory of their own. */
+function wordsOf({ ids }: SortedIds): Uint32Array {
+  return new Uint32Array(ids.buffer, ids.byteOffset, ids.length / 4);
+}
+
+function copyWords(from: Uint32Array, at: number, to: Uint32Array, place: number): void {
+  for (let word = 0; word < 4; word += 1) to[place * 4 + word] = from[at * 4 + word]!;
 }
 
 export function emptyIds(count: number) {

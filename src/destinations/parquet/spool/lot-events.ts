@@ -25,7 +25,6 @@ export interface LotEvents {
   /** All members, as texts. */
   texts(): PayloadMembers;
   /** The payload as it was delivered. */
-  payload(): BytesPart;
   payloadText(): string;
   sequence(): number;
   /** Of its batch. */
@@ -52,6 +51,8 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
   let index = 0;
   /** Of an event that could not be cut. */
   let odd: PayloadMembers | undefined;
+  /** Whether the members are known: not every pass asks for one. */
+  let isFound = false;
 
   const goToBlock = (place: number): void => {
     while (place < firsts[blockAt]!) blockAt -= 1;
@@ -61,22 +62,23 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
     text = blockTexts[blockAt] ?? noText;
   };
   const startOf = (): number => (index === 0 ? 0 : block.ends[index - 1]!);
-  const readOdd = (): PayloadMembers => {
-    const read = oddEvents.read(block.payloads.subarray(startOf(), block.ends[index]));
-    if (typeof read === 'string') throw new Error(`an event of the spool is damaged: ${read}`);
-    return read;
-  };
   const lengthOf = (member: number): number => block.lengths[index * memberCount + member]!;
+  const payload = (): Uint8Array => block.payloads.subarray(startOf(), block.ends[index]);
+  const findAll = (): void => {
+    isFound = true;
+    odd = lengthOf(0) === 0 ? readOdd(oddEvents, payload()) : undefined;
+    if (odd === undefined) findMembers(startOf(), block.lengths, index * memberCount, starts);
+  };
 
   return {
     count,
     go(place) {
       goToBlock(place);
       index = place - firsts[blockAt]!;
-      odd = lengthOf(0) === 0 ? readOdd() : undefined;
-      if (odd === undefined) findMembers(startOf(), block.lengths, index * memberCount, starts);
+      isFound = false;
     },
     text(name) {
+      if (!isFound) findAll();
       if (odd !== undefined) return odd[name];
       const member = places[name];
       const length = lengthOf(member);
@@ -85,6 +87,7 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
       return text(starts[member]!, starts[member]! + length);
     },
     part(name) {
+      if (!isFound) findAll();
       if (odd === undefined) {
         const member = places[name];
         found.bytes = block.payloads;
@@ -98,20 +101,20 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
       return found;
     },
     texts() {
+      if (!isFound) findAll();
       return odd ?? textsOfAll(this);
     },
-    payload() {
-      found.bytes = block.payloads;
-      found.start = startOf();
-      found.end = block.ends[index]!;
-      return found;
-    },
-    payloadText: () =>
-      Buffer.from(block.payloads.subarray(startOf(), block.ends[index])).toString(),
+    payloadText: () => Buffer.from(payload()).toString(),
     sequence: () => block.sequences[index]!,
     deliveredAt: () => block.deliveredAt,
     isWhole: () => block.isWhole,
   };
+}
+
+function readOdd(events: OddEvents, payload: Uint8Array): PayloadMembers {
+  const read = events.read(payload);
+  if (typeof read === 'string') throw new Error(`an event of the spool is damaged: ${read}`);
+  return read;
 }
 
 function textsOfAll(events: LotEvents): PayloadMembers {
