@@ -216,6 +216,7 @@ const wallClock: Readonly<Record<string, string>> = {
   'destinations/vendors/vendor.ts': 'Retry-After without a Date, a day at most',
   'destinations/clickhouse/fault.ts': 'Retry-After without a Date, a day at most',
   'destinations/sqlite/warehouse.ts': 'delivered_at',
+  'destinations/parquet/spool/writer.ts': 'delivered_at',
   'destinations/snowflake/batch.ts':
     'how old a file is that a killed process left, an hour at least',
   'destinations/bigquery/bigquery.ts': 'delivered_at',

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -11,7 +11,7 @@ import { readKey, type ArchiveObject } from '../../src/destinations/objects/obje
 import type { ObjectStore } from '../../src/destinations/objects/object-store.ts';
 import type { FarSide } from '../destinations/conformance.ts';
 import { never, readAll } from '../destinations/deliveries.ts';
-import { askSpool, spoolOf } from '../destinations/parquet-far-side.ts';
+import { spoolOf, takenBy, waitingIn } from '../destinations/parquet-far-side.ts';
 
 export const prefix = 'events/';
 
@@ -58,17 +58,10 @@ export function createArchiveFarSide(
         zstdDecompressSync(body).toString().trimEnd().split('\n'),
       );
     },
-    spooled() {
-      if (!existsSync(spoolOf(spool))) return 0;
-      const tables = askSpool(spool, "SELECT name FROM sqlite_schema WHERE type = 'table'");
-      return tables
-        .filter(({ name }) => name === 'events' || name === 'exported')
-        .map(({ name }) => askSpool(spool, `SELECT count(*) AS n FROM ${String(name)}`)[0]!['n'])
-        .reduce((sum: number, n) => sum + Number(n), 0);
-    },
+    spooled: () => takenBy(spool),
     async untilUploaded(timeout = 20_000) {
       const waiting = (): unknown => [
-        askSpool(spool, 'SELECT count(*) AS n FROM events')[0]!['n'],
+        waitingIn(spool),
         readdirSync(spool, { recursive: true, encoding: 'utf8' }).filter((name) =>
           name.endsWith('.parquet'),
         ).length,

@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
-import { askSpool, readFileIds, spoolOf } from './parquet-far-side.ts';
+import { readFileIds, takenBy } from './parquet-far-side.ts';
 import { askPostgres } from './postgres-far-side.ts';
 import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
 import { deliverWhileKilled, expectAllArrived, type KilledDestination } from './killed-worker.ts';
@@ -53,15 +53,11 @@ function postgresDestination(server: PostgresServer): KilledDestination {
 function parquetDestination(): KilledDestination {
   const path = mkdtempSync(join(tmpdir(), 'headgate-killed-'));
   onTestFinished(() => rmSync(path, { recursive: true }));
-  const tables = 'SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM exported) AS n';
-  const isThere = (): boolean =>
-    existsSync(spoolOf(path)) &&
-    askSpool(path, "SELECT 1 FROM sqlite_schema WHERE name IN ('events', 'exported')").length === 2;
   return {
     name: 'lake',
     settings: { type: 'parquet', path, flush_interval: '20ms', file_events_max: 1000 },
     arrives: 'exactly once',
-    count: () => (isThere() ? Number(askSpool(path, tables)[0]?.['n']) : 0),
+    count: () => takenBy(path),
     ids: () => readFileIds(path),
   };
 }

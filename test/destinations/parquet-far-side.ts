@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -32,9 +32,30 @@ export function askSpool(folder: string, sql: string): Record<string, unknown>[]
   }
 }
 
+/** How many events are in no file yet, also as an earlier version has them in the spool. */
+export function waitingIn(folder: string): number {
+  return countIn(folder, { blocks: 'sum(events)', events: 'count(*)' });
+}
+
+/** How many events the spool has taken, second copies aside once they were refused. */
+export function takenBy(folder: string): number {
+  if (!existsSync(spoolOf(folder))) return 0;
+  const ids = { id_segments: 'sum(ids)', exported: 'count(*)' };
+  return countIn(folder, { blocks: 'sum(events)', events: 'count(*)', ...ids });
+}
+
+function countIn(folder: string, counts: Readonly<Record<string, string>>): number {
+  const tables = askSpool(folder, "SELECT name FROM sqlite_schema WHERE type = 'table'");
+  const names = tables
+    .map(({ name }) => String(name))
+    .filter((name) => Object.hasOwn(counts, name));
+  if (names.length === 0) return 0;
+  const sums = names.map((name) => `(SELECT ifnull(${counts[name]}, 0) FROM ${name})`);
+  return Number(askSpool(folder, `SELECT ${sums.join(' + ')} AS n`)[0]?.['n']);
+}
+
 export async function untilExported(folder: string): Promise<void> {
-  const waiting = (): unknown => askSpool(folder, 'SELECT count(*) AS n FROM events')[0]?.['n'];
-  await expect.poll(waiting, { timeout: 20_000 }).toBe(0);
+  await expect.poll(() => waitingIn(folder), { timeout: 20_000 }).toBe(0);
 }
 
 /** What any reader of Parquet makes of the folder. `files` stands for all of them in the query. */

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type {
   Delivery,
@@ -8,16 +9,8 @@ import type {
   DestinationSettings,
 } from '../../src/destinations/destination.ts';
 import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
-import { filePathOf, writeFile } from '../../src/destinations/parquet/file.ts';
-import {
-  lastRow,
-  openSpool,
-  prepareSpool,
-  readClaim,
-  takeClaim,
-} from '../../src/destinations/parquet/spool.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
-import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
+import { createSpoolWriter } from '../../src/destinations/parquet/spool/spool.ts';
 import {
   deliverAll,
   deliveryOf,
@@ -169,16 +162,20 @@ test('close leaves everything in files, and nothing behind', async () => {
   expect(files().filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
 
-/** A spool with events, and nobody who moves them on. */
+/** A spool with events that no thread moves on. */
 async function fillSpool(deliveries: readonly Delivery[]): Promise<ExportData> {
   const spool = spoolOf(folder);
-  const events = await createSqliteDestination(
-    'spool',
-    { path: spool, busy_timeout: 1000 },
-    { isIndexed: false },
-  );
+  const events = await createSpoolWriter('spool', {
+    file: spool,
+    busyTimeoutMs: 1000,
+    isWhole: false,
+  });
   await deliverAll(events, deliveries);
   await events.close();
+  return dataOf(spool);
+}
+
+function dataOf(spool: string): ExportData {
   return {
     folder,
     spool,
@@ -189,17 +186,24 @@ async function fillSpool(deliveries: readonly Delivery[]): Promise<ExportData> {
   };
 }
 
-test('a crash between the file and the end of its claim writes the same file, once', async () => {
+/** Writes the files of a lot as a process does that is killed right after the last one. */
+async function exportUntilKilled(data: ExportData): Promise<void> {
+  const spool = new DatabaseSync(data.spool);
+  spool.exec(
+    "CREATE TRIGGER killed BEFORE DELETE ON lots BEGIN SELECT RAISE(ABORT, 'killed'); END",
+  );
+  await expect(exportSpool(data)).rejects.toThrow('killed');
+  spool.exec('DROP TRIGGER killed');
+  spool.close();
+}
+
+test('a crash between the file and the end of its lot writes the same file, once', async () => {
   const before = make(20);
   const data = await fillSpool(before);
-  const spool = openSpool(data.spool, 1000);
-  const spoolId = prepareSpool(spool);
-  const claim = takeClaim(spool, data.fileEventsMax, lastRow(spool))!;
-  const file = join(folder, filePathOf(claim, spoolId));
-  writeFile(file, readClaim(spool, claim)!, folder);
-  spool.close();
+  await exportUntilKilled(data);
+  const file = join(folder, files()[0]!);
   const bytes = readFileSync(file);
-  // Events that have come since, and old ones that come again, are none of that claim's.
+  // Events that have come since, and old ones that come again, are not in that lot.
   const after = make(5);
   await fillSpool([...before, ...after]);
   const destination = await open(aWhile);
@@ -209,28 +213,11 @@ test('a crash between the file and the end of its claim writes the same file, on
   expect(readFileSync(file).equals(bytes)).toBe(true);
 });
 
-test('an event that reuses the row of a removed copy is not part of an earlier claim', async () => {
-  const [first, second, third] = [deliveryOfEvent(), deliveryOfEvent(), deliveryOfEvent()];
-  const data = await fillSpool([first]);
-  await exportSpool(data);
-  await fillSpool([second, first]);
-  const spool = openSpool(data.spool, 1000);
-  expect(takeClaim(spool, data.fileEventsMax, lastRow(spool))).toMatchObject({ events: 1 });
-  spool.close();
-  await fillSpool([third]);
-  await exportSpool(data);
-  expect((await readFileIds(folder)).sort()).toEqual(idsOf([first, second, third]));
-});
-
 test('what a crash left of a file is seen by no reader, and swept up', async () => {
   const batch = make(20);
   const data = await fillSpool(batch);
-  const spool = openSpool(data.spool, 1000);
-  const spoolId = prepareSpool(spool);
-  const claim = takeClaim(spool, data.fileEventsMax, lastRow(spool))!;
-  const file = join(folder, filePathOf(claim, spoolId));
-  writeFile(file, readClaim(spool, claim)!, folder);
-  spool.close();
+  await exportUntilKilled(data);
+  const file = join(folder, files()[0]!);
   const whole = readFileSync(file);
   rmSync(file);
   const left = join(file, '..', `.${file.split('/').at(-1)}.1.tmp`);

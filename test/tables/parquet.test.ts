@@ -8,14 +8,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Destination, DestinationSettings } from '../../src/destinations/destination.ts';
 import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
-import {
-  openSpool,
-  prepareSpool,
-  tablesOfClaim,
-  takeClaim,
-} from '../../src/destinations/parquet/spool.ts';
+import { openSpool } from '../../src/destinations/parquet/spool/database.ts';
+import { tablesOfLot, takeLot } from '../../src/destinations/parquet/spool/lots.ts';
+import { createSpoolWriter, type Spool } from '../../src/destinations/parquet/spool/spool.ts';
 import { parquetDialect } from '../../src/destinations/parquet/typed-columns.ts';
-import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import { fitValue } from '../../src/destinations/tables/fit-value.ts';
 import { planTable } from '../../src/destinations/tables/plan-table.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
@@ -56,7 +52,13 @@ async function open(folder: string, more: DestinationSettings = {}): Promise<Des
 
 const idOf = (payload: string): string => (JSON.parse(payload) as { eventId: string }).eventId;
 
-async function deliver(destination: Destination, ...payloads: string[]): Promise<void> {
+/** A spool that no thread moves on. */
+function openWriter(folder: string): Promise<Spool> {
+  const own = { file: spoolOf(folder), busyTimeoutMs: 1000, isWhole: false };
+  return createSpoolWriter('spool', own);
+}
+
+async function deliver(destination: Spool, ...payloads: string[]): Promise<void> {
   const outcomes = await destination.deliver(payloads.map(deliveryOf), never);
   expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(['delivered']));
 }
@@ -90,8 +92,7 @@ const exportOf = (folder: string): ExportData => ({
 
 test('what was sent reads back equal after every change of a contract, old rows and new', async () => {
   const folder = newFolder();
-  const own = { path: spoolOf(folder), busy_timeout: 1000 };
-  const spool = await createSqliteDestination('spool', own, { isIndexed: false });
+  const spool = await openWriter(folder);
   onTestFinished(() => spool.close());
   let run = 0;
   await fc.assert(
@@ -199,8 +200,7 @@ test('an event of a version that is not known yet waits', async () => {
 
 test('a worker with older contracts leaves newer events in a shared spool, for a minute', async () => {
   const folder = newFolder();
-  const own = { path: spoolOf(folder), busy_timeout: 1000 };
-  const spool = await createSqliteDestination('spool', own, { isIndexed: false });
+  const spool = await openWriter(folder);
   onTestFinished(() => spool.close());
   const schemas = ['a', 'b'].map((name) => ({ properties: { [name]: { type: 'integer' } } }));
   const known = (versions: number): EventContract[] => [
@@ -216,7 +216,7 @@ test('a worker with older contracts leaves newer events in a shared spool, for a
   // It does not wait for ever.
   await deliver(spool, payload());
   const database = openSpool(spoolOf(folder), 1000);
-  database.exec("UPDATE events SET delivered_at = '2026-03-01T12:00:00.000Z'");
+  database.exec("UPDATE blocks SET delivered_at = '2026-03-01T12:00:00.000Z'");
   database.close();
   await exportSpool(exportOf(folder), undefined, known(1));
   expect(await ask(folder, 'page_viewed', 'b')).toHaveLength(2);
@@ -224,15 +224,13 @@ test('a worker with older contracts leaves newer events in a shared spool, for a
 
 test('a contract that comes after a crash moves no event that may be in a file', async () => {
   const folder = newFolder();
-  const own = { path: spoolOf(folder), busy_timeout: 1000 };
-  const spool = await createSqliteDestination('spool', own, { isIndexed: false });
+  const spool = await openWriter(folder);
   await deliver(spool, payloadOf('page_viewed', { version: 0, properties: '{}' }));
   await spool.close();
   // A first attempt that ended right after it recorded the table of the event.
   const database = openSpool(spoolOf(folder), 1000);
-  prepareSpool(database);
-  const claim = takeClaim(database, 1000, 1)!;
-  tablesOfClaim(database, claim, new Set(['page_viewed']), () => 'unplanned_events');
+  const lot = takeLot(database, 1000, 1)!;
+  tablesOfLot(database, lot, new Set(['page_viewed']), () => 'unplanned_events');
   database.close();
   await exportSpool(exportOf(folder), undefined, [contractOf('page_viewed', [{ properties: {} }])]);
   expect(existsSync(path.join(folder, 'page_viewed'))).toBe(false);

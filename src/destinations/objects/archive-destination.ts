@@ -13,7 +13,6 @@ import { tablesOf } from '../tables/table-mode.ts';
 import type { ArchiveFormat } from './object-key.ts';
 import type { ObjectStore } from './object-store.ts';
 import { createUpload } from './upload.ts';
-import { wholeEvent } from './whole-event.ts';
 
 /** How often the spool is looked at for files that are ready, at most. */
 const lookMsMax = 1_000;
@@ -45,6 +44,7 @@ export async function createArchiveDestination(
     // The file of whole events is written last: the upload begins with it, also where only tables are uploaded.
     tables: mode === 'events' ? 'events' : 'both',
     table_prefix: settings['table_prefix'] ?? null,
+    is_whole: format === 'ndjson',
   };
   const spool = await createParquetDestination(name, own, context);
   const upload = createUpload({
@@ -61,7 +61,7 @@ export async function createArchiveDestination(
     if (reason !== undefined) {
       return batch.map(() => ({ kind: 'retry', fault: 'destination', reason }));
     }
-    return spool.deliver(format === 'ndjson' ? batch.map(wholeEvent) : batch, signal);
+    return spool.deliver(batch, signal);
   };
   return {
     batchEventsMax: spool.batchEventsMax,

@@ -59,7 +59,7 @@ async function splitFile({ file }: SplitData): Promise<SplitReply> {
   return { kind: 'split', parts };
 }
 
-/** `whole-event.ts` has put the stored event into `properties`. */
+/** Their `properties` are the whole stored event (parquet/file.ts). */
 function linesOf(rows: readonly Row[]): Uint8Array<ArrayBuffer> {
   const text = rows.map((row) => `${String(row['properties'])}\n`).join('');
   return owned(zstdCompressSync(text));

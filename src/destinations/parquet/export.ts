@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
-import type { ContractsInForce } from '../../event/contracts/event-contract.ts';
+import type { ContractsInForce, EventContract } from '../../event/contracts/event-contract.ts';
 import { steadyTimeMs } from '../../event/time/steady-time.ts';
 import { whenAborted } from '../when-aborted.ts';
-import type { ExportData, ExportReply, ExportRun } from './exporter.ts';
+import type { ExportData, ExportReply, ExportRequest } from './exporter.ts';
 
 /** Runs the exporter's thread, one at a time: now and then, and whenever it is asked. */
 export interface ParquetExport {
@@ -32,10 +32,11 @@ export function createParquetExport(
   let fault: string | undefined;
   let running: Promise<void> | undefined;
   let closed = false;
+  const thread = createExporterThread(data);
 
   const run = async (): Promise<void> => {
     const taken = waiting;
-    const reply = await runThread(data, contracts).catch((error: Error) => failure(error.message));
+    const reply = await thread.run(contracts).catch((error: Error) => failure(error.message));
     if (reply.kind === 'exported') {
       waiting -= taken;
       mayHoldOlder = false;
@@ -69,6 +70,7 @@ export function createParquetExport(
       clearInterval(timer);
       await running;
       if (waiting > 0) await start();
+      await thread.end();
     },
   };
 }
@@ -77,22 +79,74 @@ function failure(reason: string): ExportReply {
   return { kind: 'failed', isBusy: false, reason };
 }
 
-async function runThread(data: ExportData, contracts: ContractsInForce): Promise<ExportReply> {
+/** The exporter's thread, started when it is needed. */
+interface ExporterThread {
+  run(contracts: ContractsInForce): Promise<ExportReply>;
+  end(): Promise<void>;
+}
+
+/** A thread without work ends after this time, and frees its memory. */
+const idleMs = 5_000;
+
+function createExporterThread(data: ExportData): ExporterThread {
+  let worker: Worker | undefined;
+  let sent: readonly EventContract[] | undefined;
+  let idle: NodeJS.Timeout | undefined;
   const isTyped = data.tables !== undefined && data.tables.mode !== 'events';
-  const thread = new Worker(new URL('./exporter.ts', import.meta.url), {
-    workerData: {
-      ...data,
-      nowMs: steadyTimeMs(),
-      contracts: isTyped ? contracts() : [],
-    } satisfies ExportRun,
-    name: 'headgate-parquet',
-    // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
-    // Node 22 says that node:sqlite is experimental.
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+
+  const start = (): Worker => {
+    if (worker !== undefined) return worker;
+    const started = new Worker(new URL('./exporter.ts', import.meta.url), {
+      workerData: data,
+      name: 'headgate-parquet',
+      // The flags of the gate's process (an inspector, a preload) must not apply to this thread.
+      // Node 22 says that node:sqlite is experimental.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    started.once('exit', () => {
+      if (worker === started) worker = undefined;
+    });
+    // A run reports it. Between two runs, the exit is enough: the next run starts another thread.
+    started.on('error', () => undefined);
+    sent = undefined;
+    worker = started;
+    return started;
+  };
+  const end = async (): Promise<void> => {
+    clearTimeout(idle);
+    const ending = worker;
+    worker = undefined;
+    await ending?.terminate();
+  };
+  return {
+    async run(contracts) {
+      clearTimeout(idle);
+      const thread = start();
+      const inForce = isTyped ? contracts() : [];
+      const reply = replyOf(thread);
+      const request: ExportRequest = {
+        nowMs: steadyTimeMs(),
+        contracts: inForce === sent ? undefined : inForce,
+      };
+      thread.postMessage(request, []);
+      sent = inForce;
+      return reply.finally(() => {
+        if (worker === thread) idle = setTimeout(() => void end(), idleMs).unref();
+      });
+    },
+    end,
+  };
+}
+
+/** The next message. Resolves to a failure if the thread ends before. */
+function replyOf(thread: Worker): Promise<ExportReply> {
+  return new Promise((resolve) => {
+    const onEnd = (): void => settle(failure('the thread ended before it was done'));
+    const onError = (error: Error): void => settle(failure(error.message));
+    const settle = (reply: ExportReply): void => {
+      thread.off('message', settle).off('exit', onEnd).off('error', onError);
+      resolve(reply);
+    };
+    thread.on('message', settle).on('exit', onEnd).on('error', onError);
   });
-  let reply = failure('the thread ended before it was done');
-  thread.on('message', (message: ExportReply) => (reply = message));
-  thread.on('error', (error) => (reply = failure(error.message)));
-  await new Promise((resolve) => thread.once('exit', resolve));
-  return reply;
 }

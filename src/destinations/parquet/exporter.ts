@@ -1,6 +1,5 @@
 /**
- * The thread that writes the spool into files. It is started for each run, because it is
- * synchronous throughout, and frees its memory when it ends.
+ * The thread that writes the spool into files. It is synchronous throughout.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -10,19 +9,23 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { ageMs, steadyTimeMs } from '../../event/time/steady-time.ts';
 import { contractWaitMs } from '../tables/contract-tables.ts';
 import type { TableMode } from '../tables/table-mode.ts';
+import { openSpool, prepareSpool } from './spool/database.ts';
+import { forgetExported, tablesOfClaim, takeOver } from './spool/earlier-spool.ts';
+import { createKeptIds, type KeptIds } from './ids/kept-ids.ts';
+import type { LotEvents } from './spool/lot-events.ts';
 import {
-  finishClaim,
-  forgetExported,
-  lastRow,
-  openSpool,
-  prepareSpool,
-  readClaim,
-  tablesOfClaim,
-  takeClaim,
+  finishLot,
+  isOpen,
+  lastBlock,
+  readLot,
+  tablesOfLot,
+  takeLot,
   waitingVersions,
-  type Claim,
+  type Lot,
   type Partition,
-} from './spool.ts';
+} from './spool/lots.ts';
+import { partsOf, type LotPart } from './spool/parts.ts';
+import { inTransaction } from '../sqlite/transaction.ts';
 
 /** The settings that the thread is started with. */
 export interface ExportData {
@@ -36,16 +39,15 @@ export interface ExportData {
   readonly tables?: { readonly mode: TableMode; readonly prefix: string };
 }
 
-/** `nowMs` is the steady time of the thread that starts it, so that no step of the clock forgets ids. */
-export type ExportRun = ExportData & {
+/** One run. `nowMs` is the steady time of the thread that asks for it, so that no step of the clock forgets ids. */
+export interface ExportRequest {
   readonly nowMs: number;
-  /** Those in force, for tables with typed columns. */
-  readonly contracts: readonly EventContract[];
-};
+  /** Those in force, for tables with typed columns. Undefined if they are those of the last run. */
+  readonly contracts: readonly EventContract[] | undefined;
+}
 
 /**
- * The message that the thread sends when it is done. A thread that ends without a message has
- * failed.
+ * The answer to a request. A thread that ends without one has failed.
  */
 export type ExportReply =
   | { readonly kind: 'exported' }
@@ -53,16 +55,22 @@ export type ExportReply =
   | { readonly kind: 'failed'; readonly isBusy: boolean; readonly reason: string };
 
 const port = parentPort;
-if (port !== null) void run(workerData as ExportRun);
-
-async function run(data: ExportRun): Promise<void> {
-  const message = await reply(data);
-  port?.postMessage(message);
+if (port !== null) {
+  const data = workerData as ExportData;
+  let contracts: readonly EventContract[] = [];
+  port.on('message', (request: ExportRequest) => {
+    contracts = request.contracts ?? contracts;
+    void reply(data, request.nowMs, contracts).then((message) => port.postMessage(message));
+  });
 }
 
-async function reply(data: ExportRun): Promise<ExportReply> {
+async function reply(
+  data: ExportData,
+  nowMs: number,
+  contracts: readonly EventContract[],
+): Promise<ExportReply> {
   try {
-    if (await exportSpool(data, data.nowMs, data.contracts)) return { kind: 'exported' };
+    if (await exportSpool(data, nowMs, contracts)) return { kind: 'exported' };
     return { kind: 'failed', isBusy: true, reason: 'newer contracts are awaited' };
   } catch (error) {
     const isBusy =
@@ -89,24 +97,24 @@ export async function exportSpool(
   if (!existsSync(data.spool)) return true;
   const database = openSpool(data.spool, data.busyTimeoutMs);
   try {
-    const mode = data.tables?.mode ?? 'events';
-    if (mode !== 'events' && isBehind(database, contracts)) return false;
     const spoolId = prepareSpool(database);
-    const last = lastRow(database);
+    const isTyped = data.tables !== undefined && data.tables.mode !== 'events';
+    const write = await createWrite(data, spoolId, contracts);
+    takeOver(database, nowMs, (claim, events) => {
+      const places = Uint32Array.from({ length: events.count }, (_, place) => place);
+      write({ ...claim, places }, events, (names, tableOf) =>
+        tablesOfClaim(database, claim, names, tableOf),
+      );
+    });
+    if (isTyped && isBehind(database, contracts)) return false;
+    const kept = createKeptIds(database, data.idsKeptMs);
+    const last = lastBlock(database);
     for (;;) {
-      const claim = takeClaim(database, data.fileEventsMax, last, data.partition);
-      if (claim === undefined) break;
-      // Loaded only when needed: most runs after a start have nothing to write.
-      const { filePathOf, writeFile } = await import('./file.ts');
-      const rows = readClaim(database, claim);
-      if (rows === undefined) continue;
-      if (mode !== 'events') await writeTyped(database, { data, claim, spoolId, rows, contracts });
-      if (mode !== 'per_event') {
-        writeFile(path.join(data.folder, filePathOf(claim, spoolId)), rows, data.folder);
-      }
-      finishClaim(database, claim, nowMs);
+      const lot = takeLot(database, data.fileEventsMax, last, data.partition);
+      if (lot === undefined) break;
+      writeLot({ database, kept, nowMs, write }, lot);
     }
-    forgetExported(database, nowMs - data.idsKeptMs);
+    forget(database, kept, nowMs - data.idsKeptMs);
     return true;
   } finally {
     database.close();
@@ -126,24 +134,71 @@ function isBehind(database: DatabaseSync, contracts: readonly EventContract[]): 
   );
 }
 
-interface ClaimedRows {
-  readonly data: ExportData;
-  readonly claim: Claim;
-  readonly spoolId: string;
-  readonly rows: readonly Record<string, unknown>[];
-  readonly contracts: readonly EventContract[];
+/** Names of tables, as they were recorded before the first file. */
+type Tables = (
+  names: ReadonlySet<string>,
+  tableOf: (event: string) => string,
+) => ReadonlyMap<string, string>;
+
+/** Writes the files of a part, those that do not exist yet. */
+type WritePart = (part: LotPart, events: LotEvents, tables: Tables) => void;
+
+interface LotWriter {
+  readonly database: DatabaseSync;
+  readonly kept: KeptIds;
+  readonly nowMs: number;
+  readonly write: WritePart;
 }
 
-/** A file for each table. After a crash those that exist already stay. */
-async function writeTyped(database: DatabaseSync, claimed: ClaimedRows): Promise<void> {
-  const { data, claim, spoolId, rows, contracts } = claimed;
-  const { typedPathOf, writeBytes } = await import('./file.ts');
+function writeLot({ database, kept, nowMs, write }: LotWriter, lot: Lot): void {
+  const read = readLot(database, lot, kept);
+  if (read === undefined) return;
+  const { events, isSecond, firstFile } = read;
+  const parts = partsOf(events, isSecond, { ...lot, firstFile });
+  for (const part of parts) {
+    // Files of a finished lot may be elsewhere by now, and would be written again.
+    if (!isOpen(database, lot)) return;
+    write(part, events, (names, tableOf) => tablesOfLot(database, lot, names, tableOf));
+  }
+  finishLot(database, lot, { ...read, files: parts.length }, { kept, nowMs });
+}
+
+async function createWrite(
+  data: ExportData,
+  spoolId: string,
+  contracts: readonly EventContract[],
+): Promise<WritePart> {
+  const { encodeRows, filePathOf, typedPathOf, writeBytes } = await import('./file.ts');
+  const mode = data.tables?.mode ?? 'events';
   const { createTypedFiles } = await import('./typed-files.ts');
   const typed = createTypedFiles(data.folder, data.tables?.prefix ?? '', contracts);
-  const names = new Set(rows.map((row) => String(row['event_name'])));
-  const tables = tablesOfClaim(database, claim, names, typed.tableOf);
-  for (const file of typed.filesOf(rows, tables)) {
-    const target = path.join(data.folder, typedPathOf(claim, spoolId, file.table));
-    writeBytes(target, file.encode, data.folder);
+  return (part, events, tables) => {
+    const at = (file: string): string => path.join(data.folder, file);
+    if (mode !== 'events') {
+      const recorded = tables(namesOf(events, part.places), typed.tableOf);
+      for (const { table, encode } of typed.filesOf(events, part.places, recorded)) {
+        writeBytes(at(typedPathOf(part, spoolId, table)), encode, data.folder);
+      }
+    }
+    if (mode !== 'per_event') {
+      const encode = (): Uint8Array => encodeRows(events, part.places);
+      writeBytes(at(filePathOf(part, spoolId)), encode, data.folder);
+    }
+  };
+}
+
+function namesOf(events: LotEvents, places: Uint32Array): Set<string> {
+  const names = new Set<string>();
+  for (const place of places) {
+    events.go(place);
+    names.add(events.text('eventName'));
   }
+  return names;
+}
+
+function forget(database: DatabaseSync, kept: KeptIds, beforeMs: number): void {
+  inTransaction(database, () => {
+    kept.forget(beforeMs);
+    forgetExported(database, beforeMs);
+  });
 }

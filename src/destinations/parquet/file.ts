@@ -15,33 +15,42 @@ import {
 import path from 'node:path';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import { createFileEncoder } from './encode/file-encoder.ts';
-import type { Claim } from './spool.ts';
+import type { MemberName } from './spool/cut-event.ts';
+import type { LotEvents } from './spool/lot-events.ts';
+import type { Part } from './spool/parts.ts';
+import { wholeMark } from './whole-row.ts';
 
 interface Column {
   readonly name: string;
   readonly kind: 'text' | 'optional text' | 'time' | 'integer' | 'sequence';
+  /** What it holds of the event. Undefined if that is not the event's. */
+  readonly member?: MemberName;
+  /** What it holds of an event that is kept whole. */
+  readonly isWhole?: true;
 }
 
 const columns: readonly Column[] = [
-  { name: 'event_id', kind: 'text' },
-  { name: 'event_name', kind: 'text' },
-  { name: 'source', kind: 'text' },
-  { name: 'timestamp', kind: 'time' },
-  { name: 'user_id', kind: 'optional text' },
-  { name: 'anonymous_id', kind: 'optional text' },
-  { name: 'idempotency_key', kind: 'text' },
-  { name: 'schema_version', kind: 'integer' },
-  { name: 'properties', kind: 'optional text' },
-  { name: 'context', kind: 'optional text' },
-  { name: 'occurred_at', kind: 'optional text' },
-  { name: 'sent_at', kind: 'optional text' },
-  { name: 'correlation_id', kind: 'optional text' },
-  { name: 'traceparent', kind: 'optional text' },
+  { name: 'event_id', kind: 'text', member: 'eventId', isWhole: true },
+  { name: 'event_name', kind: 'text', member: 'eventName', isWhole: true },
+  { name: 'source', kind: 'text', member: 'source', isWhole: true },
+  { name: 'timestamp', kind: 'time', member: 'timestamp', isWhole: true },
+  { name: 'user_id', kind: 'optional text', member: 'userId' },
+  { name: 'anonymous_id', kind: 'optional text', member: 'anonymousId' },
+  { name: 'idempotency_key', kind: 'text', member: 'idempotencyKey', isWhole: true },
+  { name: 'schema_version', kind: 'integer', member: 'schemaVersion' },
+  { name: 'properties', kind: 'optional text', member: 'properties' },
+  { name: 'context', kind: 'optional text', member: 'context' },
+  { name: 'occurred_at', kind: 'optional text', member: 'occurredAt' },
+  { name: 'sent_at', kind: 'optional text', member: 'sentAt' },
+  { name: 'correlation_id', kind: 'optional text', member: 'correlationId' },
+  { name: 'traceparent', kind: 'optional text', member: 'traceparent' },
   { name: 'sequence', kind: 'sequence' },
-  { name: 'warnings', kind: 'optional text' },
+  { name: 'warnings', kind: 'optional text', member: 'warnings' },
   { name: 'delivered_at', kind: 'time' },
-  { name: 'event_time', kind: 'time' },
+  { name: 'event_time', kind: 'time', member: 'eventTime', isWhole: true },
 ];
+
+const jsonColumns = new Set(['properties', 'context', 'warnings']);
 
 const elements = {
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
@@ -56,27 +65,27 @@ const elements = {
 } as const;
 
 /**
- * The path of a claim's file below the folder: `date=2026-03-01/hour=12/` or `event_date=2026-03-01/` in
+ * The path of a part's file below the folder: `date=2026-03-01/hour=12/` or `event_date=2026-03-01/` in
  * Hive's form, then the sequences of its first and last event, the spool's name and the number of the
  * file in it. The last two distinguish files with the same range, such as those of a replay.
  */
-export function filePathOf(claim: Claim, spoolId: string): string {
-  const [date, hour = 'unknown'] = claim.hour.split('T');
-  const range = [claim.firstSequence, claim.lastSequence].map((each) =>
+export function filePathOf(part: Part, spoolId: string): string {
+  const [date, hour = 'unknown'] = part.hour.split('T');
+  const range = [part.firstSequence, part.lastSequence].map((each) =>
     String(each).padStart(12, '0'),
   );
-  const name = `${range.join('-')}.${spoolId}-${claim.id}.parquet`;
-  return claim.partition === 'event_date'
+  const name = `${range.join('-')}.${spoolId}-${part.id}.parquet`;
+  return part.partition === 'event_date'
     ? path.join(`event_date=${date}`, name)
     : path.join(`date=${date}`, `hour=${hour}`, name);
 }
 
 /**
- * The path of a claim's file for one table. The folders of its parts have names that no property has, because
+ * The path of a part's file for one table. The folders of its parts have names that no property has, because
  * readers make columns of them: `order_completed/headgate_date=2026-03-01/headgate_hour=12/`.
  */
-export function typedPathOf(claim: Claim, spoolId: string, table: string): string {
-  const parts = filePathOf(claim, spoolId).split(path.sep);
+export function typedPathOf(part: Part, spoolId: string, table: string): string {
+  const parts = filePathOf(part, spoolId).split(path.sep);
   const named = parts.map((part) => (part.includes('=') ? `${typedPrefix}${part}` : part));
   return path.join(table, ...named);
 }
@@ -91,19 +100,12 @@ export function readFileName(name: string): { spoolId: string; id: number } | un
 
 /**
  * Writes and syncs a complete file under a name that readers ignore, then renames it. If the file
- * exists already, an earlier holder of the same claim wrote it.
+ * exists already, an earlier holder of the same lot wrote it.
  *
  * Who may read `root` may read the file: an operator opens the files to others by the mode of the root.
+ *
+ * @param made makes the bytes, if the file does not exist yet.
  */
-export function writeFile(
-  file: string,
-  rows: readonly Record<string, unknown>[],
-  root: string,
-): void {
-  writeBytes(file, () => encodeRows(rows), root);
-}
-
-/** As `writeFile`. The bytes are made if the file does not exist yet. */
 export function writeBytes(file: string, made: () => Uint8Array, root: string): void {
   if (existsSync(file)) return;
   const folder = path.dirname(file);
@@ -125,7 +127,7 @@ export function writeBytes(file: string, made: () => Uint8Array, root: string): 
   try {
     renameSync(temporary, file);
   } catch (error) {
-    // Another process had the same claim, and has removed the temporary file.
+    // Another process had the same lot, and has removed the temporary file.
     if (!existsSync(file)) throw error;
   }
   syncFolder(folder);
@@ -145,19 +147,33 @@ function writeWhole(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
 }
 
-function encodeRows(rows: readonly Record<string, unknown>[]): Uint8Array {
+/** The file of all events, of those at these places. */
+export function encodeRows(events: LotEvents, places: Uint32Array): Uint8Array {
   const made = columns.map(({ name, kind }) => ({
     element: { name, ...elements[kind] },
     hold: kind === 'time' ? msOf : holders[kind],
+    hasBounds: !jsonColumns.has(name),
   }));
-  const file = createFileEncoder(made, rows.length);
-  for (const row of rows) {
-    for (const [at, { name }] of columns.entries()) {
-      file.add(at, (row[name] ?? null) as ColumnValue);
-    }
+  const file = createFileEncoder(made, places.length);
+  for (const place of places) {
+    events.go(place);
+    const isWhole = events.isWhole();
+    for (let at = 0; at < columns.length; at += 1)
+      file.add(at, valueOf(events, columns[at]!, isWhole));
     file.endRow();
   }
   return file.end();
+}
+
+function valueOf(events: LotEvents, column: Column, isWhole: boolean): ColumnValue {
+  if (column.kind === 'sequence') return events.sequence();
+  if (column.name === 'delivered_at') return events.deliveredAt();
+  if (isWhole && column.isWhole === undefined) {
+    if (column.name === 'traceparent') return wholeMark;
+    return column.name === 'properties' ? events.payloadText() : null;
+  }
+  const text = events.text(column.member!);
+  return text === '' ? null : text;
 }
 
 const holders = {

@@ -9,23 +9,21 @@ import type {
 } from '../destination.ts';
 import { createParquetExport } from './export.ts';
 import { readParquetWindow } from './reader.ts';
-import { createSqliteDestination } from '../sqlite/sqlite.ts';
-import { createContractTables, type ContractTables } from '../tables/contract-tables.ts';
-import { readVersion } from './event-version.ts';
-import { TableFault } from '../tables/table-fault.ts';
 import { tablesOf } from '../tables/table-mode.ts';
-import { parquetDialect } from './typed-columns.ts';
+import { createSpoolWriter } from './spool/spool.ts';
 
 /**
  * Parquet files in folders by the hour, or by the day on which the events happened.
  *
  * The log delivers about two thousand events at a time and expects an answer within minutes, but a
- * file should have at least a hundred thousand. So events go into a spool first, a SQLite warehouse
+ * file should have at least a hundred thousand. So events go into a spool first, a SQLite database
  * beside the files, and are delivered once that is synced. A thread moves them on into files.
  *
- * Counted once: the spool refuses a second copy by `event_id`, of events that wait and of those
- * written within `ids_kept`. The content of a file and its name are recorded before it is begun:
- * after a crash at any point the file is written once and completely.
+ * Counted once: the thread leaves out second copies by `event_id`, of events that wait and of those
+ * written within `ids_kept`. Which events it writes is recorded before the first file is begun:
+ * after a crash at any point the same files are written, each once and completely.
+ *
+ * @param settings `is_whole`: events are kept whole, for an archive of lines.
  */
 export async function createParquetDestination(
   name: string,
@@ -35,12 +33,15 @@ export async function createParquetDestination(
   const tables = tablesOf(name, settings);
   const contracts = context?.contracts ?? (() => []);
   const isTyped = tables.mode !== 'events';
-  const versions = createContractTables({ dialect: parquetDialect });
   const folder = path.resolve(String(settings['path']));
   const spool = path.join(folder, '.spool', 'spool.db');
   const busyTimeoutMs = Number(settings['busy_timeout']);
-  const own = { path: spool, busy_timeout: busyTimeoutMs };
-  const events = await createSqliteDestination(name, own, { isIndexed: false });
+  const isWhole = settings['is_whole'] === true;
+  const events = await createSpoolWriter(
+    name,
+    { file: spool, busyTimeoutMs, isWhole },
+    isTyped ? contracts : undefined,
+  );
   const exporting = createParquetExport(
     {
       folder,
@@ -57,10 +58,8 @@ export async function createParquetDestination(
 
   const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
     const room = await exporting.room(signal).catch((error: Error) => error.message);
-    if (isTyped) versions.use(contracts());
-    const reason = room ?? (isTyped ? unknownVersion(versions, batch) : undefined);
-    if (reason !== undefined) {
-      return batch.map(() => ({ kind: 'retry', fault: 'destination', reason }));
+    if (room !== undefined) {
+      return batch.map(() => ({ kind: 'retry', fault: 'destination', reason: room }));
     }
     const outcomes = await events.deliver(batch, signal);
     exporting.added(outcomes.filter(({ kind }) => kind === 'delivered').length);
@@ -80,18 +79,4 @@ export async function createParquetDestination(
       return readParquetWindow(folder, spool, busyTimeoutMs, window, isPerEvent);
     },
   };
-}
-
-/** Why the batch has to wait for a version of a contract. */
-function unknownVersion(versions: ContractTables, batch: readonly Delivery[]): string | undefined {
-  try {
-    for (const delivery of batch) {
-      const event = readVersion(delivery);
-      if (event !== undefined) versions.expectVersion(event);
-    }
-    return undefined;
-  } catch (error) {
-    if (error instanceof TableFault) return error.message;
-    throw error;
-  }
 }

@@ -8,9 +8,9 @@ import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer } from 'hypa
 import type { EventAtDestination, TimeWindow } from '../destination.ts';
 import { readFileName, typedPrefix } from './file.ts';
 import { parsers } from './stored-rows.ts';
-import { lastFinished, openSpool, prepareSpool, selectWaiting } from './spool.ts';
+import { openSpool, prepareSpool } from './spool/database.ts';
+import { lastFinished, waitingEvents } from './spool/waiting.ts';
 
-const pageRows = 2_000;
 const hourMs = 60 * 60 * 1000;
 
 /** More than any clock that sets `timestamp` is ahead of the one that sets the time of a file. */
@@ -51,18 +51,9 @@ async function* readSpool(
   database: DatabaseSync,
   { fromMs, toMs }: TimeWindow,
 ): AsyncGenerator<EventAtDestination> {
-  const bounds = database.prepare('SELECT min(rowid) AS low, max(rowid) AS high FROM events').get();
-  const page = database.prepare(selectWaiting);
   const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
-  const high = Number(bounds?.['high'] ?? -1);
-  for (let row = Number(bounds?.['low'] ?? 0) - 1; row < high; row += pageRows) {
-    for (const found of page.all(row, row + pageRows, from, to)) {
-      yield {
-        eventId: String(found['event_id']),
-        eventName: String(found['event_name']),
-        timestamp: String(found['timestamp']),
-      };
-    }
+  for (const found of waitingEvents(database)) {
+    yield* found.filter(({ timestamp }) => timestamp >= from && timestamp < to);
     await nextTurn();
   }
 }

@@ -4,7 +4,6 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { parseExactly } from '../../event/exact-numbers.ts';
 import { parseJsonText } from '../../event/json/parse-json.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
-import { noMembers, type PayloadMembers } from '../payload-members.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import {
@@ -18,10 +17,12 @@ import {
 import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { createFileEncoder } from './encode/file-encoder.ts';
-import { isWholeRow } from './whole-row.ts';
+import type { MemberName } from './spool/cut-event.ts';
+import type { LotEvents } from './spool/lot-events.ts';
+import type { PayloadMembers } from '../payload-members.ts';
 import { elementOf, parquetDialect, parquetValue } from './typed-columns.ts';
 
-/** The files of a claim, by the folder of the table that each belongs to. */
+/** The files of a lot, by the folder of the table that each belongs to. */
 export interface TypedFile {
   readonly table: string;
   encode(): Uint8Array;
@@ -31,14 +32,11 @@ export interface TypedFiles {
   /** Which table takes the events of a name. */
   tableOf(event: string): string;
   /**
-   * The rows of a claim as files.
+   * The files of events of a lot.
    *
-   * @param tables the table of each name, as it was recorded with the claim.
+   * @param tables the table of each name, as it was recorded with the lot.
    */
-  filesOf(
-    rows: readonly Readonly<Record<string, unknown>>[],
-    tables: ReadonlyMap<string, string>,
-  ): TypedFile[];
+  filesOf(events: LotEvents, places: Uint32Array, tables: ReadonlyMap<string, string>): TypedFile[];
 }
 
 /** @param folder of all files. */
@@ -61,38 +59,39 @@ export function createTypedFiles(
       const without = contracts.planWithout(event).table;
       return existsSync(path.join(folder, without)) ? without : contracts.unplanned.table;
     },
-    filesOf(rows, tables) {
-      const groups = new Map<string, { plan: TablePlan; rows: (typeof rows)[number][] }>();
-      for (const row of rows) {
-        const event = String(row['event_name']);
+    filesOf(events, places, tables) {
+      const groups = new Map<string, { plan: TablePlan; places: number[] }>();
+      for (const place of places) {
+        events.go(place);
+        const event = events.text('eventName');
         const table = tables.get(event) ?? contracts.unplanned.table;
-        const group = groups.get(table) ?? { plan: planOf(event, table), rows: [] };
-        group.rows.push(row);
-        groups.set(table, group);
+        let group = groups.get(table);
+        if (group === undefined)
+          groups.set(table, (group = { plan: planOf(event, table), places: [] }));
+        group.places.push(place);
       }
-      return [...groups.values()].map(({ plan, rows: own }) => ({
+      return [...groups.values()].map(({ plan, places: own }) => ({
         table: plan.table,
-        encode: () => encodeRows(plan, own),
+        encode: () => encodeRows(plan, events, own),
       }));
     },
   };
 }
 
-function encodeRows(
-  plan: TablePlan,
-  rows: readonly Readonly<Record<string, unknown>>[],
-): Uint8Array {
+function encodeRows(plan: TablePlan, events: LotEvents, places: readonly number[]): Uint8Array {
   const maker = createRowMaker(plan);
   const columns = [...eventColumns, ...plan.columns];
   const made = columns.map(({ name, type }) => ({
     element: elementOf(name, type),
     hold: (value: Exclude<ColumnValue, null>) => parquetValue(value, type),
+    hasBounds: type.kind !== 'json',
   }));
-  const file = createFileEncoder(made, rows.length);
-  for (const row of rows) {
-    const { event, properties } = maker.rowOf(eventOf(row), {
-      sequence: Number(row['sequence']),
-      deliveredAt: String(row['delivered_at']),
+  const file = createFileEncoder(made, places.length);
+  for (const place of places) {
+    events.go(place);
+    const { event, properties } = maker.rowOf(eventOf(events), {
+      sequence: events.sequence(),
+      deliveredAt: events.deliveredAt(),
     });
     const misfits: string[] = [];
     for (let at = 0; at < columns.length; at += 1) {
@@ -108,30 +107,17 @@ function encodeRows(
   return file.end();
 }
 
-/** The event of a row of the spool, with every digit of its numbers. */
-function eventOf(row: Readonly<Record<string, unknown>>): PayloadEvent {
-  if (isWholeRow(row)) {
-    const text = String(row['properties']);
-    return eventOfStored((parseExactly(text) ?? parseJsonText(text)) as unknown as StoredEvent);
-  }
-  const members = noMembers();
-  for (const [name, field] of cells) {
-    const value = row[name];
-    if (typeof value === 'string') members[field] = value;
-    else if (value !== null && value !== undefined) members[field] = String(value);
-  }
-  return eventOfMembers(members) ?? eventOfStored(storedOf(members));
+/** With every digit of its numbers. */
+function eventOf(events: LotEvents): PayloadEvent {
+  const texts = events.texts();
+  return eventOfMembers(texts) ?? eventOfStored(storedOf(texts));
 }
-
-const cells = eventColumns
-  .filter(({ field }) => field !== '')
-  .map(({ name, field }) => [name, field as keyof PayloadMembers] as const);
 
 /** An event of an earlier version has no time of its own. */
 function storedOf(members: PayloadMembers): StoredEvent {
   const fields: Record<string, unknown> = {};
   for (const { type, field } of eventColumns) {
-    const value = field === '' ? '' : members[field as keyof PayloadMembers];
+    const value = field === '' ? '' : members[field as MemberName];
     if (value === '') continue;
     const isText = type.kind !== 'json' && type.kind !== 'integer';
     fields[field] = isText ? value : (parseExactly(value) ?? parseJsonText(value));

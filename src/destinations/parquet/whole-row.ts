@@ -2,7 +2,7 @@
 export const wholeMark = 'headgate:whole';
 
 /**
- * Whether the column `properties` of a row of a spool has the whole stored event (objects/whole-event.ts). Rows
+ * Whether the column `properties` of a row of a file has the whole stored event (file.ts). Rows
  * of both kinds wait in one spool after `format` was changed.
  */
 export function isWholeRow(row: Readonly<Record<string, unknown>>): boolean {

@@ -36,12 +36,12 @@ const inOrder = createGrowingBytes();
 export function createColumnEncoder(
   element: SchemaElement,
   rowsMax: number,
-  hold: Hold,
+  { hold, hasBounds }: { readonly hold: Hold; readonly hasBounds?: boolean },
 ): ColumnEncoder {
   const isPresent = new Uint8Array(rowsMax);
   /** Which entry of `values` each value is. */
   const entries = new Uint32Array(rowsMax);
-  const values = createPlainValues(element, rowsMax);
+  const values = createPlainValues(element, rowsMax, hasBounds);
   const known = new Map<ColumnValue, number>();
   let isLookedUp = element.type !== 'BOOLEAN';
   let [rows, count] = [0, 0];

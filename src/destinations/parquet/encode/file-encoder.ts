@@ -14,6 +14,8 @@ const rowGroupRows = 20_000;
 export interface FileColumn {
   readonly element: SchemaElement;
   readonly hold: Hold;
+  /** False: readers need no smallest and largest value. True if absent. */
+  readonly hasBounds?: boolean;
 }
 
 /**
@@ -48,9 +50,7 @@ export function createFileEncoder(
     compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
     createdBy: 'headgate',
   });
-  const encoders = columns.map(({ element, hold }) =>
-    createColumnEncoder(element, groupRows, hold),
-  );
+  const encoders = columns.map((column) => createColumnEncoder(column.element, groupRows, column));
   let rows = 0;
   const endGroup = (): void => {
     if (rows === 0) return;

@@ -20,15 +20,23 @@ export interface PlainValues {
   clear(): void;
 }
 
-/** @param valuesMax how many can be added. */
-export function createPlainValues(element: SchemaElement, valuesMax: number): PlainValues {
+/**
+ * @param valuesMax how many can be added.
+ * @param hasBounds whether readers may look for a value.
+ */
+export function createPlainValues(
+  element: SchemaElement,
+  valuesMax: number,
+  hasBounds = true,
+): PlainValues {
   const bytes = createGrowingBytes();
   const write = writeOf(element);
   /** Where each value begins, and the last one ends. */
   const starts = new Uint32Array(valuesMax + 1);
-  const bounds = isOfBytes(element)
-    ? createByteBounds(bytes, starts, element.type === 'BYTE_ARRAY' ? lengthBytes : 0)
-    : createNumberBounds();
+  const ofBytes = (): SeenBounds =>
+    createByteBounds(bytes, starts, element.type === 'BYTE_ARRAY' ? lengthBytes : 0);
+  const ofValues = isOfBytes(element) ? ofBytes : createNumberBounds;
+  const bounds = hasBounds ? ofValues() : noBounds;
   let count = 0;
   return {
     add(value) {
@@ -86,6 +94,13 @@ interface SeenBounds {
   found(): Omit<ColumnBounds, 'nulls'>;
   clear(): void;
 }
+
+/** JSON is long, and alike at its beginning: to compare it takes time, and no reader looks for all of it. */
+const noBounds: SeenBounds = {
+  see: () => undefined,
+  found: () => ({ low: undefined, high: undefined }),
+  clear: () => undefined,
+};
 
 function createNumberBounds(): SeenBounds {
   let low: Bound | undefined;

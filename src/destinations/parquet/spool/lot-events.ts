@@ -1,0 +1,144 @@
+import { isAscii } from 'node:buffer';
+import { noMembers, type PayloadMembers } from '../../payload-members.ts';
+import type { StoredBlock } from './blocks.ts';
+import { findMembers, memberCount, members, placeOf, type MemberName } from './cut-event.ts';
+import type { OddEvents } from './odd-events.ts';
+
+/** Bytes of a larger buffer. */
+export interface BytesPart {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/**
+ * The events of some blocks, read one at a time: `go` moves to one, and everything else is about that. No objects are
+ * made of an event.
+ */
+export interface LotEvents {
+  readonly count: number;
+  go(place: number): void;
+  /** A member as it is in the payload: without the quotes of a text. Empty if the event has none. */
+  text(name: MemberName): string;
+  /** The same as UTF-8. Valid until the next call. */
+  part(name: MemberName): BytesPart;
+  /** All members, as texts. */
+  texts(): PayloadMembers;
+  /** The payload as it was delivered. */
+  payloadText(): string;
+  sequence(): number;
+  /** Of its batch. */
+  deliveredAt(): string;
+  isWhole(): boolean;
+}
+
+const places = Object.fromEntries(members.map(([name]) => [name, placeOf(name)])) as Record<
+  MemberName,
+  number
+>;
+
+/** Throws if a payload is not what its block was made of. */
+export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEvents): LotEvents {
+  const count = blocks.reduce((sum, { events }) => sum + events, 0);
+  const firsts = firstsOf(blocks);
+  const starts = new Int32Array(memberCount);
+  /** Made when a text of the block is asked for. */
+  const blockTexts: TextOf[] = [];
+  const found: BytesPart = { bytes: new Uint8Array(), start: 0, end: 0 };
+  let block = blocks[0]!;
+  let blockAt = 0;
+  let text: TextOf = noText;
+  let index = 0;
+  /** Of an event that could not be cut. */
+  let odd: PayloadMembers | undefined;
+  /** Whether the members are known: not every pass asks for one. */
+  let isFound = false;
+
+  const goToBlock = (place: number): void => {
+    while (place < firsts[blockAt]!) blockAt -= 1;
+    while (place >= firsts[blockAt + 1]!) blockAt += 1;
+    if (blocks[blockAt] === block) return;
+    block = blocks[blockAt]!;
+    text = blockTexts[blockAt] ?? noText;
+  };
+  const startOf = (): number => (index === 0 ? 0 : block.ends[index - 1]!);
+  const lengthOf = (member: number): number => block.lengths[index * memberCount + member]!;
+  const payload = (): Uint8Array => block.payloads.subarray(startOf(), block.ends[index]);
+  const findAll = (): void => {
+    isFound = true;
+    odd = lengthOf(0) === 0 ? readOdd(oddEvents, payload()) : undefined;
+    if (odd === undefined) findMembers(startOf(), block.lengths, index * memberCount, starts);
+  };
+
+  return {
+    count,
+    go(place) {
+      goToBlock(place);
+      index = place - firsts[blockAt]!;
+      isFound = false;
+    },
+    text(name) {
+      if (!isFound) findAll();
+      if (odd !== undefined) return odd[name];
+      const member = places[name];
+      const length = lengthOf(member);
+      if (length === 0) return '';
+      if (text === noText) text = blockTexts[blockAt] = textsOf(block);
+      return text(starts[member]!, starts[member]! + length);
+    },
+    part(name) {
+      if (!isFound) findAll();
+      if (odd === undefined) {
+        const member = places[name];
+        found.bytes = block.payloads;
+        found.start = starts[member]!;
+        found.end = found.start + lengthOf(member);
+      } else {
+        found.bytes = odd[name] === '' ? none : Buffer.from(odd[name]);
+        found.start = 0;
+        found.end = found.bytes.length;
+      }
+      return found;
+    },
+    texts() {
+      if (!isFound) findAll();
+      return odd ?? textsOfAll(this);
+    },
+    payloadText: () => Buffer.from(payload()).toString(),
+    sequence: () => block.sequences[index]!,
+    deliveredAt: () => block.deliveredAt,
+    isWhole: () => block.isWhole,
+  };
+}
+
+function readOdd(events: OddEvents, payload: Uint8Array): PayloadMembers {
+  const read = events.read(payload);
+  if (typeof read === 'string') throw new Error(`an event of the spool is damaged: ${read}`);
+  return read;
+}
+
+function textsOfAll(events: LotEvents): PayloadMembers {
+  const texts = noMembers();
+  for (const [name] of members) texts[name] = events.text(name);
+  return texts;
+}
+
+/** The place of the first event of each block, and after them the number of all events. */
+function firstsOf(blocks: readonly StoredBlock[]): number[] {
+  const firsts = [0];
+  for (const { events } of blocks) firsts.push(firsts.at(-1)! + events);
+  return firsts;
+}
+
+type TextOf = (start: number, end: number) => string;
+
+const noText: TextOf = () => '';
+const none = new Uint8Array();
+
+/** Texts of a block. While all of it is ASCII, they are parts of one text. */
+function textsOf({ payloads }: StoredBlock): TextOf {
+  const bytes = Buffer.from(payloads.buffer, payloads.byteOffset, payloads.length);
+  if (!isAscii(bytes)) return (start, end) => bytes.toString('utf8', start, end);
+  const all = bytes.toString('latin1');
+  return (start, end) => all.slice(start, end);
+}

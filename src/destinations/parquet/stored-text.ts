@@ -1,0 +1,31 @@
+/** Columns of the table of all events and the fields of the stored event, in its order. JSON stays as it is. */
+const fields: readonly (readonly [column: string, field: string, kind: 'text' | 'json'])[] = [
+  ['event_id', 'eventId', 'text'],
+  ['event_name', 'eventName', 'text'],
+  ['source', 'source', 'text'],
+  ['timestamp', 'timestamp', 'text'],
+  ['event_time', 'eventTime', 'text'],
+  ['user_id', 'userId', 'text'],
+  ['anonymous_id', 'anonymousId', 'text'],
+  ['idempotency_key', 'idempotencyKey', 'text'],
+  ['schema_version', 'schemaVersion', 'json'],
+  ['properties', 'properties', 'json'],
+  ['context', 'context', 'json'],
+  ['occurred_at', 'occurredAt', 'text'],
+  ['correlation_id', 'correlationId', 'text'],
+  ['sent_at', 'sentAt', 'text'],
+  ['traceparent', 'traceparent', 'text'],
+  ['warnings', 'warnings', 'json'],
+];
+
+/** The stored event of a row, as JSON. Fields without a column are not in it. */
+export function storedText(row: Readonly<Record<string, unknown>>): string {
+  const members: string[] = [];
+  for (const [column, field, kind] of fields) {
+    const value = row[column] ?? null;
+    if (value === null) continue;
+    const text = value instanceof Date ? value.toISOString() : String(value);
+    members.push(`"${field}":${kind === 'json' ? text : JSON.stringify(text)}`);
+  }
+  return `{${members.join(',')}}`;
+}
