@@ -101,3 +101,51 @@ test.each([
     await worker.stop();
   }
 });
+
+/** The rate of producers that a log reports from now on. Returns how often it was asked for. */
+function reportRate(log: Log, taken: number): () => number {
+  let asked = 0;
+  Object.assign(clientsForTests(log), {
+    takenPerSecond: () => {
+      asked += 1;
+      return taken;
+    },
+  });
+  return () => asked;
+}
+
+test('beside intake a backlog leaves no faster than the pace of its worker', async () => {
+  await using real = await startRealLog();
+  await publishEvents(real.log, 6_000);
+  reportRate(real.log, 4_000);
+  const destination = recording();
+  const startedAt = performance.now();
+  const worker = await startWorker(real.log, destination, { besideIntake: true });
+  try {
+    await until(
+      () => destination.seen,
+      ({ length }) => length === 6_000,
+    );
+    // At 12,000 a second, less what is requested ahead.
+    expect(performance.now() - startedAt).toBeGreaterThan(450);
+  } finally {
+    await worker.stop();
+  }
+});
+
+test('a worker keeps no pace in a process that only delivers', async () => {
+  await using real = await startRealLog();
+  await publishEvents(real.log, 500);
+  const asked = reportRate(real.log, 4_000);
+  const destination = recording();
+  const worker = await startWorker(real.log, destination);
+  try {
+    await until(
+      () => destination.seen,
+      ({ length }) => length === 500,
+    );
+    expect(asked()).toBe(0);
+  } finally {
+    await worker.stop();
+  }
+});
