@@ -11,7 +11,7 @@ import {
 import { lengthOf } from '../jetstream/events/ranges.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { PaceKeeper } from '../jetstream/read/pace-keeper.ts';
-import { readInOrder } from '../jetstream/read/read-ranges.ts';
+import { readAllInOrder } from '../jetstream/read/read-ranges.ts';
 import type { CountTable } from './count-table.ts';
 import { hourOf, readHead } from './event-head.ts';
 
@@ -81,7 +81,7 @@ export async function readSegment(source: SegmentSource): Promise<Segment> {
   let length = 0;
   let isLast = true;
   const read = createReadPositions();
-  for await (const message of readInOrder(log, 'EVENTS', ['>'], ranges)) {
+  for await (const message of readAllInOrder(log, 'EVENTS', ranges)) {
     if (length === room) {
       isLast = false;
       break;

@@ -68,14 +68,14 @@ function rateOf(before: Look, after: Look): number {
   return (events * 1_000) / Math.max(1, after.atMs - before.atMs);
 }
 
-/** Of the streams that hold the events. Rejects when the log cannot be reached. */
+/** Of the streams that take events, one after the other, because there may be hundreds. Rejects when the log cannot be reached. */
 export async function readNewest(
   { streams }: JetStreamManager,
   events: EventStreams,
 ): Promise<NewestSequences> {
-  const read = async ({ stream }: { readonly stream: string }): Promise<[string, number]> => [
-    stream,
-    (await streams.info(stream)).state.last_seq,
-  ];
-  return new Map(await Promise.all(events.parts().map(read)));
+  const newest = new Map<string, number>();
+  for (const { stream, isClosed } of events.parts()) {
+    if (!isClosed) newest.set(stream, (await streams.info(stream)).state.last_seq);
+  }
+  return newest;
 }
