@@ -3,13 +3,8 @@ import type { EventRanges } from '../events/event-ranges.ts';
 import type { Range } from '../events/ranges.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
-import {
-  boundsOfParts,
-  positionSince,
-  readPages,
-  readRangePages,
-  type StoredMessage,
-} from './read.ts';
+import { boundsOfParts, positionSince, readPages, type StoredMessage } from './read.ts';
+import { readRangePages } from './range-pages.ts';
 
 /*
  * How EVENTS is read, whose positions are in the order of time within a partition only. The other
