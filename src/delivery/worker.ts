@@ -4,6 +4,7 @@ import type { GiveUp } from '../event/delivery-attempt.ts';
 import { recordFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
 import type { Pause } from '../jetstream/consume/pause/pause-entry.ts';
+import { createBacklogPace } from '../jetstream/consume/backlog-pace.ts';
 import { flushSettled, type Pull } from '../jetstream/consume/pull.ts';
 import { storeDelayedCopy, type DelayedCopy } from '../jetstream/consume/delayed-copies.ts';
 import type { Signals } from '../observability/signals.ts';
@@ -20,11 +21,12 @@ import {
   laneAckPendingMax,
   replayAckPendingMax,
   retriedMax,
+  type HeldFrom,
 } from './capacity.ts';
 import { createDelayedEvents } from './delayed-events.ts';
 import type { HeldEvent } from './held-event.ts';
 import { createLanes } from './lanes.ts';
-import { createHeldRoom } from './receive/held-room.ts';
+import { createHeldRoom, type HeldRoom } from './receive/held-room.ts';
 import { createLanePull } from './receive/lane-pull.ts';
 import { openPulls } from './receive/open-pulls.ts';
 import { Parking, probeIntervals, type ProbeIntervals } from './parking.ts';
@@ -127,7 +129,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
 
   let pulls: Pull | undefined;
   const lane = createLanePull(shared);
-  const rooms = createRooms(options, () => {
+  const rooms = createRooms(options, isTaking, () => {
     pulls?.more();
     lane.more();
   });
@@ -200,17 +202,23 @@ function reportDisabled({ signals, destination, destinationConfig }: DeliveryWor
   signals.destinationDisabled(destinationConfig.name, destination.disabled?.() !== undefined);
 }
 
-function createRooms({ heldBytesMax, destination }: DeliveryWorkerOptions, onFree: () => void) {
+/** One pace for all streams: while the process takes events, a backlog of any of them leaves it time for that. */
+function createRooms(
+  { heldBytesMax, destination, log }: DeliveryWorkerOptions,
+  isTaking: () => boolean,
+  onFree: () => void,
+) {
   const bytes = heldBytesOf(heldBytesMax);
+  const pace = createBacklogPace(log);
+  const wait = (pulled: number): number => (isTaking() ? pace.count(pulled, 0) : 0);
+  const room = (from: HeldFrom, messages: number): HeldRoom =>
+    createHeldRoom({ messages, bytes: bytes[from] }, onFree, wait);
   return {
-    EVENTS: createHeldRoom(
-      { messages: destination.heldEventsMax ?? ackPendingMax, bytes: bytes.EVENTS },
-      onFree,
-    ),
-    REPLAY: createHeldRoom({ messages: replayAckPendingMax, bytes: bytes.REPLAY }, onFree),
-    lane: createHeldRoom({ messages: laneAckPendingMax, bytes: bytes.lane }, onFree),
-    RETRY: createHeldRoom({ messages: retriedMax, bytes: bytes.RETRY }, onFree),
-    ASIDE: createHeldRoom({ messages: asideAckPendingMax, bytes: bytes.ASIDE }, onFree),
+    EVENTS: room('EVENTS', destination.heldEventsMax ?? ackPendingMax),
+    REPLAY: room('REPLAY', replayAckPendingMax),
+    lane: room('lane', laneAckPendingMax),
+    RETRY: room('RETRY', retriedMax),
+    ASIDE: room('ASIDE', asideAckPendingMax),
   };
 }
 

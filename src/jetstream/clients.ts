@@ -18,6 +18,8 @@ export interface LogClients {
   readonly topology: TopologyOptions | undefined;
   /** The limits of what `connection` has requested. */
   readonly traffic: Traffic;
+  /** How many messages a second are stored: by this process, or by all of them in EVENTS if that is more. */
+  readonly takenPerSecond: () => number;
   /** Of those who read many messages beside producers. */
   readonly pace: ReadingPace;
   /** For what was delivered on `connection`. */

@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 
 import type { Durability } from '../config/config.ts';
 import { StartError } from '../errors.ts';
-import { withClients } from './clients.ts';
+import { withClients, type LogClients } from './clients.ts';
 import { copyConsumers } from './consume/copy-consumers.ts';
 import { createMessageAnswers } from './consume/pulling/message-answers.ts';
 import { connectToServer } from './connection.ts';
@@ -14,7 +14,7 @@ import type { ServerAddress } from './server/embedded-server.ts';
 import { createCommits, syncedStreams, type StreamCommits } from './publish/stream-commits.ts';
 import { openEvents } from './open-events.ts';
 import { createProbe } from './probe.ts';
-import { createIntakePace } from './publish/intake-pace.ts';
+import { createIntakePace, type IntakePace } from './publish/intake-pace.ts';
 import {
   createPublisher,
   type Publisher,
@@ -22,6 +22,7 @@ import {
   type PublishToStream,
 } from './publish/publisher.ts';
 import { headerBlock } from './publish/raw-publish.ts';
+import { createLogGrowth, readNewest } from './read/log-growth.ts';
 import { createReadingPace } from './read/reading-pace.ts';
 import { retryWhileForming } from './server/retry-forming.ts';
 import { waitUntilReadable } from './server/stream-readiness.ts';
@@ -117,9 +118,24 @@ export async function openLog(options: LogOptions): Promise<Log> {
     events,
     topology: options.topology,
     traffic: createTraffic(),
-    pace: createReadingPace(intake.perSecond),
+    ...createReading(intake, manager, events),
     answers,
   });
+}
+
+/** Producers of this process count at once, those of others at the next look at the log. */
+function createReading(
+  intake: IntakePace,
+  manager: JetStreamManager,
+  events: EventStreams,
+): Pick<LogClients, 'takenPerSecond' | 'pace'> {
+  const growth = createLogGrowth(() => readNewest(manager, events));
+  const takenPerSecond = (): number => {
+    const [own, all] = [intake.perSecond(), growth.perSecond()];
+    if (all === undefined) return own;
+    return own === Infinity ? all : Math.max(own, all);
+  };
+  return { takenPerSecond, pace: createReadingPace(takenPerSecond) };
 }
 
 function publisherOptions(options: LogOptions): PublisherOptions {

@@ -11,6 +11,7 @@ import {
 } from '../jetstream/events/event-ranges.ts';
 import { lengthOf } from '../jetstream/events/ranges.ts';
 import type { Log } from '../jetstream/log.ts';
+import { createPaceKeeper } from '../jetstream/read/pace-keeper.ts';
 import { readMessage } from '../jetstream/read/read.ts';
 import { findRanges } from '../jetstream/read/read-ranges.ts';
 import { createAudit, type Audit, type AuditedDestination, type Entry } from './audit.ts';
@@ -57,6 +58,11 @@ export interface ReconciliationReport {
   readonly lost: readonly MissingRange[];
 }
 
+export interface ReconciliationProgress extends RangeProgress {
+  /** Whether producers send events meanwhile, so that it reads at a pace. */
+  readonly isWaiting: boolean;
+}
+
 export interface ReconcileOptions {
   readonly log: Log;
   readonly destinations: readonly AuditedDestination[];
@@ -65,7 +71,7 @@ export interface ReconcileOptions {
   readonly segmentEventsMax?: number;
   /** How long to wait before missing events are checked again. */
   readonly secondLookMs?: number;
-  readonly onProgress?: (progress: RangeProgress) => void;
+  readonly onProgress?: (progress: ReconciliationProgress) => void;
 }
 
 /** About 60 MB, plus 1 MB per destination. A destination is queried once per segment. */
@@ -82,6 +88,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   const ranges = await findRanges(log, 'EVENTS', { sinceMs });
   const table = createCountTable(destinations.length);
   const audits = await openAudits(options, table, ranges);
+  const pace = createPaceKeeper(log);
 
   let left: EventRanges = ranges;
   while (lengthOf(left) > 0) {
@@ -91,7 +98,9 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
       eventsMax: options.segmentEventsMax ?? segmentEventsMaxDefault,
       table,
       subjects: audits.subjects,
-      onProgress: (rest) => options.onProgress?.(progressOf(ranges, rest)),
+      pace,
+      onProgress: (rest) =>
+        options.onProgress?.({ ...progressOf(ranges, rest), isWaiting: pace.isWaiting() }),
     });
     for (const audit of audits.all) await audit.count(segment);
     left = segment.rest;

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { isCanarySubject } from '../event/canary.ts';
 import { createIdTable, type IdTable } from '../event/id-table.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
@@ -8,7 +10,8 @@ import {
 } from '../jetstream/events/event-ranges.ts';
 import { lengthOf } from '../jetstream/events/ranges.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readInOrder } from '../jetstream/read/read-ranges.ts';
+import type { PaceKeeper } from '../jetstream/read/pace-keeper.ts';
+import { readAllInOrder } from '../jetstream/read/read-ranges.ts';
 import type { CountTable } from './count-table.ts';
 import { hourOf, readHead } from './event-head.ts';
 
@@ -58,6 +61,8 @@ export interface SegmentSource {
   readonly eventsMax: number;
   readonly table: CountTable;
   readonly subjects: SubjectList;
+  /** Of the reader beside producers. */
+  readonly pace: PaceKeeper;
   readonly onProgress: (rest: EventRanges) => void;
 }
 
@@ -76,7 +81,7 @@ export async function readSegment(source: SegmentSource): Promise<Segment> {
   let length = 0;
   let isLast = true;
   const read = createReadPositions();
-  for await (const message of readInOrder(log, 'EVENTS', ['>'], ranges)) {
+  for await (const message of readAllInOrder(log, 'EVENTS', ranges)) {
     if (length === room) {
       isLast = false;
       break;
@@ -98,6 +103,8 @@ export async function readSegment(source: SegmentSource): Promise<Segment> {
     if (timestamp > newest) newest = timestamp;
     length += 1;
     if (length % progressEvents === 0) source.onProgress(read.restOf(ranges));
+    const waitMs = source.pace.read(message.payload.length);
+    if (waitMs > 0) await sleep(waitMs);
   }
   const rest = isLast ? allRead(ranges) : read.restOf(ranges);
   const window = { fromMs: Date.parse(oldest), toMs: Date.parse(newest) + 1 };

@@ -125,6 +125,7 @@ describe('a server that does not serve', () => {
         events: await findEventStreams(manager),
         topology: undefined,
         traffic: createTraffic(),
+        takenPerSecond: () => 0,
         pace: createReadingPace(() => 0),
         answers: createMessageAnswers(connection),
       });

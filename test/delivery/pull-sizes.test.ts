@@ -101,3 +101,37 @@ test.each([
     await worker.stop();
   }
 });
+
+/** The rate of producers that a log reports from now on. Returns how often it was asked for. */
+function reportRate(log: Log, taken: number): () => number {
+  let asked = 0;
+  Object.assign(clientsForTests(log), {
+    takenPerSecond: () => {
+      asked += 1;
+      return taken;
+    },
+  });
+  return () => asked;
+}
+
+test.each([
+  ['beside intake a worker keeps the pace of what is stored', true],
+  ['in a process that only delivers a worker keeps no pace', false],
+])('%s', async (_what, besideIntake) => {
+  await using real = await startRealLog();
+  await publishEvents(real.log, 500);
+  Object.assign(real.log, { isTaking: () => true });
+  const asked = reportRate(real.log, 4_000);
+  const destination = recording();
+  const worker = await startWorker(real.log, destination, { besideIntake });
+  try {
+    await until(
+      () => destination.seen,
+      ({ length }) => length === 500,
+    );
+    // The room of a worker says what follows from it.
+    expect(asked() > 0).toBe(besideIntake);
+  } finally {
+    await worker.stop();
+  }
+});

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { walkPage, type PageLimits } from '../../src/jetstream/read/walk-pages.ts';
-import { publishEvents } from '../delivery/rig.ts';
+import { reconcile } from '../../src/reconciliation/reconcile.ts';
+import { publishEvents, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
 
 /** Replaces the pace of a log. Returns what its readers count. */
@@ -70,3 +71,43 @@ test('a reader waits as long as it is told, and its page ends in time', async ()
   const second = await page(real.log, { itemsMax: 200, durationMsMax: 300 }, first.nextPageToken);
   expect(second.items[0]).toBe(first.items.at(-1)! + 1);
 });
+
+test('reconcile counts every event that it reads, and reports that it waits', async () => {
+  await using real = await startRealLog({ partitions: 3 });
+  await publishEvents(real.log, 1_200);
+  const counted = watchPace(real.log, 1);
+  const waiting: boolean[] = [];
+  const look = () =>
+    reconcile({
+      log: real.log,
+      destinations: [],
+      sinceMs: 0,
+      onProgress: ({ isWaiting }) => void waiting.push(isWaiting),
+    });
+  const { rows } = await look();
+  expect(rows.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(1_200);
+  // The last slice is not full.
+  const messages = counted.reduce((sum, one) => sum + one.messages, 0);
+  expect([messages, waiting]).toEqual([1_200 - (1_200 % 64), [true]]);
+  watchPace(real.log, 0);
+  await look();
+  expect(waiting).toEqual([true, false]);
+});
+
+test.each([1, 3])(
+  'with %d partitions a process sees what another one stores',
+  async (partitions) => {
+    await using real = await startRealLog({ partitions });
+    const { takenPerSecond } = clientsForTests(await real.open({ partitions }));
+    await until(takenPerSecond, (taken) => taken === 0);
+    const storing = new AbortController();
+    const stored = (async () => {
+      while (!storing.signal.aborted) await publishEvents(real.log, 50);
+    })();
+    const taken = await until(takenPerSecond, (rate) => rate > 0);
+    expect(taken).toBeLessThan(Infinity);
+    storing.abort();
+    await stored;
+    await until(takenPerSecond, (taken) => taken === 0);
+  },
+);

@@ -38,9 +38,10 @@ export async function runReconcile(context: CommandContext, flags: ReconcileFlag
       log,
       destinations,
       sinceMs,
-      onProgress: ({ reached, from, upTo }) => {
+      onProgress: ({ reached, from, upTo, isWaiting }) => {
         const walk = { from: BigInt(from), upTo: BigInt(upTo), reached: BigInt(reached) };
-        progress.reached(walk, `${numbers.format(reached - from + 1)} events`);
+        const pace = isWaiting ? ', slowly, because producers send events' : '';
+        progress.reached(walk, `${numbers.format(reached - from + 1)} events${pace}`);
       },
     });
     const strays = straysOf(config.destinations, await listConsumingDestinations(log));

@@ -102,7 +102,7 @@ export class PageMessage {
   constructor(part: StreamPart, message: Received) {
     const text = message.headerText();
     this.#headerText = text;
-    this.header = (name) => valueAt(text, name, text.indexOf(lineOf(name)));
+    this.header = (name) => valueOfHeader(text, name);
     this.payload = message.data;
     this.subject = serverValue(text, 'Nats-Subject');
     this.sequence = part.position(Number(serverValue(text, 'Nats-Sequence')));
@@ -112,6 +112,11 @@ export class PageMessage {
   get storedAtMs(): number {
     return Date.parse(serverValue(this.#headerText, 'Nats-Time-Stamp'));
   }
+}
+
+/** The first value of a header in the text of all of them; empty without it. */
+export function valueOfHeader(text: string, name: string): string {
+  return valueAt(text, name, text.indexOf(lineOf(name)));
 }
 
 const lineOf = (name: string): string => `\r\n${name}:`;

@@ -4,6 +4,7 @@ import type { Range } from '../events/ranges.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 import { boundsOfParts, positionSince, readPages, type StoredMessage } from './read.ts';
+import { readRangePages } from './range-pages.ts';
 
 /*
  * How EVENTS is read, whose positions are in the order of time within a partition only. The other
@@ -55,18 +56,45 @@ export async function* readInOrder(
 ): AsyncGenerator<StoredMessage> {
   const wanted = ranges.filter(({ from, to }) => from <= to);
   const first = firstMax ?? (wanted.length > 1 ? sharedFirstMax : undefined);
-  const partitions = await Promise.all(
-    wanted.map(async ({ from, to }) => {
-      const pages = subjects.map((subject) => readPages(log, stream, subject, from, first));
-      const sources = await Promise.all(pages.map((some) => openSource(some, to)));
-      return merge(sources, (one, other) => one.sequence < other.sequence);
-    }),
+  yield* mergeRanges(wanted, ({ from }) =>
+    subjects.map((subject) => readPages(log, stream, subject, from, first)),
   );
-  const all = merge(partitions, (one, other) => one.storedAtMs < other.storedAtMs);
-  for (let message = all.head(); message !== undefined; message = all.head()) {
-    yield message;
-    const waits = all.advance();
-    if (waits !== undefined) await waits;
+}
+
+/** The same of all messages, for readers that need every one of them. */
+export function readAllInOrder(
+  log: Log,
+  stream: StreamName,
+  ranges: EventRanges,
+): AsyncGenerator<StoredMessage> {
+  const wanted = ranges.filter(({ from, to }) => from <= to);
+  return mergeRanges(wanted, (range) => [readRangePages(log, stream, range)]);
+}
+
+type Pages = AsyncGenerator<StoredMessage[]>;
+
+async function* mergeRanges(
+  ranges: EventRanges,
+  pagesOf: (range: Range) => Pages[],
+): AsyncGenerator<StoredMessage> {
+  const opened: Pages[] = [];
+  try {
+    const partitions = await Promise.all(
+      ranges.map(async (range) => {
+        const pages = pagesOf(range);
+        opened.push(...pages);
+        const sources = await Promise.all(pages.map((some) => openSource(some, range.to)));
+        return merge(sources, (one, other) => one.sequence < other.sequence);
+      }),
+    );
+    const all = merge(partitions, (one, other) => one.storedAtMs < other.storedAtMs);
+    for (let message = all.head(); message !== undefined; message = all.head()) {
+      yield message;
+      const waits = all.advance();
+      if (waits !== undefined) await waits;
+    }
+  } finally {
+    for (const pages of opened) pages.return(undefined).catch(() => {});
   }
 }
 

@@ -1,12 +1,8 @@
-/** How the lists of operators share a process, and its nats-server, with producers. */
+/** How those who read many messages share a process, and its nats-server, with producers. */
 export interface ReadingPace {
   /** Counts what was read. How many ms the reader waits before it reads on. All readers of the process share one pace. */
   count(messages: number, bytes: number): number;
 }
-
-/** A reader counts after so many messages or bytes, so that it holds up the event loop for a millisecond or two. */
-export const sliceMessages = 64;
-export const sliceBytes = 64 * 1024;
 
 /** So few messages a second of producers leave readers all of their speed. */
 export const quietPerSecond = 100;
@@ -21,25 +17,31 @@ const fewerForEach = 5;
 /** Payloads of this size reach the limit of bytes and the limit of messages together. */
 const usualBytes = 1_024;
 
+/** How many messages a second are read beside producers that send so many. */
+export function readPerSecond(taken: number): number {
+  if (taken <= quietPerSecond) return Infinity;
+  return Math.max(leastPerSecond, mostPerSecond - fewerForEach * taken);
+}
+
 /**
  * Readers read as fast as they can, and at a pace while the process takes events.
  *
  * @param takenPerSecond what producers send now.
  * @param now in ms.
+ * @param perSecond how many messages a second are read then.
  */
 export function createReadingPace(
   takenPerSecond: () => number,
   now: () => number = () => performance.now(),
+  perSecond: (taken: number) => number = readPerSecond,
 ): ReadingPace {
   let freeAt = 0;
   return {
     count: (messages, bytes) => {
-      const taken = takenPerSecond();
-      if (taken <= quietPerSecond) return 0;
-      const perSecond = Math.max(leastPerSecond, mostPerSecond - fewerForEach * taken);
-      const costMs = (Math.max(messages, bytes / usualBytes) / perSecond) * 1_000;
+      const most = perSecond(takenPerSecond());
+      if (most === Infinity) return 0;
       const at = now();
-      freeAt = Math.max(freeAt, at) + costMs;
+      freeAt = Math.max(freeAt, at) + (Math.max(messages, bytes / usualBytes) / most) * 1_000;
       return freeAt - at;
     },
   };

@@ -6,9 +6,9 @@ import {
   progressOf,
   type EventRanges,
 } from '../events/event-ranges.ts';
-import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
+import { createPaceKeeper } from './pace-keeper.ts';
 import {
   readPageToken,
   writePageToken,
@@ -18,7 +18,6 @@ import {
 } from './page-token.ts';
 import type { StoredMessage } from './read.ts';
 import { findRanges, readInOrder } from './read-ranges.ts';
-import { sliceBytes, sliceMessages } from './reading-pace.ts';
 
 /** The messages of a stream that a walk reads, oldest first: read-ranges.ts says in which order. */
 export interface Walk {
@@ -116,7 +115,7 @@ export async function walkPart<Item>(
     messages > 0 && (keepPace.hasUsedTime() || performance.now() >= endsMs);
   const items: Item[] = [];
   const read = createReadPositions();
-  const keepPace = createPaceKeeper(log, endsMs);
+  const keepPace = createPageKeeper(log, endsMs);
   let messages = 0;
   let bytes = 0;
   const firstMax = firstPageMax(itemsMax, rest.length);
@@ -140,7 +139,7 @@ export async function walkPart<Item>(
   return { items, next: undefined, walk: walkProgress(ranges, allRead(ranges)) };
 }
 
-interface PaceKeeper {
+interface PageKeeper {
   /** After each message. Undefined if the reader may read on. */
   read(bytes: number): Promise<void> | undefined;
   /** Whether it has waited for the end of the page: timers may be some milliseconds early. */
@@ -149,29 +148,21 @@ interface PaceKeeper {
   end(): void;
 }
 
-/** Counts what a page reads, in slices. Does not wait beyond the end of its time. */
-function createPaceKeeper(log: Log, endsMs: number): PaceKeeper {
-  const { pace } = clientsOf(log);
-  let messages = 0;
-  let bytes = 0;
+/** Keeps the pace of the log. Does not wait beyond the end of the page's time. */
+function createPageKeeper(log: Log, endsMs: number): PageKeeper {
+  const keeper = createPaceKeeper(log);
   let isUsed = false;
-  const count = (): number => {
-    const waitMs = pace.count(messages, bytes);
-    [messages, bytes] = [0, 0];
-    return waitMs;
-  };
   return {
-    read: (more) => {
-      messages += 1;
-      bytes += more;
-      if (messages < sliceMessages && bytes < sliceBytes) return undefined;
-      const [waitMs, leftMs] = [count(), endsMs - performance.now()];
+    read: (bytes) => {
+      const waitMs = keeper.read(bytes);
+      if (waitMs === 0) return undefined;
+      const leftMs = endsMs - performance.now();
       isUsed = waitMs >= leftMs;
       const boundMs = Math.min(waitMs, leftMs);
       return boundMs > 0 ? sleep(boundMs, undefined, { ref: false }) : undefined;
     },
     hasUsedTime: () => isUsed,
-    end: () => void count(),
+    end: keeper.end,
   };
 }
 

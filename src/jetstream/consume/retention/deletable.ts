@@ -10,6 +10,7 @@ import { readFirstUnsettled } from '../first-unsettled.ts';
 import type { StreamAges } from './stream-ages.ts';
 import type { StreamPart } from '../../events/stream-parts.ts';
 import type { Log } from '../../log.ts';
+import { isPartReader } from '../../read/part-reader.ts';
 import { readNextIn } from '../../read/read.ts';
 import type { ConsumedStream } from '../../topology.ts';
 
@@ -104,8 +105,8 @@ async function readHeldFrom(
   const heldFrom = new Map(options.destinations.map((name) => [name, 0]));
   const unsettledFrom = new Map<string, number>();
   for await (const info of clientsOf(log).manager.consumers.list(part.stream)) {
-    // Undelivered heartbeats do not prevent deletion.
-    if (info.name === canaryName) continue;
+    // Undelivered heartbeats do not prevent deletion, nor does a person who reads the log.
+    if (info.name === canaryName || isPartReader(info.name)) continue;
     heldFrom.delete(info.name);
     const position = positionOf(info, part);
     const { settledUpTo } = position;

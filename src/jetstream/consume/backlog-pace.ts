@@ -1,0 +1,19 @@
+import { clientsOf } from '../clients.ts';
+import type { Log } from '../log.ts';
+import { createReadingPace, readPerSecond, type ReadingPace } from '../read/reading-pace.ts';
+
+/** A backlog shrinks at least by twice what is stored meanwhile. */
+export const leastShare = 3;
+
+/** How many messages a second a destination's worker pulls beside producers that send so many. */
+export function pulledPerSecond(taken: number): number {
+  return Math.max(readPerSecond(taken), leastShare * taken);
+}
+
+/**
+ * The pace of one worker in a process that takes events, too. Count messages only: were bytes to count, large events
+ * could arrive faster than they leave.
+ */
+export function createBacklogPace(log: Log): ReadingPace {
+  return createReadingPace(clientsOf(log).takenPerSecond, undefined, pulledPerSecond);
+}
