@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest';
 
-import { Suspects, type Group } from './suspects.ts';
+import type { Group } from './group.ts';
+import { Suspects } from './suspects.ts';
 
 const group = (): Group => ({
   records: [Buffer.from('event')],
-  range: { open: 1, end: { ordinal: 1, segment: 0, offset: 0 } },
+  ranges: [{ open: 1, end: { ordinal: 1, segment: 0, offset: 0 } }],
   attempt: 0,
   notBeforeMs: 0,
   suspicion: undefined,
+  isAgain: false,
 });
 
 /** Lets an event be refused for the first time. It waits for a minute then. */

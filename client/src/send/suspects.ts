@@ -1,21 +1,4 @@
-import type { SpoolRange } from '../spool/spool.ts';
-
-/** Events of one range that are sent together. */
-export interface Group {
-  readonly records: readonly Buffer[];
-  readonly range: SpoolRange;
-  readonly attempt: number;
-  readonly notBeforeMs: number;
-  /** Set for a single event that a server before the gate refused. */
-  readonly suspicion: Suspicion | undefined;
-}
-
-export interface Suspicion {
-  /** How many requests had been sent when the event was refused first. */
-  readonly sent: number;
-  /** The first refusal, and those that cannot be an outage. */
-  readonly refusals: number;
-}
+import type { Group, Suspicion } from './group.ts';
 
 /** A request that is under way. */
 export interface Sending {
