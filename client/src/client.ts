@@ -5,7 +5,8 @@ import type { HeadgateError } from './headgate-error.ts';
 import { guardHooks, type ClientHooks } from './hooks.ts';
 import { readOptions, type ClientOptions, type ReadOptions } from './options.ts';
 import { createRejectedFile, type RejectedFile } from './rejected-file.ts';
-import { Sender, type VerdictCounts } from './send/sender.ts';
+import type { VerdictCounts } from './send/sender-signals.ts';
+import { Sender } from './send/sender.ts';
 import { DiskSpool } from './spool/disk-spool.ts';
 import { MemorySpool } from './spool/memory-spool.ts';
 import { closedError, refused } from './spool/refused.ts';
@@ -72,6 +73,9 @@ export interface HeadgateClient<Events extends object = AnyEvents> extends Async
 
 const flushTimeoutMs = 30_000;
 
+/** A proxy that refuses for a few seconds, such as while it restarts, rejects no event. */
+const refusalGapMs = 3_000;
+
 /**
  * Opens the spool and starts sending what an earlier run left. Throws HeadgateError on bad options.
  */
@@ -130,7 +134,12 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     this.#sender = new Sender(
       this.#spool,
       transport,
-      { ...this.#options, failuresMax: this.#options.breakerFailures, keepsAlive: spool.memory },
+      {
+        ...this.#options,
+        failuresMax: this.#options.breakerFailures,
+        refusalGapMs,
+        keepsAlive: spool.memory,
+      },
       {
         settled: (counts) => this.#settled(counts),
         request: (report) => {

@@ -1,4 +1,4 @@
-import type { SpoolRange } from '../spool/spool.ts';
+import type { Spool, SpoolRange } from '../spool/spool.ts';
 
 /** Events that are sent together. */
 export interface Group {
@@ -18,6 +18,8 @@ export interface Suspicion {
   readonly sent: number;
   /** The first refusal, and those that cannot be an outage. */
   readonly refusals: number;
+  /** When the latest of these was. */
+  readonly countedMs: number;
 }
 
 /** The records from `from` on, up to `to`. */
@@ -48,4 +50,17 @@ export function bytesOf({ records }: Group): number {
  */
 export function copied(group: Group): Group {
   return { ...group, records: group.records.map((record) => Buffer.from(record)) };
+}
+
+/** Settles the records whose position `isSettled` accepts, with one call for each range. */
+export function settleIn(
+  spool: Spool,
+  { ranges }: Group,
+  isSettled: (index: number) => boolean = () => true,
+): void {
+  const counts = new Map<SpoolRange, number>();
+  for (const [index, range] of ranges.entries()) {
+    if (isSettled(index)) counts.set(range, (counts.get(range) ?? 0) + 1);
+  }
+  for (const [range, count] of counts) spool.settle(range, count);
 }

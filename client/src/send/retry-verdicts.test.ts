@@ -1,71 +1,19 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
-import { EventEncoder } from '../encode-event.ts';
-import { identityOf } from '../event-json.ts';
-import { MemorySpool } from '../spool/memory-spool.ts';
-import type { Answer, Verdict } from '../transport/transport.ts';
-import { options as fastOptions } from './sender-options.fixture.ts';
-import { Sender, type SenderOptions } from './sender.ts';
+import type { Verdict } from '../transport/transport.ts';
+import { accepted, startSender as start, verdictsOn } from './started-sender.fixture.ts';
+import type { SenderOptions } from './sender.ts';
 
 const hourMs = 3_600_000;
-const accepted: Verdict = { status: 'accepted', eventId: 'id', error: undefined };
 const retry: Verdict = {
   status: 'retry',
   eventId: '',
   error: { code: 'log_unavailable', message: 'partition 3 has no leader', violations: [] },
 };
-/** As in a program, in fake time. */
-const options = { ...fastOptions, lingerMs: 20, backoffBaseMs: 200, backoffCapMs: 30_000 };
 
-/** A sender in fake time, before a gate that answers events called `bad` with `bad()`. */
-function startSender(bad: () => Verdict, overrides: Partial<SenderOptions> = {}) {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
-  const run = {
-    counts: { accepted: 0, requests: 0 },
-    messages: [] as string[],
-    track: (eventName: string, count: number): void => {
-      for (let number = 0; number < count; number += 1) {
-        void spool.append(encoder.encode({ eventName, userId: 'u' }), undefined);
-      }
-    },
-    pass: (ms: number) => vi.advanceTimersByTimeAsync(ms),
-  };
-  const encoder = new EventEncoder({ context: undefined, eventBytesMax: 10_000 });
-  const spool = new MemorySpool(
-    { bytesMax: 10_000_000, whenFull: 'reject' },
-    { dropped: () => {}, damaged: () => {}, trouble: () => {}, readable: () => sender.wake() },
-  );
-  const transport = {
-    overheadBytes: 1,
-    send: async (records: readonly Buffer[]): Promise<Answer> => {
-      run.counts.requests += 1;
-      await new Promise((resolve) => {
-        setTimeout(resolve, 5);
-      });
-      const verdicts = records.map((record) =>
-        identityOf(record).eventName === 'bad' ? bad() : accepted,
-      );
-      return { kind: 'verdicts', verdicts, afterMs: 0 };
-    },
-    close: () => {},
-  };
-  const sender: Sender = new Sender(
-    spool,
-    transport,
-    { ...options, ...overrides },
-    {
-      settled: (counts) => void (run.counts.accepted += counts.accepted),
-      request: () => {},
-      rejected: async () => {},
-      trouble: (message) => run.messages.push(message),
-      recovered: () => run.messages.push('recovered'),
-    },
-  );
-  onTestFinished(() => sender.stop());
-  sender.start();
-  return run;
-}
+/** Before a gate that gives events called `bad` the verdict of `bad()`, and accepts the others. */
+const startSender = (bad: () => Verdict, overrides: Partial<SenderOptions> = {}) =>
+  start((names) => verdictsOn(names, (name) => (name === 'bad' ? bad() : accepted)), overrides);
 
 const message = 'The gate cannot store events: partition 3 has no leader';
 

@@ -1,15 +1,11 @@
-import type { Spool, SpoolRange } from '../spool/spool.ts';
-import type {
-  Answer,
-  RetryReason,
-  Transport,
-  Verdict,
-  VerdictError,
-} from '../transport/transport.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Answer, Transport, Verdict, VerdictError } from '../transport/transport.ts';
+import { Alarm } from './alarm.ts';
 import { createBatchLimit, type BatchLimit } from './batch-limit.ts';
 import { backoffBoundMs, createBreaker, type Breaker } from './breaker.ts';
 import { Delayed } from './delayed.ts';
-import { bytesOf, copied, part, partOf, type Group } from './group.ts';
+import { bytesOf, copied, part, partOf, settleIn, type Group } from './group.ts';
+import type { RequestReport, SenderSignals, VerdictCounts } from './sender-signals.ts';
 import { Suspects, type Sending } from './suspects.ts';
 import { Troubles, type TroubleKind } from './troubles.ts';
 
@@ -22,34 +18,10 @@ export interface SenderOptions {
   readonly backoffBaseMs: number;
   readonly backoffCapMs: number;
   readonly failuresMax: number;
+  /** The least time between two refusals of an event by a server before the gate, if they count. */
+  readonly refusalGapMs: number;
   /** Timers keep the program running. True if events are only in memory and would be lost. */
   readonly keepsAlive: boolean;
-}
-
-/** The outcome of one request. */
-export interface RequestReport {
-  readonly events: number;
-  readonly bytes: number;
-  readonly durationMs: number;
-  readonly accepted: number;
-  readonly duplicate: number;
-  readonly rejected: number;
-  /** Events to send again. */
-  readonly retry: number;
-  /** Why the request returned no verdicts; undefined if it did. */
-  readonly failure: RetryReason | 'refused' | undefined;
-}
-
-export type VerdictCounts = Readonly<Record<Verdict['status'], number>>;
-
-export interface SenderSignals {
-  /** Called after events got a final verdict and were settled in the spool. */
-  settled(counts: VerdictCounts): void;
-  request(report: RequestReport): void;
-  /** Resolves when the rejected event is stored where the owner of the program finds it. */
-  rejected(record: Buffer, eventId: string, error: VerdictError): Promise<void>;
-  trouble(message: string): void;
-  recovered(): void;
 }
 
 /** A probe has few events, because a large request may be what brought the gate down. */
@@ -58,6 +30,16 @@ const noReason: VerdictError = {
   code: 'internal',
   message: 'The gate gave no reason.',
   violations: [],
+};
+
+/** A gate answers this with an error code of its own. */
+const ping: Group = {
+  records: [],
+  ranges: [],
+  attempt: 0,
+  notBeforeMs: 0,
+  suspicion: undefined,
+  isAgain: false,
 };
 
 /** For an event that never reached the gate. */
@@ -83,10 +65,12 @@ export class Sender {
   readonly #sending = new Set<Promise<void>>();
   /** The last group was read, so that it is the turn of one that waits. */
   #wasRead = false;
+  #wasPinged = false;
+  #isPinging = false;
   #unreadSinceMs = 0;
   #flushes = 0;
   #stopped = false;
-  #wake: (() => void) | undefined;
+  readonly #alarm: Alarm;
   #running: Promise<void> | undefined;
 
   constructor(spool: Spool, transport: Transport, options: SenderOptions, signals: SenderSignals) {
@@ -99,8 +83,9 @@ export class Sender {
     const eventsMax = options.batchEventsMax * options.inFlightMax;
     const bytesMax = options.batchBytesMax * options.inFlightMax;
     this.#delayed = new Delayed(eventsMax, bytesMax);
-    this.#suspects = new Suspects(eventsMax, bytesMax);
+    this.#suspects = new Suspects(eventsMax, bytesMax, options.refusalGapMs);
     this.#troubles = new Troubles(signals);
+    this.#alarm = new Alarm(options.keepsAlive);
     this.#breaker = createBreaker({
       baseMs: options.backoffBaseMs,
       capMs: options.backoffCapMs,
@@ -116,13 +101,13 @@ export class Sender {
   /** Call this when the spool has new events. */
   wake(): void {
     if (this.#unreadSinceMs === 0) this.#unreadSinceMs = performance.now();
-    this.#wake?.();
+    this.#alarm.wake();
   }
 
   /** Sends without lingering until the returned function is called. */
   hurry(): () => void {
     this.#flushes += 1;
-    this.#wake?.();
+    this.#alarm.wake();
     return () => {
       this.#flushes -= 1;
     };
@@ -131,7 +116,7 @@ export class Sender {
   /** Aborts requests without waiting for the gate. Their events stay in the spool. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#wake?.();
+    this.#alarm.wake();
     this.#transport.close();
     await this.#running;
     await Promise.all(this.#sending);
@@ -141,14 +126,14 @@ export class Sender {
     while (!this.#stopped) {
       const delayMs = this.#delayMs(performance.now());
       if (delayMs > 0) {
-        await this.#sleep(delayMs);
+        await this.#alarm.sleep(delayMs);
         continue;
       }
       const group = await this.#next(performance.now());
       if (group === undefined) continue;
       const sent = this.#send(group).then(() => {
         this.#sending.delete(sent);
-        this.#wake?.();
+        this.#alarm.wake();
       });
       this.#sending.add(sent);
     }
@@ -164,9 +149,20 @@ export class Sender {
       (least, { notBeforeMs }) => Math.min(least, Math.max(0, notBeforeMs - nowMs)),
       Infinity,
     );
+    if (this.#mustPing(nowMs)) return 0;
     const delayedMs = this.#delayed.delayMs(nowMs);
     const suspectMs = this.#suspects.delayMs(nowMs);
     return Math.min(retryMs, delayedMs, suspectMs, this.#readDelayMs(nowMs));
+  }
+
+  /**
+   * Events were refused, and no other event is read next whose verdict would show whether the gate is
+   * there. Then an empty request asks for its answer, once before each further refusal.
+   */
+  #mustPing(nowMs: number): boolean {
+    if (this.#suspects.events === 0 || this.#wasPinged || this.#isPinging) return false;
+    const othersFollow = this.#retries.length > 0 || this.#readDelayMs(nowMs) < Infinity;
+    return this.#suspects.isInDoubt(othersFollow);
   }
 
   /** How long until the spool may be read. */
@@ -174,7 +170,7 @@ export class Sender {
     const { unread } = this.#spool;
     if (unread === 0) this.#unreadSinceMs = 0;
     if (unread === 0 || this.#retries.length >= this.#options.inFlightMax) return Infinity;
-    if (this.#delayed.isFull || this.#suspects.areTooMany) return Infinity;
+    if (this.#delayed.isFull || this.#suspects.isFull) return Infinity;
     if (unread >= this.#limit.events || this.#flushes > 0) return 0;
     return Math.max(0, this.#unreadSinceMs + this.#options.lingerMs - nowMs);
   }
@@ -184,6 +180,11 @@ export class Sender {
    * first: so neither holds up the other.
    */
   async #next(nowMs: number): Promise<Group | undefined> {
+    if (this.#mustPing(nowMs)) {
+      this.#wasPinged = true;
+      this.#isPinging = true;
+      return ping;
+    }
     const retry = this.#takeRetry(nowMs);
     if (retry !== undefined) return retry;
     const mayRead = this.#readDelayMs(nowMs) === 0;
@@ -233,7 +234,7 @@ export class Sender {
       batch = await this.#spool.read(this.#eventsMax(), this.#bytesMax, overheadBytes);
     } catch (error) {
       this.#report('outage', `The spool cannot be read: ${(error as Error).message}`);
-      await this.#sleep(this.#options.backoffCapMs / 10);
+      await this.#alarm.sleep(this.#options.backoffCapMs / 10);
       return undefined;
     }
     this.#unreadSinceMs = performance.now();
@@ -250,7 +251,9 @@ export class Sender {
     const bytes = bytesOf(group);
     let counts: VerdictCounts = { accepted: 0, duplicate: 0, rejected: 0, retry: 0 };
     let failure: RequestReport['failure'];
-    if (answer.kind === 'verdicts') {
+    if (group === ping) {
+      failure = this.#pinged(answer, sending);
+    } else if (answer.kind === 'verdicts') {
       this.#suspects.answered(sending);
       counts = await this.#settle(group, answer.verdicts, answer.afterMs);
     } else if (answer.kind === 'split') {
@@ -268,6 +271,19 @@ export class Sender {
     }
     const durationMs = performance.now() - startedMs;
     this.#signals.request({ ...counts, events: group.records.length, bytes, durationMs, failure });
+  }
+
+  /** Only a gate gives verdicts, or refuses with a code. */
+  #pinged(answer: Answer, sending: Sending): RequestReport['failure'] {
+    this.#isPinging = false;
+    if (answer.kind === 'verdicts' || (answer.kind === 'split' && answer.code !== undefined)) {
+      this.#suspects.answered(sending);
+      this.#breaker.succeeded();
+      this.#troubles.end('outage');
+      return undefined;
+    }
+    this.#failed(answer.message, answer.kind === 'retry' ? answer.afterMs : 0);
+    return answer.kind === 'retry' ? answer.reason : 'refused';
   }
 
   async #settle(
@@ -292,7 +308,7 @@ export class Sender {
     }
     if (counts.retry < verdicts.length) {
       this.#limit.grow();
-      this.#settleSpool(group.ranges, (index) => verdicts[index]!.status !== 'retry');
+      settleIn(this.#spool, group, (index) => verdicts[index]!.status !== 'retry');
       this.#signals.settled(counts);
     }
     this.#checkWaiting();
@@ -310,15 +326,6 @@ export class Sender {
 
   #checkWaiting(): void {
     if (this.#delayed.events === 0) this.#troubles.end('waiting');
-  }
-
-  /** Settles the events whose position `isSettled` accepts, with one call for each range. */
-  #settleSpool(ranges: readonly SpoolRange[], isSettled: (index: number) => boolean): void {
-    const counts = new Map<SpoolRange, number>();
-    for (const [index, range] of ranges.entries()) {
-      if (isSettled(index)) counts.set(range, (counts.get(range) ?? 0) + 1);
-    }
-    for (const [range, count] of counts) this.#spool.settle(range, count);
   }
 
   #later(group: Group, afterMs: number): Group {
@@ -350,7 +357,8 @@ export class Sender {
   /** A server before the gate refused a single event. */
   async #suspect(group: Group, message: string, sending: Sending): Promise<void> {
     const wasOutage = this.#suspects.isOutage;
-    const suspicion = this.#suspects.refused(group, sending);
+    const suspicion = this.#suspects.refused(group, sending, performance.now());
+    this.#wasPinged = false;
     if (suspicion !== undefined) {
       const own = group.suspicion === undefined ? copied(group) : group;
       this.#suspects.wait(this.#later({ ...own, suspicion }, 0));
@@ -361,7 +369,7 @@ export class Sender {
     }
     const error = { code: refusedCode, message, violations: [] };
     await this.#signals.rejected(group.records[0]!, '', error);
-    this.#settleSpool(group.ranges, () => true);
+    settleIn(this.#spool, group);
     this.#signals.settled({ accepted: 0, duplicate: 0, rejected: 1, retry: 0 });
   }
 
@@ -372,17 +380,5 @@ export class Sender {
 
   #report(kind: TroubleKind, message: string): void {
     if (!this.#stopped) this.#troubles.report(kind, message);
-  }
-
-  async #sleep(delayMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (delayMs === Infinity) return;
-      timer = setTimeout(resolve, delayMs);
-      if (!this.#options.keepsAlive) timer.unref();
-    });
-    clearTimeout(timer);
-    this.#wake = undefined;
   }
 }
