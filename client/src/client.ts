@@ -92,7 +92,7 @@ class Client<Events extends object> implements HeadgateClient<Events> {
   readonly #spool: Spool;
   readonly #rejectedFile: RejectedFile | undefined;
   readonly #opened: Promise<void>;
-  readonly #flushes = new Set<() => void>();
+  readonly #flushes = new Set<Flush>();
   readonly #counts = {
     accepted: 0,
     duplicate: 0,
@@ -142,6 +142,7 @@ class Client<Events extends object> implements HeadgateClient<Events> {
       },
       {
         settled: (counts) => this.#settled(counts),
+        moved: (count) => this.#moved(count),
         request: (report) => {
           this.#counts.requests += 1;
           this.#counts.retried += report.failure === undefined ? report.retry : report.events;
@@ -195,13 +196,8 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     const target = this.#spool.next;
     const endHurry = this.#sender?.hurry();
     const settled = new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (this.#spool.settled < target) return;
-        this.#flushes.delete(check);
-        resolve();
-      };
-      this.#flushes.add(check);
-      check();
+      this.#flushes.add({ target, done: resolve });
+      this.#progress();
     });
     const complete = areStored && (await inTime(settled, deadline - performance.now()));
     endHurry?.();
@@ -242,8 +238,18 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     this.#progress();
   }
 
+  /** The events have new ordinals. A flush that waits for the old ones waits for these instead. */
+  #moved(count: number): void {
+    this.#ended += count;
+    for (const flush of this.#flushes) flush.target = this.#spool.next;
+  }
+
   #progress(): void {
-    for (const check of this.#flushes) check();
+    for (const flush of this.#flushes) {
+      if (this.#spool.settled < flush.target) continue;
+      this.#flushes.delete(flush);
+      flush.done();
+    }
   }
 
   async #reject(record: Buffer, eventId: string, error: VerdictError): Promise<void> {
@@ -264,6 +270,12 @@ class Client<Events extends object> implements HeadgateClient<Events> {
       );
     }
   }
+}
+
+interface Flush {
+  /** The ordinal before which all events must be settled. */
+  target: number;
+  readonly done: () => void;
 }
 
 /** Limit of the events that wait in memory while the disk is slower than track(). */

@@ -45,6 +45,15 @@ export class Delayed {
     return Math.max(0, least);
   }
 
+  /** Takes all, the oldest first. */
+  takeAll(): Group[] {
+    const groups = this.#groups;
+    this.#groups = [];
+    this.#events = 0;
+    this.#bytes = 0;
+    return groups;
+  }
+
   /** Merges those that may be sent now, so that many small groups cost one request. */
   take(nowMs: number, { events, bytes, overheadBytes }: DelayedLimits): Group | undefined {
     const taken: Group[] = [];

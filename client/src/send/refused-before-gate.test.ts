@@ -38,6 +38,7 @@ test.each([400, 413, 422])('over JSON, HTTP %d rejects the refused event alone',
         counts.accepted += accepted;
         counts.rejected += rejected;
       },
+      moved: () => {},
       request: () => {},
       rejected: async (record, eventId, { code, message }) => {
         reports.push([identityOf(record).eventName, eventId, code, message].join('|'));

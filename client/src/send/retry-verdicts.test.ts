@@ -64,3 +64,34 @@ test('while all events get retry, few are read and requested', async () => {
   expect(counts.accepted).toBe(10_000);
   expect(messages).toEqual([message, 'recovered']);
 });
+
+test('events that wait keep no settled ones in the spool', async () => {
+  let bad = retry;
+  const { counts, spool, track, pass } = startSender(() => bad);
+  track('bad', 3);
+  for (let second = 0; second < 60; second += 1) {
+    track('fine', 100);
+    await pass(1_000);
+    expect(spool.pinned).toBeLessThan(1_500);
+  }
+  expect(counts).toMatchObject({ accepted: 6_000 });
+  // At most one move in ten seconds, of three events.
+  expect(counts.moved).toBeGreaterThanOrEqual(9);
+  expect(counts.moved).toBeLessThanOrEqual(18);
+  bad = accepted;
+  await pass(31_000);
+  expect(counts.accepted).toBe(6_003);
+  expect([spool.pinned, spool.bytes, spool.settled]).toEqual([0, 0, spool.next]);
+});
+
+test('more events with retry than may wait, before all others, are no dead end', async () => {
+  let bad = retry;
+  const { counts, track, pass } = startSender(() => bad);
+  track('bad', 450);
+  track('fine', 300);
+  await pass(600_000);
+  expect(counts.accepted).toBe(300);
+  bad = accepted;
+  await pass(120_000);
+  expect(counts.accepted).toBe(750);
+});

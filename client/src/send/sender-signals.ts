@@ -19,6 +19,8 @@ export type VerdictCounts = Readonly<Record<Verdict['status'], number>>;
 export interface SenderSignals {
   /** Called after events got a final verdict and were settled in the spool. */
   settled(counts: VerdictCounts): void;
+  /** Events that wait were stored again at the end of the spool; their old places get settled. */
+  moved(count: number): void;
   request(report: RequestReport): void;
   /** Resolves when the rejected event is stored where the owner of the program finds it. */
   rejected(record: Buffer, eventId: string, error: VerdictError): Promise<void>;

@@ -72,6 +72,7 @@ async function send(
     { ...options, ...overrides },
     {
       settled: check,
+      moved: () => {},
       request: (report) => run.reports.push(report),
       rejected: async (record, _eventId, error) =>
         void run.rejected.push([numberOf(record), error.code]),
@@ -355,6 +356,7 @@ test('events wait to fill a batch, and a flush sends them at once', async () => 
     { ...options, lingerMs: 3_600_000 },
     {
       settled: () => answered(),
+      moved: () => {},
       request: () => {},
       rejected: async () => {},
       trouble: () => {},

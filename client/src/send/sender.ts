@@ -6,6 +6,7 @@ import { backoffBoundMs, createBreaker, type Breaker } from './breaker.ts';
 import { Delayed } from './delayed.ts';
 import { bytesOf, copied, part, partOf, settleIn, type Group } from './group.ts';
 import type { RequestReport, SenderSignals, VerdictCounts } from './sender-signals.ts';
+import { Mover } from './mover.ts';
 import { Suspects, type Sending } from './suspects.ts';
 import { Troubles, type TroubleKind } from './troubles.ts';
 
@@ -61,6 +62,7 @@ export class Sender {
   #retries: Group[] = [];
   /** Events whose verdict was `retry`. */
   readonly #delayed: Delayed;
+  readonly #mover: Mover;
   readonly #suspects: Suspects;
   readonly #sending = new Set<Promise<void>>();
   /** The last group was read, so that it is the turn of one that waits. */
@@ -83,6 +85,11 @@ export class Sender {
     const eventsMax = options.batchEventsMax * options.inFlightMax;
     const bytesMax = options.batchBytesMax * options.inFlightMax;
     this.#delayed = new Delayed(eventsMax, bytesMax);
+    this.#mover = new Mover(spool, this.#delayed, {
+      pinnedMax: options.batchEventsMax,
+      idleMs: 4 * options.backoffCapMs,
+      moved: (count) => signals.moved(count),
+    });
     this.#suspects = new Suspects(eventsMax, bytesMax, options.refusalGapMs);
     this.#troubles = new Troubles(signals);
     this.#alarm = new Alarm(options.keepsAlive);
@@ -124,9 +131,11 @@ export class Sender {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
+      const moveMs = this.#moveDelayMs(performance.now());
+      if (moveMs === 0) await this.#mover.move(performance.now());
       const delayMs = this.#delayMs(performance.now());
       if (delayMs > 0) {
-        await this.#alarm.sleep(delayMs);
+        await this.#alarm.sleep(Math.min(delayMs, moveMs));
         continue;
       }
       const group = await this.#next(performance.now());
@@ -137,6 +146,11 @@ export class Sender {
       });
       this.#sending.add(sent);
     }
+  }
+
+  /** How long until events that wait should move in the spool. Not in an outage: nothing is freed. */
+  #moveDelayMs(nowMs: number): number {
+    return this.#breaker.state === 'closed' ? this.#mover.delayMs(nowMs) : Infinity;
   }
 
   /** How long until a request may start; Infinity means until the next wake-up. */

@@ -31,7 +31,7 @@ export function startSender(
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const run = {
-    counts: { accepted: 0, rejected: 0, requests: 0 },
+    counts: { accepted: 0, rejected: 0, requests: 0, moved: 0 },
     messages: [] as string[],
     track: (eventName: string, count: number, text = ''): void => {
       const event = { eventName, userId: 'u', properties: { text } };
@@ -66,6 +66,7 @@ export function startSender(
         run.counts.accepted += accepted;
         run.counts.rejected += rejected;
       },
+      moved: (count) => void (run.counts.moved += count),
       request: () => {},
       rejected: async () => {},
       trouble: (message) => run.messages.push(message),
@@ -74,7 +75,7 @@ export function startSender(
   );
   onTestFinished(() => sender.stop());
   sender.start();
-  return run;
+  return { ...run, spool };
 }
 
 /** The verdicts on events of these names. */
