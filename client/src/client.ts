@@ -5,7 +5,8 @@ import type { HeadgateError } from './headgate-error.ts';
 import { guardHooks, type ClientHooks } from './hooks.ts';
 import { readOptions, type ClientOptions, type ReadOptions } from './options.ts';
 import { createRejectedFile, type RejectedFile } from './rejected-file.ts';
-import { Sender, type VerdictCounts } from './send/sender.ts';
+import type { VerdictCounts } from './send/sender-signals.ts';
+import { Sender } from './send/sender.ts';
 import { DiskSpool } from './spool/disk-spool.ts';
 import { MemorySpool } from './spool/memory-spool.ts';
 import { closedError, refused } from './spool/refused.ts';
@@ -72,6 +73,9 @@ export interface HeadgateClient<Events extends object = AnyEvents> extends Async
 
 const flushTimeoutMs = 30_000;
 
+/** A proxy that refuses for a few seconds, such as while it restarts, rejects no event. */
+const refusalGapMs = 3_000;
+
 /**
  * Opens the spool and starts sending what an earlier run left. Throws HeadgateError on bad options.
  */
@@ -88,7 +92,7 @@ class Client<Events extends object> implements HeadgateClient<Events> {
   readonly #spool: Spool;
   readonly #rejectedFile: RejectedFile | undefined;
   readonly #opened: Promise<void>;
-  readonly #flushes = new Set<() => void>();
+  readonly #flushes = new Set<Flush>();
   readonly #counts = {
     accepted: 0,
     duplicate: 0,
@@ -130,9 +134,15 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     this.#sender = new Sender(
       this.#spool,
       transport,
-      { ...this.#options, failuresMax: this.#options.breakerFailures, keepsAlive: spool.memory },
+      {
+        ...this.#options,
+        failuresMax: this.#options.breakerFailures,
+        refusalGapMs,
+        keepsAlive: spool.memory,
+      },
       {
         settled: (counts) => this.#settled(counts),
+        moved: (count) => this.#moved(count),
         request: (report) => {
           this.#counts.requests += 1;
           this.#counts.retried += report.failure === undefined ? report.retry : report.events;
@@ -186,13 +196,8 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     const target = this.#spool.next;
     const endHurry = this.#sender?.hurry();
     const settled = new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (this.#spool.settled < target) return;
-        this.#flushes.delete(check);
-        resolve();
-      };
-      this.#flushes.add(check);
-      check();
+      this.#flushes.add({ target, done: resolve });
+      this.#progress();
     });
     const complete = areStored && (await inTime(settled, deadline - performance.now()));
     endHurry?.();
@@ -233,8 +238,18 @@ class Client<Events extends object> implements HeadgateClient<Events> {
     this.#progress();
   }
 
+  /** The events have new ordinals. A flush that waits for the old ones waits for these instead. */
+  #moved(count: number): void {
+    this.#ended += count;
+    for (const flush of this.#flushes) flush.target = this.#spool.next;
+  }
+
   #progress(): void {
-    for (const check of this.#flushes) check();
+    for (const flush of this.#flushes) {
+      if (this.#spool.settled < flush.target) continue;
+      this.#flushes.delete(flush);
+      flush.done();
+    }
   }
 
   async #reject(record: Buffer, eventId: string, error: VerdictError): Promise<void> {
@@ -255,6 +270,12 @@ class Client<Events extends object> implements HeadgateClient<Events> {
       );
     }
   }
+}
+
+interface Flush {
+  /** The ordinal before which all events must be settled. */
+  target: number;
+  readonly done: () => void;
 }
 
 /** Limit of the events that wait in memory while the disk is slower than track(). */

@@ -29,6 +29,30 @@ export function identityOf(record: Buffer): RecordIdentity {
   return { eventName, idempotencyKey };
 }
 
+/** Tag of the key: 4 << 3 | 2. Only texts are before it. */
+const keyTag = 34;
+
+/** The key of a record, as track() wrote it: reads no more than needed. */
+export function keyOf(record: Buffer): string {
+  let at = 0;
+  while (record[at]! >= 128) at += 1;
+  at += 1;
+  while (at < record.length) {
+    const tag = record[at]!;
+    let length = 0;
+    let factor = 1;
+    do {
+      at += 1;
+      length += (record[at]! & 127) * factor;
+      factor *= 128;
+    } while (record[at]! >= 128);
+    at += 1;
+    if (tag === keyTag) return record.toString('latin1', at, at + length);
+    at += length;
+  }
+  return '';
+}
+
 function withoutLength(record: Buffer): Buffer {
   let at = 0;
   while (record[at]! >= 128) at += 1;

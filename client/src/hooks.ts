@@ -1,4 +1,4 @@
-import type { RequestReport } from './send/sender.ts';
+import type { RequestReport } from './send/sender-signals.ts';
 import type { DropReason } from './spool/spool.ts';
 import type { Violation } from './transport/transport.ts';
 

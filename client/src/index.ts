@@ -11,7 +11,7 @@ export { HeadgateError, type HeadgateErrorCode } from './headgate-error.ts';
 export type { ClientHooks, DroppedEvents, RejectedEvent } from './hooks.ts';
 export { createIdempotencyKey } from './idempotency-key.ts';
 export type { ClientOptions, DiskSpool, MemorySpool } from './options.ts';
-export type { RequestReport } from './send/sender.ts';
+export type { RequestReport } from './send/sender-signals.ts';
 export type { Fsync } from './spool/segment-writer.ts';
 export type { DropReason, WhenFull } from './spool/spool.ts';
 export type { Protocol, Violation } from './transport/transport.ts';

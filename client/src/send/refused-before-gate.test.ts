@@ -7,6 +7,8 @@ import { openJsonTransport } from '../transport/json-transport.ts';
 import { options } from './sender-options.fixture.ts';
 import { Sender } from './sender.ts';
 
+const waiting = { timeout: 30_000 };
+
 /** A firewall that refuses `poison`, before a gate that accepts everything. */
 function refusePoison(status: number): void {
   vi.stubGlobal('fetch', async (_url: string, { body }: { body: string }) => {
@@ -36,6 +38,7 @@ test.each([400, 413, 422])('over JSON, HTTP %d rejects the refused event alone',
         counts.accepted += accepted;
         counts.rejected += rejected;
       },
+      moved: () => {},
       request: () => {},
       rejected: async (record, eventId, { code, message }) => {
         reports.push([identityOf(record).eventName, eventId, code, message].join('|'));
@@ -54,8 +57,8 @@ test.each([400, 413, 422])('over JSON, HTTP %d rejects the refused event alone',
     // The gate's answer to a later event shows that it is the event.
     append('fine');
     expect(spool.settled).toBeGreaterThanOrEqual(150);
-  });
-  await vi.waitFor(() => expect(spool.settled).toBe(spool.next));
+  }, waiting);
+  await vi.waitFor(() => expect(spool.settled).toBe(spool.next), waiting);
   expect(counts).toEqual({ accepted: spool.next - 1, rejected: 1 });
   expect(reports).toEqual([
     expect.stringMatching(`^poison\\|\\|refused_before_gate\\|.* with HTTP ${status}\\b`),

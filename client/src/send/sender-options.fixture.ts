@@ -9,5 +9,6 @@ export const options: SenderOptions = {
   backoffBaseMs: 1,
   backoffCapMs: 4,
   failuresMax: 3,
+  refusalGapMs: 0,
   keepsAlive: true,
 };

@@ -1,21 +1,4 @@
-import type { SpoolRange } from '../spool/spool.ts';
-
-/** Events of one range that are sent together. */
-export interface Group {
-  readonly records: readonly Buffer[];
-  readonly range: SpoolRange;
-  readonly attempt: number;
-  readonly notBeforeMs: number;
-  /** Set for a single event that a server before the gate refused. */
-  readonly suspicion: Suspicion | undefined;
-}
-
-export interface Suspicion {
-  /** How many requests had been sent when the event was refused first. */
-  readonly sent: number;
-  /** The first refusal, and those that cannot be an outage. */
-  readonly refusals: number;
-}
+import type { Group, Suspicion } from './group.ts';
 
 /** A request that is under way. */
 export interface Sending {
@@ -29,6 +12,9 @@ const refusalsMax = 3;
 
 /** More refusals in a row, with no answer by the gate between them, are an outage. */
 const refusalsInRowMax = 16;
+
+/** After so many in a row, the gate is asked for an answer. */
+const refusalsInDoubt = 8;
 
 /**
  * Single events that a server before the gate refuses. Either that server refuses everything, such
@@ -44,11 +30,18 @@ export class Suspects {
   #answered = 0;
   #inRow = 0;
   #isOutage = false;
+  readonly #gapMs: number;
 
-  /** The limits are those of all requests in flight: the suspects need no more memory than these. */
-  constructor(eventsMax: number, bytesMax: number) {
+  /**
+   * The limits are those of all requests in flight: the suspects need no more memory than these.
+   *
+   * @param gapMs between two refusals of an event that count: a fault that passes sooner rejects
+   *   no event.
+   */
+  constructor(eventsMax: number, bytesMax: number, gapMs: number) {
     this.#eventsMax = eventsMax;
     this.#bytesMax = bytesMax;
+    this.#gapMs = gapMs;
   }
 
   /** Nothing was answered by the gate since an event was refused. */
@@ -56,10 +49,19 @@ export class Suspects {
     return this.#isOutage;
   }
 
-  /** True if no more events should be read, because nothing shows that the gate is there. */
-  get areTooMany(): boolean {
-    if (!this.#isFull) return false;
-    return this.#isOutage || !this.#waiting.some((group) => this.#isProven(group));
+  /** It is time to ask for an answer of the gate. */
+  isInDoubt(othersFollow: boolean): boolean {
+    if (!othersFollow) return this.#inRow > 0;
+    return this.#isOutage || this.#inRow >= refusalsInDoubt;
+  }
+
+  get events(): number {
+    return this.#waiting.length;
+  }
+
+  /** True if no more events should be read. */
+  get isFull(): boolean {
+    return this.#waiting.length >= this.#eventsMax || this.#bytes >= this.#bytesMax;
   }
 
   /** Call this before each request. */
@@ -76,18 +78,21 @@ export class Suspects {
   }
 
   /** Returns the suspicion, or undefined if the event itself is the cause. */
-  refused({ suspicion }: Group, { isProven }: Sending): Suspicion | undefined {
+  refused({ suspicion }: Group, { isProven }: Sending, nowMs: number): Suspicion | undefined {
     this.#inRow += 1;
-    const { sent, refusals } = suspicion ?? { sent: this.#sent, refusals: 1 };
+    const known = suspicion ?? { sent: this.#sent, refusals: 1, countedMs: nowMs };
+    if (suspicion === undefined && this.#inRow <= refusalsInDoubt) return known;
     if (!isProven || this.#inRow > refusalsInRowMax) {
       this.#isOutage = true;
-      return { sent, refusals };
+      return known;
     }
-    return refusals + 1 < refusalsMax ? { sent, refusals: refusals + 1 } : undefined;
+    const refusals = known.refusals + 1;
+    return refusals < refusalsMax ? { ...known, refusals, countedMs: nowMs } : undefined;
   }
 
   wait(group: Group): void {
-    this.#waiting.push(group);
+    const notBeforeMs = Math.max(group.notBeforeMs, this.#gapEndMs(group));
+    this.#waiting.push({ ...group, notBeforeMs });
     this.#bytes += group.records[0]!.length;
   }
 
@@ -95,26 +100,26 @@ export class Suspects {
   delayMs(nowMs: number): number {
     let least = Infinity;
     for (const group of this.#waiting) {
-      least = Math.min(least, this.#isDue(group, nowMs) ? 0 : group.notBeforeMs - nowMs);
+      least = Math.min(least, this.#dueMs(group) - nowMs);
     }
-    return least;
+    return Math.max(0, least);
   }
 
   take(nowMs: number): Group | undefined {
-    const index = this.#waiting.findIndex((group) => this.#isDue(group, nowMs));
+    const index = this.#waiting.findIndex((group) => this.#dueMs(group) <= nowMs);
     if (index < 0) return undefined;
     const [group] = this.#waiting.splice(index, 1);
     this.#bytes -= group!.records[0]!.length;
     return group;
   }
 
-  get #isFull(): boolean {
-    return this.#waiting.length >= this.#eventsMax || this.#bytes >= this.#bytesMax;
+  /** When there are too many, those that can be decided are sent as soon as it counts. */
+  #dueMs(group: Group): number {
+    return this.isFull && this.#isProven(group) ? this.#gapEndMs(group) : group.notBeforeMs;
   }
 
-  /** When there are too many, those that can be decided are sent at once, to make room. */
-  #isDue(group: Group, nowMs: number): boolean {
-    return group.notBeforeMs <= nowMs || (this.#isFull && this.#isProven(group));
+  #gapEndMs({ suspicion }: Group): number {
+    return suspicion!.countedMs + this.#gapMs;
   }
 
   #isProven({ suspicion }: Group): boolean {

@@ -1,5 +1,7 @@
 import { HeadgateError } from '../headgate-error.ts';
+import { AgainQueue, fitAgain } from './again-queue.ts';
 import { createCursorFile, startPosition, type CursorFile } from './cursor-file.ts';
+import type { DiskSpoolOptions } from './disk-spool-options.ts';
 import { createGroupQueue, type Group, type GroupQueue } from './group-queue.ts';
 import { lockDirectory, type OwnerLock } from './owner-lock.ts';
 import { asFailure, closedError, fullError, refused } from './refused.ts';
@@ -13,29 +15,9 @@ import {
   type Segment,
 } from './segment-folder.ts';
 import { openSegmentReader, type SegmentReader } from './segment-reader.ts';
-import { SegmentWriter, type Fsync } from './segment-writer.ts';
+import { SegmentWriter } from './segment-writer.ts';
 import { createSettlement, type Settlement } from './settlement.ts';
-import type {
-  Spool,
-  SpoolBatch,
-  SpoolPosition,
-  SpoolRange,
-  SpoolSignals,
-  WhenFull,
-} from './spool.ts';
-
-export interface DiskSpoolOptions {
-  readonly directory: string;
-  /** Limit for all segments together. */
-  readonly bytesMax: number;
-  readonly fsync: Fsync;
-  readonly fsyncIntervalMs: number;
-  readonly whenFull: WhenFull;
-  /**
-   * Limit of the events that wait in memory for their write. Beyond it, append() always refuses.
-   */
-  readonly unwrittenBytesMax: number;
-}
+import type { Spool, SpoolBatch, SpoolPosition, SpoolRange, SpoolSignals } from './spool.ts';
 
 const segmentBytesMax = 8 * 1024 * 1024;
 /**
@@ -58,6 +40,7 @@ export class DiskSpool implements Spool {
   readonly #options: DiskSpoolOptions;
   readonly #signals: SpoolSignals;
   readonly #queue: GroupQueue;
+  readonly #again: AgainQueue;
   readonly #writer: SegmentWriter;
   readonly #cursorFile: CursorFile;
   readonly #room: Room = createRoom();
@@ -81,7 +64,9 @@ export class DiskSpool implements Spool {
     this.#options = options;
     this.#signals = signals;
     const segmentBytes = Math.min(segmentBytesMax, Math.ceil(options.bytesMax / segmentsInSpool));
-    this.#queue = createGroupQueue(Math.min(groupBytesMax, segmentBytes));
+    const groupBytes = Math.min(groupBytesMax, segmentBytes);
+    this.#queue = createGroupQueue(groupBytes);
+    this.#again = new AgainQueue(groupBytes);
     this.#cursorFile = createCursorFile(options.directory);
     this.#writer = new SegmentWriter({
       directory: options.directory,
@@ -106,6 +91,14 @@ export class DiskSpool implements Spool {
 
   get bytes(): number {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  get pinned(): number {
+    return this.#settlement.pinned;
+  }
+
+  get isShort(): boolean {
+    return this.bytes * 2 > this.#options.bytesMax;
   }
 
   async open(): Promise<number> {
@@ -163,6 +156,29 @@ export class DiskSpool implements Spool {
     return added;
   }
 
+  async appendAgain(records: readonly Buffer[]): Promise<boolean> {
+    if (this.#closing || !fitAgain(records, this.bytes, this.#options.bytesMax)) return false;
+    const stored = this.#again.add(records);
+    // A group that waits for room lets them go first: they make room.
+    this.#room.open();
+    this.#startWriting();
+    return stored;
+  }
+
+  async #writeAgain(): Promise<void> {
+    for (let group = this.#again.take(); group !== undefined; group = this.#again.take()) {
+      try {
+        await this.#writer.write(group, true);
+        this.#next += group.count;
+        group.resolve();
+        this.#signals.readable();
+      } catch (error) {
+        this.#signals.trouble(`The spool cannot be written: ${(error as Error).message}`, error);
+        group.reject(fullError(this.#options.bytesMax, error));
+      }
+    }
+  }
+
   async appended(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
   }
@@ -175,7 +191,10 @@ export class DiskSpool implements Spool {
   }
 
   async #writeGroups(): Promise<void> {
-    for (let group = this.#queue.take(); group !== undefined; group = this.#queue.take()) {
+    for (;;) {
+      await this.#writeAgain();
+      const group = this.#queue.take();
+      if (group === undefined) break;
       const error = this.#failure ?? (await this.#store(group));
       this.#queue.recycle(group);
       if (error === undefined) {
@@ -196,6 +215,7 @@ export class DiskSpool implements Spool {
   async #store(group: Group): Promise<HeadgateError | undefined> {
     const { bytesMax } = this.#options;
     for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
+      await this.#writeAgain();
       let cause: unknown;
       if (this.bytes + group.length <= bytesMax || this.#segments.length === 0) {
         try {

@@ -54,6 +54,20 @@ export class MemorySpool implements Spool {
     return this.#bytes;
   }
 
+  get pinned(): number {
+    return this.#settlement.pinned;
+  }
+
+  get isShort(): boolean {
+    return this.#bytes * 2 > this.#options.bytesMax;
+  }
+
+  async appendAgain(records: readonly Buffer[]): Promise<boolean> {
+    if (this.#closed) return false;
+    for (const record of records) this.#store(record);
+    return true;
+  }
+
   async open(): Promise<number> {
     return 0;
   }

@@ -1,7 +1,8 @@
 import { onTestFinished } from 'vitest';
 
 import { EventEncoder } from '../encode-event.ts';
-import { DiskSpool, type DiskSpoolOptions } from './disk-spool.ts';
+import type { DiskSpoolOptions } from './disk-spool-options.ts';
+import { DiskSpool } from './disk-spool.ts';
 import type { SpoolSignals } from './spool.ts';
 
 const mib = 1024 * 1024;

@@ -38,14 +38,18 @@ export class SegmentWriter {
     return this.#open?.segment;
   }
 
-  /** Appends a group to the active segment, as safely as `fsync` requires. Throws if that fails. */
-  async write(group: Group): Promise<void> {
+  /**
+   * Appends a group to the active segment, as safely as `fsync` requires, or safely in any case.
+   * Throws if that fails.
+   */
+  async write(group: Group, mustSync = false): Promise<void> {
     const { segment, file } = await this.#openFor(group.length);
     const { fsync } = this.#options;
     try {
       await writeAll(file, group.bytes, group.length, segment.bytes);
-      if (fsync === 'always') await file.datasync();
+      if (fsync === 'always' || mustSync) await file.datasync();
       else if (fsync === 'interval') this.#needsSync = true;
+      if (fsync === 'none' && mustSync) await syncDirectory(this.#options.directory);
     } catch (error) {
       await this.#abandon(segment, file);
       throw error;

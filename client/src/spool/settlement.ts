@@ -4,6 +4,8 @@ import type { SpoolPosition, SpoolRange } from './spool.ts';
 export interface Settlement {
   /** Everything before this position is settled. */
   readonly position: SpoolPosition;
+  /** Events that are settled and not before the position. */
+  readonly pinned: number;
   begin(count: number, end: SpoolPosition): SpoolRange;
   /** Returns whether the position moved. */
   settle(range: SpoolRange, count: number): boolean;
@@ -15,12 +17,17 @@ export interface Settlement {
 }
 
 export function createSettlement(start: SpoolPosition): Settlement {
-  const ranges: SpoolRange[] = [];
+  const ranges: { readonly range: SpoolRange; readonly count: number }[] = [];
+  let pinned = 0;
   let position = start;
   let skipped = start;
   const move = (): boolean => {
     const before = position;
-    while (ranges.length > 0 && ranges[0]!.open === 0) position = ranges.shift()!.end;
+    while (ranges.length > 0 && ranges[0]!.range.open === 0) {
+      const { range, count } = ranges.shift()!;
+      position = range.end;
+      pinned -= count;
+    }
     if (ranges.length === 0 && skipped.ordinal > position.ordinal) position = skipped;
     return position !== before;
   };
@@ -28,13 +35,17 @@ export function createSettlement(start: SpoolPosition): Settlement {
     get position() {
       return position;
     },
+    get pinned() {
+      return pinned;
+    },
     begin: (count, end) => {
       const range = { open: count, end };
-      ranges.push(range);
+      ranges.push({ range, count });
       return range;
     },
     settle: (range, count) => {
       range.open -= count;
+      pinned += count;
       return move();
     },
     skip: (to) => {

@@ -65,6 +65,15 @@ export interface Spool {
   /** The ordinal before which all events are settled. */
   readonly settled: number;
   readonly bytes: number;
+  /** How many settled events it still has, because an earlier one is not settled. */
+  readonly pinned: number;
+  /** Less than half of its room is free. */
+  readonly isShort: boolean;
+  /**
+   * Stores events that were read at the end, so that their old places can be settled. Syncs the
+   * disk, and may use a little more than all of the room. False if they are not stored.
+   */
+  appendAgain(records: readonly Buffer[]): Promise<boolean>;
   /** Returns at least one event, or undefined if there is none. Only one call at a time. */
   read(eventsMax: number, bytesMax: number, overheadBytes: number): Promise<SpoolBatch | undefined>;
   settle(range: SpoolRange, count: number): void;

@@ -1,7 +1,10 @@
 import { eventJson } from '../event-json.ts';
 import {
+  areInOrder,
   describeOutage,
+  isPassing,
   notAGate,
+  refusedBefore,
   retryAfterMs,
   unauthorized,
   type Answer,
@@ -28,8 +31,10 @@ export function openJsonTransport(options: TransportOptions): Transport {
       const timeout = AbortSignal.timeout(requestTimeoutMs);
       const signal = AbortSignal.any([closed.signal, timeout]);
       try {
-        const response = await fetch(`${url}/v1/batch`, { method: 'POST', headers, body, signal });
-        return answerOf(response, await response.text(), records.length, url);
+        // A redirect would send the events and the key to another server.
+        const request = { method: 'POST', headers, body, signal, redirect: 'manual' } as const;
+        const response = await fetch(`${url}/v1/batch`, request);
+        return answerOf(response, await response.text(), records, url);
       } catch (error) {
         if (timeout.aborted) {
           const message = `The gate at ${url} did not answer in time`;
@@ -43,67 +48,93 @@ export function openJsonTransport(options: TransportOptions): Transport {
   };
 }
 
-/** The fields of an answer that the client reads. */
-interface Body {
-  readonly results?: readonly {
-    readonly event_id: string;
-    readonly status: string;
-    readonly error?: VerdictError;
-  }[];
-  readonly code?: unknown;
-  readonly detail?: unknown;
-}
+type Members = Readonly<Record<string, unknown>>;
 
-function answerOf(response: Response, text: string, count: number, url: string): Answer {
+function answerOf(
+  response: Response,
+  text: string,
+  records: readonly Buffer[],
+  url: string,
+): Answer {
   const { status } = response;
   const body = parse(text);
   const afterMs = retryAfterMs(response.headers);
-  if (Array.isArray(body.results)) {
-    if (body.results.length !== count) {
-      return notAGate(url, `${body.results.length} verdicts on ${count} events`);
-    }
-    return { kind: 'verdicts', verdicts: body.results.map(verdictOf), afterMs };
-  }
-  const message = typeof body.detail === 'string' ? body.detail : `HTTP ${status}`;
-  if (status === 401 || status === 403) return unauthorized(url, message);
-  if (status === 400 || status === 413 || status === 422)
-    return refusal(status, body, message, url);
-  if (status === 408 || status === 429 || status >= 500) {
-    const busy = `The gate at ${url} is busy (${gateCodeOf(body) ?? status}): ${message}`;
+  if (Array.isArray(body['results'])) return verdictsOf(body['results'], records, url, afterMs);
+  const code = gateCodeOf(body);
+  const message = typeof body['detail'] === 'string' ? body['detail'] : `HTTP ${status}`;
+  if (isPassing(status)) {
+    const busy = `The gate at ${url} is busy (${code ?? status}): ${message}`;
     return { kind: 'retry', reason: 'overloaded', message: busy, afterMs };
   }
-  return notAGate(url, message);
+  if (status === 401 || (status === 403 && code !== undefined)) return unauthorized(url, message);
+  if (status < 300 || status === 407) return notAGate(url, message);
+  if (code === undefined) return refusedBefore(url, status, response.headers.get('location'));
+  const isOfRequest = status === 400 || status === 413 || status === 422;
+  return isOfRequest ? { kind: 'split', code, message } : notAGate(url, message);
 }
 
-/** A gate gives a code with each refusal. Without one, a firewall or a proxy answered. */
-function refusal(status: number, body: Body, message: string, url: string): Answer {
-  const code = gateCodeOf(body);
-  if (code !== undefined) return { kind: 'split', code, message };
-  const advice =
-    status === 413
-      ? ' as too large. Raise its limit for the body of a request'
-      : '. Its log or rules say why';
-  const refused =
-    `A server before the gate at ${url}, such as a proxy or a firewall, refused the request with ` +
-    `HTTP ${status}${advice}`;
-  return { kind: 'split', code: undefined, message: refused };
+/** A gate gives a code with each refusal. Other servers may have codes, too, but not this type. */
+function gateCodeOf({ type, code }: Members): string | undefined {
+  return typeof code === 'string' && type === `urn:headgate:error:${code}` ? code : undefined;
 }
 
-/** Undefined for the codes of other servers, which are numbers or have capitals. */
-function gateCodeOf({ code }: Body): string | undefined {
-  return typeof code === 'string' && /^[a-z]+(_[a-z]+)*$/.test(code) ? code : undefined;
+function verdictsOf(
+  results: readonly unknown[],
+  records: readonly Buffer[],
+  url: string,
+  afterMs: number,
+): Answer {
+  if (results.length !== records.length) {
+    return notAGate(url, `${results.length} verdicts on ${records.length} events`);
+  }
+  const read = results.map(membersOf);
+  const verdicts = read.map(verdictOf).filter((verdict) => verdict !== undefined);
+  if (verdicts.length !== results.length) return notAGate(url, 'its verdicts cannot be read');
+  if (!areInOrder(records, read.map(textOf('idempotency_key')))) {
+    return notAGate(url, 'its verdicts are on other events');
+  }
+  return { kind: 'verdicts', verdicts, afterMs };
 }
 
-function verdictOf(result: NonNullable<Body['results']>[number]): Verdict {
-  const { status, event_id: eventId, error } = result;
+/** Undefined if it is not in the format of a verdict. */
+function verdictOf(result: Members): Verdict | undefined {
+  const status = result['status'];
+  if (typeof status !== 'string') return undefined;
   const known = status === 'accepted' || status === 'duplicate' || status === 'rejected';
-  return { status: known ? status : 'retry', eventId, error };
+  const error = result['error'] === undefined ? undefined : errorOf(membersOf(result['error']));
+  if (status === 'rejected' && error?.code === '') return undefined;
+  return { status: known ? status : 'retry', eventId: textOf('event_id')(result) ?? '', error };
 }
 
-function parse(text: string): Body {
+function errorOf(error: Members): VerdictError {
+  const violations = Array.isArray(error['violations']) ? error['violations'] : [];
+  return {
+    ...codeAndMessage(error),
+    violations: violations.map(membersOf).map((violation) => ({
+      path: textOf('path')(violation) ?? '',
+      ...codeAndMessage(violation),
+    })),
+  };
+}
+
+function codeAndMessage(members: Members): { code: string; message: string } {
+  return { code: textOf('code')(members) ?? '', message: textOf('message')(members) ?? '' };
+}
+
+const textOf =
+  (name: string) =>
+  (members: Members): string | undefined => {
+    const value = members[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+
+function membersOf(value: unknown): Members {
+  return typeof value === 'object' && value !== null ? (value as Members) : {};
+}
+
+function parse(text: string): Members {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : {};
+    return membersOf(JSON.parse(text));
   } catch {
     return {};
   }

@@ -22,8 +22,11 @@ import {
   type BatchTrackRequest,
 } from '../gen/headgate/v1/track_service_pb.ts';
 import {
+  areInOrder,
   describeOutage,
+  isPassing,
   notAGate,
+  refusedBefore,
   retryAfterMs,
   unauthorized,
   type Answer,
@@ -52,6 +55,8 @@ export function openRpcTransport(
         if (results.length !== records.length) {
           return notAGate(url, `${results.length} verdicts on ${records.length} events`);
         }
+        const keys = results.map(({ idempotencyKey }) => idempotencyKey);
+        if (!areInOrder(records, keys)) return notAGate(url, 'its verdicts are on other events');
         return { kind: 'verdicts', verdicts: results.map(verdictOf), afterMs: 0 };
       } catch (error) {
         return answerOf(error, url);
@@ -135,9 +140,34 @@ function verdictOf({ status, eventId, error }: EventResult): Verdict {
   return { status: statuses[status] ?? 'retry', eventId, error };
 }
 
+/** Every gate puts it into the details of its errors. */
+const gateDomain = 'headgate';
+
+/** What a server answers that does not take the request, as the HTTP statuses that mean the same. */
+const refusals: Partial<Record<Code, number>> = {
+  [Code.InvalidArgument]: 400,
+  [Code.OutOfRange]: 400,
+  [Code.FailedPrecondition]: 400,
+  [Code.PermissionDenied]: 403,
+  [Code.NotFound]: 404,
+  [Code.Unimplemented]: 404,
+  [Code.AlreadyExists]: 409,
+};
+
+/** Undefined if the error, which is not a gate's, may pass or is of the connection. */
+function refusalOf(failure: ConnectError, url: string): Answer | undefined {
+  // The libraries say so of an answer that has none of their codes.
+  const http = /^HTTP (\d{3})$/.exec(failure.rawMessage)?.[1];
+  const status = http === undefined ? refusals[failure.code] : Number(http);
+  if (status === undefined || status < 300 || isPassing(status)) return undefined;
+  if (status === 401 || status === 407) return undefined;
+  return refusedBefore(url, status, failure.metadata.get('location'));
+}
+
 function answerOf(error: unknown, url: string): Answer {
   const failure = ConnectError.from(error);
-  const code = failure.findDetails(ErrorInfoSchema)[0]?.reason;
+  const info = failure.findDetails(ErrorInfoSchema).find(({ domain }) => domain === gateDomain);
+  const code = info?.reason;
   const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
   const message = failure.rawMessage;
   if (delay !== undefined) {
@@ -146,6 +176,8 @@ function answerOf(error: unknown, url: string): Answer {
     return { kind: 'retry', reason: 'overloaded', message: busy, afterMs };
   }
   const afterMs = retryAfterMs(failure.metadata);
+  const refusal = code === undefined ? refusalOf(failure, url) : undefined;
+  if (refusal !== undefined) return refusal;
   switch (failure.code) {
     case Code.Unauthenticated:
     case Code.PermissionDenied:
@@ -154,7 +186,7 @@ function answerOf(error: unknown, url: string): Answer {
     case Code.NotFound:
       return notAGate(url, message);
     case Code.InvalidArgument:
-      return { kind: 'split', code: code ?? 'malformed_request', message };
+      return { kind: 'split', code: code!, message };
     case Code.DeadlineExceeded: {
       const late = `The gate at ${url} did not answer in time`;
       return { kind: 'retry', reason: 'overloaded', message: late, afterMs };

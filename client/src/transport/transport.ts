@@ -1,3 +1,5 @@
+import { keyOf } from '../event-json.ts';
+
 /** One place in an event that breaks its contract. */
 export interface Violation {
   /** A JSON pointer into the event. */
@@ -114,4 +116,43 @@ export function retryAfterMs(
   if (/^\d+$/.test(text)) return Math.min(retryAfterMsMax, Number(text) * 1000);
   const sentMs = Date.parse(headers.get('date') ?? '') || nowMs;
   return Math.min(retryAfterMsMax, Math.max(0, Date.parse(text) - sentMs) || 0);
+}
+
+/** A server before the gate, such as a firewall, refused the request: that is no verdict of the gate. */
+export function refusedBefore(url: string, status: number, location: string | null): Answer {
+  const message =
+    `A server before the gate at ${url}, such as a proxy or a firewall, refused the request with ` +
+    `HTTP ${status}${adviceOn(status, location === null ? undefined : targetOf(location, url))}`;
+  return { kind: 'split', code: undefined, message };
+}
+
+function adviceOn(status: number, target: string | undefined): string {
+  if (status === 413) return ' as too large. Raise its limit for the body of a request';
+  if (status === 404 || status === 405) return '. If it refuses all, it is not a gate: see the url';
+  if (target !== undefined) return `: it redirects to ${target}, which the client does not follow`;
+  return '. Its log or rules say why';
+}
+
+/** Without the query, which may have secrets. */
+function targetOf(location: string, url: string): string | undefined {
+  if (!URL.canParse(location, url)) return undefined;
+  const { origin, pathname } = new URL(location, url);
+  return `${origin}${pathname}`;
+}
+
+/** These say that a later request may pass. All other statuses below 500 refuse the request. */
+export function isPassing(status: number): boolean {
+  return [408, 425, 429].includes(status) || status >= 500;
+}
+
+/** Whether each verdict that names an event names the one in its place. */
+export function areInOrder(
+  records: readonly Buffer[],
+  keys: readonly (string | undefined)[],
+): boolean {
+  return keys.every((key, index) => {
+    if (key === undefined || key === '') return true;
+    const sent = keyOf(records[index]!);
+    return key === sent || key.toLowerCase() === sent.toLowerCase();
+  });
 }

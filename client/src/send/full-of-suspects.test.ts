@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+
+import type { Answer } from '../transport/transport.ts';
+import { accepted, startSender, verdictsOn } from './started-sender.fixture.ts';
+
+const blocked: Answer = { kind: 'split', code: undefined, message: 'HTTP 400' };
+const empty: Answer = { kind: 'split', code: 'empty_batch', message: 'The batch has no events.' };
+
+/** A firewall that refuses `poison`, before a gate. */
+const refusing = (names: string[]): Answer => {
+  if (names.includes('poison')) return blocked;
+  return names.length === 0 ? empty : verdictsOn(names, () => accepted);
+};
+
+test.each([
+  ['one event', { batchEventsMax: 1, inFlightMax: 1 }, 1, ''],
+  ['ten events', { batchEventsMax: 10, inFlightMax: 1 }, 10, ''],
+  ['more than fit by number', { batchEventsMax: 100, inFlightMax: 4 }, 500, ''],
+  ['more than fit by bytes', { inFlightMax: 2 }, 9, 'x'.repeat(400_000)],
+] as const)('refused events before all others: %s', async (_what, overrides, poisoned, text) => {
+  const { counts, track, pass } = startSender(refusing, overrides);
+  track('poison', poisoned, text);
+  track('fine', 300);
+  await pass(120_000);
+  expect(counts).toMatchObject({ accepted: 300, rejected: poisoned });
+});
+
+test('a refused event with nothing after it is decided by answers to empty requests', async () => {
+  const { counts, messages, track, pass } = startSender(refusing);
+  track('poison', 1);
+  await pass(10_000);
+  expect(counts.rejected).toBe(1);
+  // Three refusals, and one empty request, or two.
+  expect(counts.requests).toBeLessThanOrEqual(5);
+  expect(messages).toEqual([]);
+});
+
+test('while a server before the gate refuses everything, nothing is rejected', async () => {
+  const { counts, messages, track, pass } = startSender(() => blocked);
+  track('fine', 1);
+  await pass(3_600_000);
+  expect(counts.rejected).toBe(0);
+  expect(counts.requests).toBeLessThan(400);
+  expect(messages).toEqual(['HTTP 400']);
+});
+
+test.each([0.5, 0.9])(
+  'a server that refuses %d of all requests for three seconds rejects no event',
+  async (share) => {
+    let random = 7;
+    let isBad = true;
+    const chance = (): number => (random = (random * 16_807) % 2_147_483_647) / 2_147_483_647;
+    const { counts, track, pass } = startSender((names) =>
+      isBad && chance() < share ? blocked : refusing(names),
+    );
+    for (let step = 0; step < 300; step += 1) {
+      track('fine', 10);
+      await pass(10);
+    }
+    isBad = false;
+    await pass(60_000);
+    expect(counts).toMatchObject({ accepted: 3_000, rejected: 0 });
+  },
+);

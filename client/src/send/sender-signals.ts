@@ -1,0 +1,29 @@
+import type { RetryReason, Verdict, VerdictError } from '../transport/transport.ts';
+
+/** The outcome of one request. */
+export interface RequestReport {
+  readonly events: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly accepted: number;
+  readonly duplicate: number;
+  readonly rejected: number;
+  /** Events to send again. */
+  readonly retry: number;
+  /** Why the request returned no verdicts; undefined if it did. */
+  readonly failure: RetryReason | 'refused' | undefined;
+}
+
+export type VerdictCounts = Readonly<Record<Verdict['status'], number>>;
+
+export interface SenderSignals {
+  /** Called after events got a final verdict and were settled in the spool. */
+  settled(counts: VerdictCounts): void;
+  /** Events that wait were stored again at the end of the spool; their old places get settled. */
+  moved(count: number): void;
+  request(report: RequestReport): void;
+  /** Resolves when the rejected event is stored where the owner of the program finds it. */
+  rejected(record: Buffer, eventId: string, error: VerdictError): Promise<void>;
+  trouble(message: string): void;
+  recovered(): void;
+}

@@ -1,0 +1,30 @@
+export interface TroubleSignals {
+  trouble(message: string): void;
+  recovered(): void;
+}
+
+/**
+ * `outage`: no event gets through. `waiting`: some events wait, and others get through.
+ */
+export type TroubleKind = 'outage' | 'waiting';
+
+/** Reports each kind of trouble once, until it is over. */
+export class Troubles {
+  readonly #signals: TroubleSignals;
+  readonly #reported = new Set<TroubleKind>();
+
+  constructor(signals: TroubleSignals) {
+    this.#signals = signals;
+  }
+
+  report(kind: TroubleKind, message: string): void {
+    if (this.#reported.has(kind)) return;
+    this.#reported.add(kind);
+    this.#signals.trouble(message);
+  }
+
+  /** Reports the recovery when no trouble of any kind is left. */
+  end(kind: TroubleKind): void {
+    if (this.#reported.delete(kind) && this.#reported.size === 0) this.#signals.recovered();
+  }
+}
