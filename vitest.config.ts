@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 import { publicModules } from './scripts/build/public-modules.ts';
 
 /** What loads all cores, measures against itself, or starts many processes. */
-const alone = ['cluster', 'hostile', 'http-clients', 'limits', 'log', 'processes'].map(
+const alone = ['cluster', 'hostile', 'http-clients', 'limits', 'log', 'package', 'processes'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 /**

@@ -47,6 +47,8 @@ export const stopped: Outcome = { kind: 'retry', fault: 'destination', reason: s
 export interface TimeWindow {
   readonly fromMs: number;
   readonly toMs: number;
+  /** Whether `deliveredAt` is wanted, which costs a column. */
+  readonly withDeliveryTime?: boolean;
 }
 
 /** An event that a destination holds, as the destination reports it. */
@@ -55,6 +57,11 @@ export interface EventAtDestination {
   readonly eventName: string;
   /** The server's time: RFC 3339, UTC, milliseconds. */
   readonly timestamp: string;
+  /**
+   * When the destination stored the event, by its own clock: RFC 3339. Only for a window
+   * `withDeliveryTime`, and left out by a destination that does not record it.
+   */
+  readonly deliveredAt?: string;
 }
 
 /**

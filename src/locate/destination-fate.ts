@@ -11,7 +11,7 @@ import {
 } from '../jetstream/consume/start-position.ts';
 import { readFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
-import { askDestination } from './ask-destination.ts';
+import { askDestination, type HeldAtDestination } from './ask-destination.ts';
 import { createLaneReader, type LaneCopy } from './lane-copy.ts';
 import {
   createConsumerReader,
@@ -55,6 +55,13 @@ export type FateKind =
   | 'missing'
   | 'unknown';
 
+/** Both are the same where the destination has recorded the time. */
+export interface DeliveryRange {
+  readonly after: number;
+  /** Undefined if the log has no record of the acknowledgement any more. */
+  readonly by: number | undefined;
+}
+
 export interface DeliveryFate {
   readonly kind: FateKind;
   /** How many events are ahead of a waiting event; else 0. */
@@ -64,7 +71,7 @@ export interface DeliveryFate {
   /** True if the destination reported whether it holds the event. */
   readonly asked: boolean;
   /** The earliest and the latest time of the delivery: Unix times in ms. */
-  readonly deliveredMs: readonly [after: number, by: number] | undefined;
+  readonly deliveredMs: DeliveryRange | undefined;
   readonly worker: WorkerState | undefined;
   readonly related: RelatedMessages;
   /** Its copy in the lane of a redelivery, whatever came of it before. */
@@ -92,10 +99,10 @@ export function createFateReader(
   const filtered = () => (taken ??= readFiltered(log, destination.name));
   let { stored } = destination;
   // If the destination does not answer once, do not ask it again.
-  const ask = async (event: LocatedEvent): Promise<boolean | undefined> => {
-    const held = stored === undefined ? undefined : await askDestination(stored, event);
-    if (held === undefined) stored = undefined;
-    return held;
+  const ask = async (event: LocatedEvent): Promise<HeldAtDestination | undefined> => {
+    const answer = stored === undefined ? undefined : await askDestination(stored, event);
+    if (answer === undefined) stored = undefined;
+    return answer;
   };
   return async (event) => {
     const { sequence } = event;
@@ -178,26 +185,32 @@ function provenFate(
 
 async function fateAtWorker(
   evidence: Evidence,
-  ask: (event: LocatedEvent) => Promise<boolean | undefined>,
+  ask: (event: LocatedEvent) => Promise<HeldAtDestination | undefined>,
 ): Promise<Partial<DeliveryFate>> {
   const { event, related, attempts } = evidence;
   const { sequence, position } = lastConsumer(evidence);
   const inWork = position.inWork > 0 && sequence > position.settledUpTo;
-  const held = await ask(event);
-  const asked = held !== undefined;
+  const answer = await ask(event);
+  const held = answer?.held;
+  const asked = answer !== undefined;
   if (held === true || (!inWork && held === undefined && !related.cut)) {
-    const by = position.settledByMs(sequence) ?? Date.now();
-    return {
-      kind: 'delivered',
-      asked,
-      deliveredMs: [Math.min(earliestDeliveryMs(evidence), by), by],
-    };
+    const recorded = answer?.deliveredAtMs;
+    const deliveredMs =
+      recorded === undefined
+        ? rangeOf(earliestDeliveryMs(evidence), position.settledByMs(sequence))
+        : { after: recorded, by: recorded };
+    return { kind: 'delivered', asked, deliveredMs };
   }
   if (inWork) return { kind: attempts.length > 0 ? 'retrying' : 'in work', asked };
   if (held === false && !related.cut) return { kind: 'missing', asked };
   const reason =
     'it was settled, but too many entries follow it to find the outcome; see headgate reconcile';
   return { kind: 'unknown', asked, reason };
+}
+
+function rangeOf(after: number, by: number | undefined): DeliveryRange {
+  // The clocks of the gate and of NATS may differ.
+  return { after: Math.min(after, by ?? after), by };
 }
 
 /** Which consumer settles the event last, and where. */

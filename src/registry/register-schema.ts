@@ -27,6 +27,8 @@ export interface Registration {
   readonly entryText: string;
   readonly activate: boolean;
   readonly validateOnly: boolean;
+  /** Only with `validateOnly`: the versions after the last one in the registry and before this one. */
+  readonly earlierTexts?: readonly string[];
 }
 
 export interface Registered {
@@ -51,7 +53,7 @@ export async function registerSchema(
   // While the bucket is filled, its header is still to come.
   checkName(name, contents.isFilled() ? contents.registry().naming : 'any');
   if (!contents.hasRoomFor(name)) refuse(`There are ${eventsMax} events already: use fewer.`);
-  const known = contents.versionsOf(name);
+  const known = withEarlier(contents, wanted);
   const registered = versionToKeep(wanted, known, contents.canHash);
   const { version, created } = registered;
   const versions = created ? [...known, version] : known;
@@ -63,6 +65,19 @@ export async function registerSchema(
   if (entry !== undefined) await write(eventKey(name), entry);
   await refresh();
   return { ...registered, findings };
+}
+
+/** The versions in the registry, and those that would be registered before the wanted one. */
+function withEarlier(
+  contents: RegistryEditorOptions['contents'],
+  { name, earlierTexts = [], ...wanted }: Registration,
+): readonly SchemaVersion[] {
+  const known = [...contents.versionsOf(name)];
+  for (const schemaText of earlierTexts) {
+    const earlier = { ...wanted, name, version: 0, schemaText };
+    known.push(versionToKeep(earlier, known, contents.canHash).version);
+  }
+  return known;
 }
 
 /** Its verb is checked with its entry. */

@@ -39,7 +39,14 @@ export interface PushedTaxonomy {
  * `registry_conflict`.
  */
 export interface RegistryEditor {
-  pushTaxonomy(text: string, validateOnly: boolean): Promise<PushedTaxonomy>;
+  /**
+   * @param planned how many versions of each event would be registered first; only with `validateOnly`.
+   */
+  pushTaxonomy(
+    text: string,
+    validateOnly: boolean,
+    planned?: ReadonlyMap<string, number>,
+  ): Promise<PushedTaxonomy>;
   /**
    * Resolves to the changes for producers that name no version. Throws `registry_conflict` unless
    * `expectedActive` is the active version; 0: any.
@@ -63,9 +70,9 @@ export function createRegistryEditor(options: RegistryEditorOptions): RegistryEd
   const { contents, refresh } = options;
   const write = createWriter(options);
   return {
-    pushTaxonomy: async (text, validateOnly) => {
+    pushTaxonomy: async (text, validateOnly, planned) => {
       await refresh();
-      const taxonomy = readPushed(text, contents);
+      const taxonomy = readPushed(text, contents, planned);
       const changed = [...taxonomy.entries].filter(
         ([name, fields]) =>
           canonicalJson(contents.fieldsOf(name) as JsonValue) !==
@@ -172,6 +179,7 @@ function checkActiveIs({ name, active }: PlannedEvent, expected: number): void {
 function readPushed(
   text: string,
   contents: RegistryContents,
+  planned: ReadonlyMap<string, number> = new Map(),
 ): { readonly header: Fields; readonly entries: ReadonlyMap<string, Fields> } {
   const faults: RegistryFault[] = [];
   const report: ReportFault = (problem, mending) =>
@@ -187,7 +195,10 @@ function readPushed(
     return { header: observedFields(root!), entries: new Map() };
   }
   const { entries } = readTaxonomyFields(root!, report);
-  for (const entry of entries) checkActive(entry, contents.versionsOf(entry.name), report);
+  for (const entry of entries) {
+    const more = Array.from({ length: planned.get(entry.name) ?? 0 }, () => undefined);
+    checkActive(entry, [...contents.versionsOf(entry.name), ...more], report);
+  }
   refuseFaults(faults);
   const { events, ...header } = root!;
   const fields = Object.entries(events as Record<string, Fields>);

@@ -197,7 +197,6 @@ const wallClock: Readonly<Record<string, string>> = {
   'reconciliation/confirmations.ts': 'when missing deliveries were found, for people',
   'redelivery/job.ts': 'when a redelivery ended, for people',
   'redelivery/jobs.ts': 'when a redelivery was started, for people',
-  'locate/destination-fate.ts': 'shown to people: delivered by now at the latest',
   'quarantine/replay.ts': 'skips a look-up of what the log itself still recognizes',
   'quarantine/replay-marks.ts': 'shown to people',
   'dead-letters/entry-locks.ts': 'shown to people',

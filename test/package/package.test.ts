@@ -89,6 +89,7 @@ function sizeOf(folder: string): number {
 interface Manifest {
   readonly exports: Readonly<Record<string, string | { types: string; default: string }>>;
   readonly scripts?: Readonly<Record<string, string>>;
+  readonly workspaces?: readonly string[];
 }
 
 function manifestOf(folder: string): Manifest {
@@ -110,6 +111,16 @@ describe('the tarball', () => {
       .map((file) => file.replace('./', ''));
     expect(exported.length).toBeGreaterThan(6);
     expect(exported.filter((file) => !project.files.includes(file))).toEqual([]);
+  });
+
+  it('has no scripts and no workspaces in its package.json, and the checkout keeps them', () => {
+    const packed = manifestOf(path.join(project.folder, 'node_modules/headgate'));
+    expect(packed).not.toHaveProperty('scripts');
+    expect(packed).not.toHaveProperty('workspaces');
+    expect(packed).toHaveProperty('bin');
+    const own = manifestOf(root);
+    expect(own).toHaveProperty('scripts.prepack');
+    expect(own).toHaveProperty('workspaces');
   });
 
   it('names no folder of the machine that made it', () => {

@@ -139,3 +139,35 @@ test('reports a problem in one sentence', async () => {
   expect(files.code).toBe(1);
   expect(files.stderr).toContain('set schemas.source to registry there before you push');
 });
+
+test('a dry run is checked by the gate, as a push is', async () => {
+  const { directory, json, write, taxonomy } = folder();
+  const first = json('invoice_paid/1.json');
+  const withProperty = (name: string, schema: object) => ({
+    ...first,
+    properties: { ...first.properties, [name]: schema },
+  });
+  // Several versions that build on each other, and an entry that names the last.
+  write('invoice_paid/2.json', withProperty('note', { type: 'string' }));
+  const third = withProperty('note', { type: 'string' });
+  Object.assign(third.properties, { place: { type: 'string' } });
+  write('invoice_paid/3.json', third);
+  taxonomy((text) => text.replace(/(invoice_paid:[^]*?active: )1/, '$13'));
+  const fine = await headgate('push', '--schemas', directory, '--dry-run', '--json');
+  expect(fine).toMatchObject({ code: 0 });
+  expect(JSON.parse(fine.stdout)).toMatchObject({
+    pushed: false,
+    versions: [{ version: 2 }, { version: 3 }],
+    entries: ['invoice_paid'],
+  });
+  expect((await headgate('list')).stdout).toMatch(/^invoice_paid\t1 \(active\)\t/m);
+
+  // This gate has no pii.hash_key, which the files do not say.
+  Object.assign(third.properties, { place: { type: 'string', 'x-pii': 'hash' } });
+  write('invoice_paid/3.json', third);
+  for (const flags of [['--dry-run'], []]) {
+    const refused = await headgate('push', '--schemas', directory, ...flags);
+    expect(refused).toMatchObject({ code: 1, stdout: expect.not.stringContaining('would be') });
+    expect(refused.stderr).toContain('Set pii.hash_key for every gate.');
+  }
+});

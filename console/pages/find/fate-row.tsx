@@ -1,3 +1,5 @@
+import { timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
+
 import {
   DestinationFate_State as State,
   type DestinationFate,
@@ -62,17 +64,19 @@ export function FateRow({ of }: { readonly of: DestinationFate }) {
   );
 }
 
+/** The same where the destination has recorded the time. Else the later one is only a bound. */
+function isSame(after: Timestamp | undefined, by: Timestamp): boolean {
+  return after !== undefined && timestampMs(after) === timestampMs(by);
+}
+
 function When({ of }: { readonly of: DestinationFate }) {
   const { deliveredAfter, deliveredBy, nextAttempt, nextProbe, endedAt, replayedAt } = of;
   return (
     <span class="quiet">
+      {of.state === State.DELIVERED && deliveredBy === undefined && 'before now'}
       {deliveredBy !== undefined && (
         <>
-          {deliveredAfter !== undefined && (
-            <>
-              between <Time at={deliveredAfter} /> and{' '}
-            </>
-          )}
+          {!isSame(deliveredAfter, deliveredBy) && 'at the latest '}
           <Time at={deliveredBy} as="exact" />
         </>
       )}

@@ -357,11 +357,17 @@ export type DestinationFate = Message<"headgate.v1.DestinationFate"> & {
   nextAttempt?: Timestamp | undefined;
 
   /**
+   * A delivered event was not delivered before this time.
+   *
    * @generated from field: google.protobuf.Timestamp delivered_after = 6;
    */
   deliveredAfter?: Timestamp | undefined;
 
   /**
+   * A delivered event was delivered by this time at the latest. The same as delivered_after where the
+   * destination has recorded the time, by its own clock. Absent if the log has no record of the
+   * acknowledgement, as after a restart of NATS.
+   *
    * @generated from field: google.protobuf.Timestamp delivered_by = 7;
    */
   deliveredBy?: Timestamp | undefined;
@@ -464,7 +470,7 @@ export const DestinationFate_State = {
   RETRYING: 3,
 
   /**
-   * Delivered at a time between delivered_after and delivered_by.
+   * Delivered. When: see delivered_after and delivered_by.
    *
    * @generated from enum value: DELIVERED = 4;
    */

@@ -44,7 +44,7 @@ export function schemasPushCommand({ env }: CommandContext): Command {
     .addOption(schemasOption())
     .addOption(adminOption())
     .addOption(configOption())
-    .option('--dry-run', 'show what would change, and change nothing')
+    .option('--dry-run', 'show what would change, let the gate check it, and change nothing')
     .option('--json', 'print JSON for programs')
     .addHelpText(
       'after',
@@ -53,7 +53,8 @@ ${adminTokenHelp} The gates validate by the registry when
 schemas.source is registry.
 
 Exit code: 0 when the registry says what the folder says, 1 when the folder is not sound, or has a change
-that its event's \`compatibility\` does not allow: then nothing is pushed.
+that its event's \`compatibility\` does not allow: then nothing is pushed. With --dry-run, 1 also says that the
+gate would refuse the push.
 
 Example:
   $ headgate schemas push --schemas ./schemas --dry-run`,
@@ -78,8 +79,9 @@ async function push(client: Client, options: PushOptions, folder: string): Promi
   const missing = files.events.flatMap((event) => versionsBeyond(event, known.get(event.name)));
   const allowed = changes.every((change) => change.allowed);
   const go = allowed && options.dryRun === undefined;
-  const { changed, kept } = go
-    ? await register(client, folder, files, missing, new Set(known.keys()))
+  const send = go ? register : checkAtGate;
+  const { changed, kept } = allowed
+    ? await send(client, folder, files, missing, new Set(known.keys()))
     : { changed: [], kept: [] };
   if (!allowed) process.exitCode = 1;
   if (options.json === true) {
@@ -119,26 +121,66 @@ function versionsBeyond(event: PlannedEvent, registered: RegisteredEvent | undef
     .map(({ version }) => ({ event: event.name, version }));
 }
 
+interface Pushed {
+  readonly changed: readonly string[];
+  readonly kept: readonly string[];
+}
+
 async function register(
   client: Client,
   directory: string,
   files: SchemaRegistry,
   missing: readonly Version[],
   known: ReadonlySet<string>,
-): Promise<{ readonly changed: readonly string[]; readonly kept: readonly string[] }> {
+): Promise<Pushed> {
+  const { taxonomy, requests } = await readRequests(directory, files, missing, known);
+  for (const request of requests) await client.call((service) => service.registerSchema(request));
+  return client.call((service) => service.pushTaxonomy({ taxonomy }));
+}
+
+/** Lets the gate check what `register` would send: it knows more than the files, such as its own settings. */
+async function checkAtGate(
+  client: Client,
+  directory: string,
+  files: SchemaRegistry,
+  missing: readonly Version[],
+  known: ReadonlySet<string>,
+): Promise<Pushed> {
+  const { taxonomy, requests } = await readRequests(directory, files, missing, known);
+  const earlier = new Map<string, string[]>();
+  for (const request of requests) {
+    const { eventName, schemaJson } = request;
+    const before = earlier.get(eventName) ?? [];
+    await client.call((service) =>
+      service.registerSchema({ ...request, validateOnly: true, earlierSchemasJson: before }),
+    );
+    earlier.set(eventName, [...before, schemaJson]);
+  }
+  const plannedVersions = Object.fromEntries(
+    [...earlier].map(([name, { length }]) => [name, length]),
+  );
+  return client.call((service) =>
+    service.pushTaxonomy({ taxonomy, validateOnly: true, plannedVersions }),
+  );
+}
+
+async function readRequests(
+  directory: string,
+  files: SchemaRegistry,
+  missing: readonly Version[],
+  known: ReadonlySet<string>,
+) {
   const taxonomy = await readFile(path.join(directory, taxonomyFile), 'utf8');
   const entries = parseYaml(taxonomy, () => {})!['events'] as Record<string, Fields>;
   const events = new Map(files.events.map((event) => [event.name, event]));
-  for (const { event, version } of missing) {
-    const schema = events.get(event)!.versions[version - 1]!.schema;
+  const requests = missing.map(({ event, version }) => ({
+    eventName: event,
+    version,
+    schemaJson: JSON.stringify(events.get(event)!.versions[version - 1]!.schema),
     // The entry of a new event is sent with the taxonomy, after all its versions.
-    const entry = known.has(event) ? JSON.stringify(entries[event]) : '';
-    const schemaJson = JSON.stringify(schema);
-    await client.call((service) =>
-      service.registerSchema({ eventName: event, version, schemaJson, entry }),
-    );
-  }
-  return client.call((service) => service.pushTaxonomy({ taxonomy }));
+    entry: known.has(event) ? JSON.stringify(entries[event]) : '',
+  }));
+  return { taxonomy, requests };
 }
 
 function linesOf(changes: readonly EventChange[]): string[] {

@@ -182,12 +182,8 @@ function stateRow(fate: DestinationFate, received: number, nowMs: number): Row {
         fate.nextAttempt === undefined ? 'soon' : `in ${span(msOf(fate.nextAttempt) - nowMs)}`;
       return row(`to be tried again ${next}${why}${probe}`);
     }
-    case State.DELIVERED: {
-      const after = since(msOf(fate.deliveredAfter), received);
-      const by = since(msOf(fate.deliveredBy), received);
-      const says = fate.asked ? '; the destination says that it has it' : '';
-      return row(`delivered, ${after} to ${by} after it was accepted${says}`, fate.deliveredBy);
-    }
+    case State.DELIVERED:
+      return row(...deliveredText(fate, received));
     case State.FILTERED:
       return row('not wanted: its filter does not take this event');
     case State.BEFORE_START:
@@ -203,6 +199,17 @@ function stateRow(fate: DestinationFate, received: number, nowMs: number): Row {
     default:
       return row(`not known${why}`);
   }
+}
+
+function deliveredText(
+  { deliveredAfter: after, deliveredBy: by, asked }: DestinationFate,
+  received: number,
+): [text: string, at?: Timestamp] {
+  const says = asked ? '; the destination says that it has it' : '';
+  if (by === undefined) return [`delivered, before now${says}`];
+  if (after !== undefined && msOf(after) === msOf(by)) return [`delivered${says}`, by];
+  const bound = `by ${time(by)} at the latest (${since(msOf(by), received)})`;
+  return [`delivered, ${bound}${says}`];
 }
 
 function lined(rows: readonly Row[]): string[] {

@@ -10,8 +10,8 @@ import type { EventAtDestination, TimeWindow } from '../destination.ts';
  */
 const pageRows = 2_000;
 
-const selectPage = (table: string): string => `
-  SELECT event_id, event_name, timestamp FROM ${quoted(table)}
+const selectPage = (table: string, deliveredAt: string): string => `
+  SELECT event_id, event_name, timestamp, ${deliveredAt} FROM ${quoted(table)}
   WHERE rowid > ?1 AND rowid <= ?2 AND timestamp >= ?3 AND timestamp < ?4`;
 
 /** The last row of a page: the rows of a table of events have numbers far apart. */
@@ -28,20 +28,22 @@ const selectPageEnd = (table: string): string => `
 export async function* readWarehouse(
   path: string,
   busyTimeoutMs: number,
-  { fromMs, toMs }: TimeWindow,
+  { fromMs, toMs, withDeliveryTime = false }: TimeWindow,
   prefix?: string,
 ): AsyncGenerator<EventAtDestination> {
   const database = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
   try {
     const window = [timestampOf(fromMs), timestampOf(toMs)] as const;
+    const column = withDeliveryTime ? 'delivered_at' : 'NULL';
     const names = prefix === undefined ? ['events'] : await findEventTables(database, prefix);
     for (const table of names) {
-      for await (const page of readTable(database, table, window)) {
-        for (const [eventId, eventName, timestamp] of page) {
+      for await (const page of readTable(database, table, window, column)) {
+        for (const [eventId, eventName, timestamp, deliveredAt] of page) {
           yield {
             eventId: String(eventId),
             eventName: String(eventName),
             timestamp: String(timestamp),
+            ...(withDeliveryTime && { deliveredAt: String(deliveredAt) }),
           };
         }
       }
@@ -51,14 +53,15 @@ export async function* readWarehouse(
   }
 }
 
-/** Pages of rows: id, name and time. */
+/** Pages of rows: id, name and time, and the time of delivery if its column is given. */
 async function* readTable(
   database: DatabaseSync,
   table: string,
   [from, to]: readonly [string, string],
+  deliveredAt: string,
 ): AsyncGenerator<readonly SQLOutputValue[][]> {
   const bounds = `SELECT min(rowid) AS low, max(rowid) AS high FROM ${quoted(table)}`;
-  const page = database.prepare(selectPage(table));
+  const page = database.prepare(selectPage(table, deliveredAt));
   page.setReturnArrays(true);
   const pageEnd = database.prepare(selectPageEnd(table));
   const { low, high } = database.prepare(bounds).get() ?? {};

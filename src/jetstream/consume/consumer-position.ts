@@ -36,7 +36,8 @@ export interface ConsumerPosition {
   /**
    * The time by which the message at a position, and all before it, were settled: a Unix time in
    * ms. NATS keeps only the time of the last acknowledgement, so this is an upper bound. Undefined
-   * if some of these messages are not settled yet.
+   * if some of these messages are not settled yet, or if NATS was started since the last
+   * acknowledgement: it keeps the time in memory only.
    */
   readonly settledByMs: (sequence: number) => number | undefined;
   /** The destination's filters on EVENTS, oldest first; empty if none was recorded. */

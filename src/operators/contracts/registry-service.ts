@@ -56,14 +56,18 @@ export function createRegistryService(
     throw new ServiceError('registry_read_only', 'Not changed.');
   };
   return {
-    registerSchema: async ({ eventName, version, schemaJson, entry, activate, validateOnly }) => {
+    registerSchema: async ({ eventName, schemaJson, entry, earlierSchemasJson, ...wanted }) => {
+      if (earlierSchemasJson.length > 0 && !wanted.validateOnly) {
+        refuse('earlier_schemas_json is only for validate_only: register these versions first.');
+      }
       const { created, findings, ...kept } = await changeable().register({
         name: eventName,
-        version,
+        version: wanted.version,
         schemaText: schemaJson,
         entryText: entry,
-        activate,
-        validateOnly,
+        activate: wanted.activate,
+        validateOnly: wanted.validateOnly,
+        earlierTexts: earlierSchemasJson,
       });
       const { schema, version: number } = kept.version;
       return {
@@ -72,8 +76,12 @@ export function createRegistryService(
         findings: findingMessages(findings),
       };
     },
-    pushTaxonomy: async ({ taxonomy, validateOnly }) => {
-      const { changed, kept } = await changeable().pushTaxonomy(taxonomy, validateOnly);
+    pushTaxonomy: async ({ taxonomy, validateOnly, plannedVersions }) => {
+      const planned = new Map(Object.entries(plannedVersions));
+      if (planned.size > 0 && !validateOnly) {
+        refuse('planned_versions is only for validate_only: register these versions first.');
+      }
+      const { changed, kept } = await changeable().pushTaxonomy(taxonomy, validateOnly, planned);
       return { changed: [...changed], kept: [...kept] };
     },
     listSchemas: async ({ withLastEvents }) => ({

@@ -1,5 +1,5 @@
 import { create, fromJson, type JsonValue, type MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromMs, TimestampSchema, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { timestampFromMs, TimestampSchema } from '@bufbuild/protobuf/wkt';
 
 import { DeliveryAttemptSchema } from '../../../gen/headgate/v1/dead_letter_pb.ts';
 import {
@@ -80,11 +80,9 @@ export function fateMessage(
   };
   if (fate.nextAttemptMs !== undefined) message.nextAttempt = timestampFromMs(fate.nextAttemptMs);
   if (deliveredMs !== undefined) {
-    const [after, by] = deliveredMs.map((ms) => timestampFromMs(Math.round(ms))) as [
-      Timestamp,
-      Timestamp,
-    ];
-    Object.assign(message, { deliveredAfter: after, deliveredBy: by });
+    const { after, by } = deliveredMs;
+    message.deliveredAfter = timestampFromMs(Math.round(after));
+    if (by !== undefined) message.deliveredBy = timestampFromMs(Math.round(by));
   }
   if (related.replayed !== undefined)
     message.replayedAt = timestampFromMs(related.replayed.storedAtMs);
