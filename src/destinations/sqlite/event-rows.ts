@@ -5,7 +5,8 @@ import { createIdIndex, eventIdTables, keyOf, rowsOfEvents, type IdIndex } from 
 
 /** Writes rows of the table `events`, each event once. The caller has the transaction. */
 export interface EventRows {
-  begin(): void;
+  /** @param expected the keys of ids that are likely to come: `IdIndex.begin`. */
+  begin(expected?: Float64Array): void;
   /** Does nothing if the event has a row. Throws what SQLite throws. */
   insert(payload: string, sequence: number, deliveredAt: string): void;
   end(): void;
@@ -119,4 +120,44 @@ function valuesOf(
     deliveredAt,
     members.eventTime,
   ];
+}
+
+/** How nearly every payload begins. */
+const idStart = new TextEncoder().encode('{"eventId":"');
+const dash = 0x2d;
+
+/**
+ * The keys of the ids in payloads, as `keyOf` makes them, without making texts. Only of those that begin as
+ * nearly every payload does, with a UUID.
+ *
+ * @param ends where each payload ends.
+ */
+export function expectedKeys(bytes: Uint8Array, ends: Uint32Array): Float64Array {
+  const keys = new Float64Array(ends.length);
+  let count = 0;
+  let start = 0;
+  for (const end of ends) {
+    const at = start;
+    start = end;
+    const id = at + idStart.length;
+    if (id + 13 > end || bytes[id + 8] !== dash) continue;
+    if (!idStart.every((code, place) => bytes[at + place] === code)) continue;
+    const key = hexAt(bytes, id, 8) * 2 ** 16 + hexAt(bytes, id + 9, 4);
+    if (Number.isNaN(key)) continue;
+    keys[count] = key;
+    count += 1;
+  }
+  return keys.subarray(0, count);
+}
+
+/** NaN if a character is no hex digit in lower case. */
+function hexAt(bytes: Uint8Array, start: number, digits: number): number {
+  let value = 0;
+  for (let at = start; at < start + digits; at += 1) {
+    const code = bytes[at]!;
+    if (code >= 0x30 && code <= 0x39) value = value * 16 + code - 0x30;
+    else if (code >= 0x61 && code <= 0x66) value = value * 16 + code - 0x57;
+    else return Number.NaN;
+  }
+  return value;
 }

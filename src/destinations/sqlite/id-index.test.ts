@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeRequestPart, encodeStoredEvent } from '../../event/stored-event.ts';
-import { createNumberedRows } from './event-rows.ts';
+import { createNumberedRows, expectedKeys } from './event-rows.ts';
 import { createIdIndex, eventIdTables, keyOf, rowsOfEvents } from './id-index.ts';
 import { openWarehouse } from './warehouse.ts';
 
@@ -29,8 +29,11 @@ const limits = { waitingMin: 70, waitingMax: 300 };
 
 interface Writer {
   readonly database: DatabaseSync;
-  /** @param isKept false: the transaction is rolled back. */
-  write(ids: readonly string[], isKept?: boolean): void;
+  /**
+   * @param isKept false: the transaction is rolled back.
+   * @param expected the ids whose keys are looked up together, before the first row.
+   */
+  write(ids: readonly string[], isKept?: boolean, expected?: readonly string[]): void;
 }
 
 function open(): Writer {
@@ -43,9 +46,9 @@ function open(): Writer {
   );
   return {
     database,
-    write(ids, isKept = true) {
+    write(ids, isKept = true, expected = []) {
       database.exec('BEGIN IMMEDIATE');
-      rows.begin();
+      rows.begin(Float64Array.from(expected, keyOf));
       for (const id of ids) rows.insert(payloadOf(id), 1, '2026-03-01T12:00:00.000Z');
       rows.end();
       if (!isKept) rows.forget();
@@ -91,6 +94,7 @@ test('each id has one row, whatever comes again, is rolled back, deleted, or wri
     count: fc.integer({ min: 1, max: 60 }),
     by: fc.constantFrom('first', 'second', 'hand', 'reopened'),
     after: fc.constantFrom('keep', 'keep', 'keep', 'roll back', 'delete'),
+    isExpected: fc.boolean(),
   });
   fc.assert(
     fc.property(fc.array(batch, { maxLength: 40 }), (batches) => {
@@ -99,7 +103,7 @@ test('each id has one row, whatever comes again, is rolled back, deleted, or wri
       const { database } = second;
       database.exec('DELETE FROM events');
       const model = new Set<string>();
-      for (const { from, count, by, after } of batches) {
+      for (const { from, count, by, after, isExpected } of batches) {
         const ids = Array.from({ length: count }, (_, index) => idOf(from + index));
         if (by === 'reopened') first = open();
         if (by === 'hand')
@@ -107,7 +111,12 @@ test('each id has one row, whatever comes again, is rolled back, deleted, or wri
             database,
             ids.filter((id) => !model.has(id)),
           );
-        else (by === 'second' ? second : first).write([...ids, ...ids], after !== 'roll back');
+        else {
+          // More than a hundred keys, or they are looked up one by one.
+          const expected = isExpected ? [...ids, ...ids, ...ids, ...ids] : [];
+          const writer = by === 'second' ? second : first;
+          writer.write([...ids, ...ids], after !== 'roll back', expected);
+        }
         if (by === 'hand' || after !== 'roll back') for (const id of ids) model.add(id);
         if (after === 'delete') {
           const gone = ids.slice(0, 5);
@@ -159,6 +168,30 @@ test('a batch writes its keys at the end of the file, not a page for each', () =
   expect(countOf(database, 'event_id_runs')).toBe(1);
   expect(countOf(database, 'event_ids')).toBe(0);
   expect(pages() - before).toBeLessThan(20);
+});
+
+test('keys that are looked up together are known as those that are looked up one by one', () => {
+  const { write, database } = open();
+  const ids = Array.from({ length: 3_000 }, (_, index) => idOf(index));
+  for (let from = 0; from < ids.length; from += 100) {
+    const batch = ids.slice(from, from + 100);
+    write(batch, true, batch);
+  }
+  expect(countOf(database, 'event_ids')).toBeGreaterThan(2_000);
+  const more = [...ids, ...Array.from({ length: 250 }, (_, index) => idOf(5_000 + index))];
+  // By the writer that looked for the first of them before they were merged.
+  write(more, true, more);
+  expect(countOf(database, 'events')).toBe(3_250);
+});
+
+test('the keys of payloads are those of their ids, of payloads that begin with a UUID', () => {
+  const ids = [idOf(1), 'an-id-that-is-no-uuid', idOf(2).toUpperCase(), idOf(3)];
+  const short = '{"eventId":"9d90fc35-7e';
+  const payloads = [...ids.map(payloadOf), ` ${payloadOf(idOf(4))}`, short, payloadOf(idOf(5))];
+  const ends: number[] = [];
+  for (const payload of payloads) ends.push((ends.at(-1) ?? 0) + Buffer.byteLength(payload));
+  const keys = expectedKeys(Buffer.from(payloads.join('')), Uint32Array.from(ends));
+  expect([...keys]).toEqual([idOf(1), idOf(3), idOf(5)].map(keyOf));
 });
 
 test('the key of a UUID is one that SQL can make', () => {

@@ -22,8 +22,13 @@ import { createRecentKeys, type RecentKeys } from './recent-keys.ts';
  * Everything is written in the transaction of the batch.
  */
 export interface IdIndex {
-  /** Right after BEGIN IMMEDIATE: learns what other connections have written. */
-  begin(): void;
+  /**
+   * Right after BEGIN IMMEDIATE: learns what other connections have written.
+   *
+   * @param expected keys that `has` is asked for in this transaction: looking all of them up at once, in their
+   *   order, takes a third of the time. Any others are looked up one by one.
+   */
+  begin(expected?: Float64Array): void;
   /** Whether a row has this id. @param key `keyOf(id)`. */
   has(key: number, id: string): boolean;
   /** The rows that may have an id with this key. */
@@ -155,12 +160,15 @@ export function createIdIndex(
   const keys = createKeys(statements, limits);
   let version: SQLOutputValue | undefined;
   let added: number[] = [];
+  let ahead = noneAhead;
 
   // Nearly no key is there, and to hear that from `get` costs less.
-  const merged = (key: number): number[] =>
-    statements.isMerged.get(key) === undefined
-      ? []
-      : statements.merged.all(key).map((found) => Number(found['number']));
+  const merged = (key: number): readonly number[] => {
+    const known = ahead.find(key);
+    if (known !== undefined) return known;
+    if (statements.isMerged.get(key) === undefined) return none;
+    return statements.merged.all(key).map((found) => Number(found['number']));
+  };
 
   /** Rows that another program inserted, or copied from another file. */
   const addFound = (): void => {
@@ -179,13 +187,15 @@ export function createIdIndex(
   };
 
   return {
-    begin() {
+    begin(expected = noKeys) {
       added = [];
       const current = statements.version.get()?.['data_version'];
-      if (current === version) return;
-      keys.load(version === undefined);
-      addFound();
-      version = current;
+      if (current !== version) {
+        keys.load(version === undefined);
+        addFound();
+        version = current;
+      }
+      ahead = lookAhead(statements, expected);
     },
     has(key, id) {
       for (const number of keys.find(key)) if (indexed.has(number, id)) return true;
@@ -204,6 +214,45 @@ export function createIdIndex(
       version = undefined;
     },
   };
+}
+
+/** What `event_ids` has of keys that were looked up together. It stays right until the next merge. */
+interface KeysAhead {
+  /** Undefined if the key was not looked up. */
+  find(key: number): readonly number[] | undefined;
+}
+
+const none: readonly number[] = [];
+const noKeys = new Float64Array();
+const noneAhead: KeysAhead = { find: () => undefined };
+
+/** Keys of one statement. What is left of fewer is not worth one. */
+const aheadKeys = 100;
+
+function lookAhead({ mergedOfMany }: Statements, expected: Float64Array): KeysAhead {
+  const count = expected.length - (expected.length % aheadKeys);
+  if (count === 0) return noneAhead;
+  // In their order, so that neighbors meet the same page.
+  const sorted = expected.toSorted().subarray(0, count);
+  const found = new Map<number, number[]>();
+  for (let at = 0; at < count; at += aheadKeys) {
+    for (const row of mergedOfMany.all(...sorted.subarray(at, at + aheadKeys))) {
+      const key = Number(row['key']);
+      found.set(key, [...(found.get(key) ?? []), Number(row['number'])]);
+    }
+  }
+  return { find: (key) => (isAmong(sorted, key) ? (found.get(key) ?? none) : undefined) };
+}
+
+function isAmong(sorted: Float64Array, key: number): boolean {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === key;
 }
 
 /** The keys that are not in `event_ids`, or not all of them yet. */
@@ -311,6 +360,9 @@ function prepareStatements(database: DatabaseSync, { ids, runs, merge }: IdTable
     deleteRuns: prepare(`DELETE FROM ${runs} WHERE first <= ?`),
     isMerged: prepare(`SELECT 1 FROM ${ids} WHERE key = ?`),
     merged: prepare(`SELECT number FROM ${ids} WHERE key = ?`),
+    mergedOfMany: prepare(
+      `SELECT key, number FROM ${ids} WHERE key IN (${'?, '.repeat(aheadKeys - 1)}?)`,
+    ),
     insertKey: prepare(`INSERT INTO ${ids} VALUES (?, ?)`),
   };
 }

@@ -18,8 +18,12 @@ import { quoted, sqliteDialect } from './typed-statements.ts';
 /** The tables of events. Everything is called within the transaction of a batch. */
 export interface TypedTables {
   use(contracts: readonly EventContract[]): void;
-  /** Right after BEGIN IMMEDIATE. */
-  begin(): void;
+  /**
+   * Right after BEGIN IMMEDIATE.
+   *
+   * @param expected the keys of ids that are likely to come: `IdIndex.begin`.
+   */
+  begin(expected?: Float64Array): void;
   /** Does nothing if the event has a row. Throws a TableFault if its table cannot take it. */
   insert(event: PayloadEvent, delivery: RowDelivery): void;
   /** Right before COMMIT. */
@@ -81,12 +85,12 @@ export function createTypedTables(
       contracts.use(next);
       open = new Map();
     },
-    begin() {
+    begin(expected) {
       // Somebody may have altered a table, and another process may have made one.
       const found = database.prepare('PRAGMA schema_version').get()?.['schema_version'];
       if (found !== schemaVersion) open = new Map();
       schemaVersion = found;
-      index.begin();
+      index.begin(expected);
     },
     insert(event, delivery) {
       contracts.expectVersion(event);

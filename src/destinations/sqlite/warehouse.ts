@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { TableMode } from '../tables/table-mode.ts';
-import { createKeyedRows, createNumberedRows, type EventRows } from './event-rows.ts';
+import { createKeyedRows, createNumberedRows, expectedKeys, type EventRows } from './event-rows.ts';
 import { createIdTables, eventIdTables, restoreIdTables } from './id-index.ts';
 import { readTypedPayload } from '../tables/event-row.ts';
 import { inTransaction } from './transaction.ts';
@@ -228,8 +228,9 @@ function writeBatch(
   let start = 0;
   database.exec('BEGIN IMMEDIATE');
   try {
-    rows?.begin();
-    typed?.begin();
+    const keys = expectedKeys(batch.bytes, batch.ends);
+    rows?.begin(keys);
+    typed?.begin(keys);
     for (let index = 0; index < batch.ends.length; index += 1) {
       const end = batch.ends[index] ?? start;
       const payload = decoder.decode(batch.bytes.subarray(start, end));
