@@ -160,6 +160,7 @@ export function createIdIndex(
   const keys = createKeys(statements, limits);
   let version: SQLOutputValue | undefined;
   let added: number[] = [];
+  let ahead = noneAhead;
 
   let ahead = noneAhead;
 
