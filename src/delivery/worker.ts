@@ -210,7 +210,7 @@ function createRooms(
 ) {
   const bytes = heldBytesOf(heldBytesMax);
   const pace = createBacklogPace(log);
-  const wait = (pulled: number): number => (isTaking() ? pace.count(pulled, 0) : 0);
+  const wait = (pulled: number): number => (isTaking() ? pace(pulled) : 0);
   const room = (from: HeldFrom, messages: number): HeldRoom =>
     createHeldRoom({ messages, bytes: bytes[from] }, onFree, wait);
   return {

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readEventPositions } from '../jetstream/consume/consumer-position.ts';
-import { createBacklogPace } from '../jetstream/consume/backlog-pace.ts';
 import { isBeforeStart, readStart } from '../jetstream/consume/start-position.ts';
 import { readFiltered } from '../jetstream/filtered-events.ts';
 import { rangesAround, type EventRanges } from '../jetstream/events/event-ranges.ts';
 import type { Log } from '../jetstream/log.ts';
-import { createPaceKeeper } from '../jetstream/read/pace-keeper.ts';
 import { boundsOf, sequenceSince } from '../jetstream/read/read.ts';
 import { oldestStoredAtMs } from '../jetstream/read/read-ranges.ts';
 import { createAudit, missingMax, type Audit, type AuditedDestination } from './audit.ts';
@@ -53,7 +51,6 @@ export async function confirmRanges(wanted: RangesToConfirm): Promise<CheckedRan
     eventsMax: wanted.eventsMax,
     table,
     subjects,
-    pace: createPaceKeeper(log, createBacklogPace(log)),
     onProgress: () => signal.throwIfAborted(),
   });
   const audited = { ...destination, stored: stoppable(destination, signal) };

@@ -61,8 +61,10 @@ export interface SegmentSource {
   readonly eventsMax: number;
   readonly table: CountTable;
   readonly subjects: SubjectList;
-  /** Of the reader beside producers. */
-  readonly pace: PaceKeeper;
+  /**
+   * Beside producers. Undefined for the confirmations of workers, which have to keep up with all that was delivered.
+   */
+  readonly pace?: PaceKeeper;
   readonly onProgress: (rest: EventRanges) => void;
 }
 
@@ -103,7 +105,7 @@ export async function readSegment(source: SegmentSource): Promise<Segment> {
     if (timestamp > newest) newest = timestamp;
     length += 1;
     if (length % progressEvents === 0) source.onProgress(read.restOf(ranges));
-    const waitMs = source.pace.read(message.payload.length);
+    const waitMs = source.pace?.read(message.payload.length) ?? 0;
     if (waitMs > 0) await sleep(waitMs);
   }
   const rest = isLast ? allRead(ranges) : read.restOf(ranges);

@@ -1,6 +1,6 @@
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
-import { createReadingPace, readPerSecond, type ReadingPace } from '../read/reading-pace.ts';
+import { createReadingPace, readPerSecond } from '../read/reading-pace.ts';
 
 /** A backlog shrinks at least by twice what is stored meanwhile. */
 export const leastShare = 3;
@@ -11,9 +11,10 @@ export function pulledPerSecond(taken: number): number {
 }
 
 /**
- * The pace of one worker in a process that takes events, too. Count messages only: were bytes to count, large events
- * could arrive faster than they leave.
+ * The pace of one worker in a process that takes events, too: counts messages that were pulled, and returns how many ms
+ * the next ones wait. Bytes do not count: large events would else arrive faster than they leave.
  */
-export function createBacklogPace(log: Log): ReadingPace {
-  return createReadingPace(clientsOf(log).takenPerSecond, undefined, pulledPerSecond);
+export function createBacklogPace(log: Log): (pulled: number) => number {
+  const pace = createReadingPace(clientsOf(log).takenPerSecond, undefined, pulledPerSecond);
+  return (pulled) => pace.count(pulled, 0);
 }

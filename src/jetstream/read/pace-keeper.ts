@@ -1,6 +1,5 @@
 import { clientsOf } from '../clients.ts';
 import type { Log } from '../log.ts';
-import type { ReadingPace } from './reading-pace.ts';
 
 /** A reader counts after so many messages or bytes, so that it holds up the event loop for a millisecond or two. */
 const sliceMessages = 64;
@@ -16,8 +15,9 @@ export interface PaceKeeper {
   end(): void;
 }
 
-/** @param pace default: the pace that the readers of the log share. */
-export function createPaceKeeper(log: Log, pace: ReadingPace = clientsOf(log).pace): PaceKeeper {
+/** The readers of the log share one pace. */
+export function createPaceKeeper(log: Log): PaceKeeper {
+  const { pace } = clientsOf(log);
   let messages = 0;
   let bytes = 0;
   let waitMs = 0;
