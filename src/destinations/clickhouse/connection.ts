@@ -43,8 +43,6 @@ export function createClickhouseConnection(
     application: `headgate ${name}`,
     request_timeout: Number(settings['timeout']),
     http_agent: agent,
-    // Rows come as the lines of their insert.
-    json: { parse: JSON.parse, stringify: textOf },
     // The client would write to the console. The outcome has what matters of an error.
     log: { level: ClickHouseLogLevel.OFF },
   });
@@ -57,10 +55,6 @@ export function createClickhouseConnection(
     },
     close: () => client.close(),
   };
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function readAuthority(name: string, settings: DestinationSettings): { ca?: string } {
