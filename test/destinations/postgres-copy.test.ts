@@ -7,7 +7,7 @@ import type { Delivery, Destination, Outcome } from '../../src/destinations/dest
 import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
 import '../property-seed.ts';
-import { deliverAll, deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
+import { deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
 import { askPostgres, postgresSettings } from './postgres-far-side.ts';
 import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
 import { startRelay } from './relay.ts';
@@ -54,16 +54,15 @@ const schema = {
 interface Opened {
   readonly contracts?: () => readonly EventContract[];
   readonly settings?: Record<string, unknown>;
-  /** `COPY` from so many rows on. Default: 1. */
-  readonly copyRowsMin?: number | 'usual';
+  /** Default: true. */
+  readonly mayCopy?: boolean;
 }
 
-function open({ contracts, settings = {}, copyRowsMin = 1 }: Opened = {}): Destination {
+function open({ contracts, settings = {}, mayCopy = true }: Opened = {}): Destination {
   const all = postgresSettings(server, { tables: 'per_event', timeout: 5000, ...settings });
   const usual = [{ name, schemas: [schema] }];
   const own = contracts ?? (() => usual);
-  const rowsMin = copyRowsMin === 'usual' ? [] : [copyRowsMin];
-  const destination = createPostgresDestination('w', all, { contracts: own }, ...rowsMin);
+  const destination = createPostgresDestination('w', all, { contracts: own }, mayCopy);
   opened.push(destination);
   return destination;
 }
@@ -191,7 +190,7 @@ test('rows are the same by COPY and by INSERT, to the last digit', async () => {
   const batch = fc.sample(payloads, { numRuns: 400 });
   const own = batch.map((payload) => deliveryOf(payload.replace('NAME', name)));
   const copied = await openReady();
-  const inserted = open({ copyRowsMin: Infinity, settings: { table_prefix: 'other_' } });
+  const inserted = open({ mayCopy: false, settings: { table_prefix: 'other_' } });
   await expectDelivered(copied, own);
   await expectDelivered(inserted, own);
   expect(await waysOf()).toEqual({ copy: own.length });
@@ -216,12 +215,10 @@ test('rows are the same by COPY and by INSERT, to the last digit', async () => {
   expect(Math.min(...Object.values(filled[0]!).map(Number))).toBeGreaterThan(100);
 });
 
-test('many rows of a table go by COPY, and few by INSERT', async () => {
-  const destination = await openReady({ copyRowsMin: 'usual' });
-  await expectDelivered(destination, several(10));
-  expect(await waysOf()).toEqual({ insert: 10 });
-  await expectDelivered(destination, several(300));
-  expect(await waysOf()).toEqual({ insert: 10, copy: 300 });
+test('rows go by COPY, however few', async () => {
+  const destination = await openReady();
+  for (const count of [1, 3, 300]) await expectDelivered(destination, several(count));
+  expect(await waysOf()).toEqual({ copy: 304 });
 });
 
 test('the time of delivery is that of the server, one for a batch', async () => {
@@ -406,17 +403,24 @@ test('an event that was stored without a contract moves to its table', async () 
   expect(left).toEqual([]);
 });
 
-test('a batch of several tables is one transaction', async () => {
-  const others = [`${name}_a`, `${name}_z`];
-  const contracts = [name, ...others].map((each) => ({ name: each, schemas: [schema] }));
-  const destination = await openReady({ contracts: () => contracts, copyRowsMin: 5 });
-  const rows = (eventName: string, count: number): Delivery[] =>
-    Array.from({ length: count }, () => deliveryWith({}, { eventName }));
-  const batch = [...rows(name, 3), ...rows(others[0]!, 6), ...rows(others[1]!, 7)];
-  await deliverAll(destination, batch);
-  const [found] =
-    await ask(`SELECT count(DISTINCT xmin::text)::int AS transactions, count(*)::int AS n
-    FROM (SELECT xmin FROM ${others[0]} UNION ALL SELECT xmin FROM ${others[1]}
-      UNION ALL SELECT xmin FROM ${name} WHERE way = 'insert') AS sent`);
-  expect(found).toEqual({ transactions: 1, n: 16 });
-});
+test.each(['per_event', 'both'])(
+  'a batch of several tables is one transaction: %s',
+  async (mode) => {
+    const others = [`${name}_a`, `${name}_z`];
+    const contracts = [name, ...others].map((each) => ({ name: each, schemas: [schema] }));
+    const table = `all_${name}`;
+    const settings = { tables: mode, table };
+    const destination = await openReady({ contracts: () => contracts, settings });
+    const batch = [name, ...others].flatMap((eventName) =>
+      Array.from({ length: 5 }, () => deliveryWith({}, { eventName })),
+    );
+    await expectDelivered(destination, batch);
+    const all = mode === 'both' ? [table] : [];
+    const from = [...others, ...all].map((each) => `SELECT xmin, event_id FROM ${each}`);
+    const [found] =
+      await ask(`SELECT count(DISTINCT xmin::text)::int AS transactions, count(*)::int AS n
+    FROM (SELECT xmin, event_id FROM ${name} WHERE way = 'copy' UNION ALL ${from.join(' UNION ALL ')}) AS sent
+    WHERE event_id = ANY ('{${batch.map((delivery) => delivery.event().eventId).join(',')}}')`);
+    expect(found).toEqual({ transactions: 1, n: mode === 'both' ? 30 : 15 });
+  },
+);

@@ -26,9 +26,6 @@ const batchEventsMax = 1_000;
  */
 const statementBytesMax = 8 * 1024 * 1024;
 
-/** Fewer rows of a table go by `INSERT`, which takes one round trip less. */
-const copyRowsMinDefault = 50;
-
 /**
  * One row per event in a table of PostgreSQL, in the table of the event, or in both.
  *
@@ -38,13 +35,16 @@ const copyRowsMinDefault = 50;
  *
  * Opening needs no server: one that is down when Headgate starts is an outage like any other.
  *
- * @param copyRowsMin for tests: from how many rows of a table on they go by `COPY`.
+ * Rows of typed tables go by `COPY`, which takes less of both sides for any number of rows, but refuses a batch whole if one
+ * of its events is there already. Such a batch goes by `INSERT`.
+ *
+ * @param mayCopy false for tests: all goes by `INSERT`.
  */
 export function createPostgresDestination(
   name: string,
   settings: DestinationSettings,
   context?: DestinationContext,
-  copyRowsMin = copyRowsMinDefault,
+  mayCopy = true,
 ): Destination {
   const { table, schema } = readTable(name, settings);
   const { mode, prefix } = tablesOf(name, settings);
@@ -54,22 +54,21 @@ export function createPostgresDestination(
   const all = createEventsTable(connections, table);
   const pace = createCopyPace();
 
-  /** @param rowsMin from how many rows of a table on they go by `COPY`. */
   const write = async (
     batch: readonly ReadDelivery[],
     signal: AbortSignal,
-    rowsMin = Infinity,
+    byCopy: boolean,
   ): Promise<Outcome[]> => {
     try {
       const insert = mode === 'per_event' ? undefined : await all.prepare(signal);
-      const writers = { insert, typed, copyRowsMin: rowsMin };
-      const isCopied = await connections.use(signal, (client) => writeRows(client, writers, batch));
-      if (isCopied) pace.copied();
+      const writers = { insert, typed, byCopy };
+      await connections.use(signal, (client) => writeRows(client, writers, batch));
+      if (byCopy) pace.copied();
       return batch.map(() => delivered);
     } catch (error) {
       if (error instanceof NoCopyError) {
         pace.refused();
-        return write(batch, signal);
+        return write(batch, signal, false);
       }
       if (isTableGone(error)) all.forget();
       if (typed !== undefined && isTableOther(error)) typed.forget();
@@ -77,8 +76,8 @@ export function createPostgresDestination(
       if (!ofEvent || batch.length === 1) return batch.map(() => outcome);
     }
     const middle = batch.length >> 1;
-    const first = await write(batch.slice(0, middle), signal);
-    return [...first, ...(await write(batch.slice(middle), signal))];
+    const first = await write(batch.slice(0, middle), signal, false);
+    return [...first, ...(await write(batch.slice(middle), signal, false))];
   };
 
   const deliver = async (batch: readonly Delivery[], signal: AbortSignal): Promise<Outcome[]> => {
@@ -89,7 +88,7 @@ export function createPostgresDestination(
       const written = await write(
         read.filter((one) => typeof one !== 'string'),
         signal,
-        pace.mayCopy() ? copyRowsMin : Infinity,
+        mayCopy && pace.mayCopy(),
       );
       for (const one of read) {
         outcomes.push(typeof one === 'string' ? { kind: 'dead', reason: one } : written.shift()!);

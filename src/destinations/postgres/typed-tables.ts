@@ -28,13 +28,9 @@ export interface PostgresTables {
    * Makes the tables of these events, each in a transaction of its own. Throws a TableFault if one cannot
    * take them. Returns what writes them, one for each table.
    *
-   * @param copyRowsMin from how many rows of a table on they go by `COPY`. Throws a NoCopyError if they cannot.
+   * @param byCopy instead of by `INSERT`. Throws a NoCopyError if they cannot.
    */
-  prepare(
-    client: PoolClient,
-    events: readonly TypedEvent[],
-    copyRowsMin: number,
-  ): Promise<TableWrite[]>;
+  prepare(client: PoolClient, events: readonly TypedEvent[], byCopy: boolean): Promise<TableWrites>;
   /** A table is not as it was: look again. */
   forget(): void;
 }
@@ -92,7 +88,7 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
       contracts.use(next);
       open = new Map();
     },
-    async prepare(client, events, copyRowsMin) {
+    async prepare(client, events, byCopy) {
       for (const { event } of events) contracts.expectVersion(event);
       if (!hasUnplanned) await makeTable(client, schema, contracts.unplanned);
       hasUnplanned = true;
@@ -105,7 +101,7 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
       for (const name of names) {
         if (!opening.has(name)) opening.set(name, await openTable(client, name));
       }
-      return writesOf(events, opening, copyRowsMin);
+      return writesOf(events, opening, byCopy);
     },
     forget,
   };
@@ -121,15 +117,18 @@ export interface InsertStatement {
   readonly values: (Buffer | null)[];
 }
 
-/** What writes the rows of one table. */
-export type TableWrite = InsertStatement | TableCopy;
+/** What writes the rows of some tables. Either of the two is empty. */
+export interface TableWrites {
+  readonly inserts: readonly InsertStatement[];
+  readonly copies: readonly TableCopy[];
+}
 
 /** In the order of the tables' names: two workers lock them in the same order. */
 function writesOf(
   events: readonly TypedEvent[],
   open: ReadonlyMap<string, OpenTable>,
-  copyRowsMin: number,
-): TableWrite[] {
+  byCopy: boolean,
+): TableWrites {
   const groups = new Map<string, { table: OpenTable; rows: EventRow[] }>();
   for (const { event, sequence } of events) {
     const table = open.get(event.eventName)!;
@@ -137,13 +136,21 @@ function writesOf(
     if (group === undefined) groups.set(table.plan.table, (group = { table, rows: [] }));
     group.rows.push(table.rows.rowOf(event, { sequence, deliveredAt: '' }));
   }
-  return [...groups]
+  const inOrder = [...groups]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
-    .map(([, { table, rows }]) =>
-      rows.length >= copyRowsMin
-        ? { statements: table.copy, rows: copyRows(rows) }
-        : { text: table.statement, values: arraysOf(table, rows) },
-    );
+    .map(([, group]) => group);
+  if (byCopy) {
+    const copies = inOrder.map(({ table, rows }) => ({
+      statements: table.copy,
+      rows: copyRows(rows),
+    }));
+    return { inserts: [], copies };
+  }
+  const inserts = inOrder.map(({ table, rows }) => ({
+    text: table.statement,
+    values: arraysOf(table, rows),
+  }));
+  return { inserts, copies: [] };
 }
 
 const deliveredAt = eventColumns.findIndex(({ name }) => name === 'delivered_at');

@@ -2,9 +2,9 @@ import type { PoolClient } from 'pg';
 import type { Delivery } from '../destination.ts';
 import { olderEventTime } from '../older-event-time.ts';
 import { readTypedPayload } from '../tables/event-row.ts';
-import { refusedCopy, runCopies, type TableCopy } from './copy/copy-tables.ts';
+import { runCopies } from './copy/copy-tables.ts';
 import { textArray } from './text-array.ts';
-import type { InsertStatement, PostgresTables, TableWrite, TypedEvent } from './typed-tables.ts';
+import type { InsertStatement, PostgresTables, TypedEvent } from './typed-tables.ts';
 
 const decoder = new TextDecoder();
 
@@ -34,32 +34,29 @@ export interface RowWriters {
   /** The statement for the table of all events. */
   readonly insert: string | undefined;
   readonly typed: PostgresTables | undefined;
-  readonly copyRowsMin: number;
+  /** Whether rows of typed tables go by `COPY`. */
+  readonly byCopy: boolean;
 }
 
-/** Writes a batch in one transaction. Returns whether `COPY` took part. */
+/** Writes a batch in one transaction. Throws a NoCopyError if it should go without `COPY`. */
 export async function writeRows(
   client: PoolClient,
-  { insert, typed, copyRowsMin }: RowWriters,
+  { insert, typed, byCopy }: RowWriters,
   batch: readonly ReadDelivery[],
-): Promise<boolean> {
-  if (batch.length === 0) return false;
-  const writes: TableWrite[] = [];
-  if (insert !== undefined) writes.push(insertOfAll(insert, batch));
-  if (typed !== undefined) {
-    const events = batch.map((one) => one.typed).filter((event) => event !== undefined);
-    writes.push(...(await typed.prepare(client, events, copyRowsMin)));
-  }
-  if (writes.some(isCopy)) {
-    await runWithCopies(client, writes);
-    return true;
-  }
-  // One statement is a transaction of its own, in one round trip instead of three.
-  const needsTransaction = writes.length > 1;
+): Promise<void> {
+  if (batch.length === 0) return;
+  const ofAll = insert === undefined ? [] : [insertOfAll(insert, batch)];
+  const events = batch.map((one) => one.typed).filter((event) => event !== undefined);
+  const ofTables = await typed?.prepare(client, events, byCopy);
+  const inserts = [...ofAll, ...(ofTables?.inserts ?? [])];
+  const copies = ofTables?.copies ?? [];
+  // One statement, or copies alone, are a transaction of their own, in one round trip instead of three.
+  const needsTransaction = inserts.length + Math.min(1, copies.length) > 1;
   if (needsTransaction) await client.query('BEGIN');
-  for (const write of writes) if (!isCopy(write)) await client.query(write);
-  if (needsTransaction) await client.query('COMMIT');
-  return false;
+  for (const statement of inserts) await client.query(statement);
+  const last = needsTransaction ? ['COMMIT'] : [];
+  if (copies.length > 0) await runCopies(client, copies, last);
+  else if (needsTransaction) await client.query('COMMIT');
 }
 
 function insertOfAll(insert: string, batch: readonly ReadDelivery[]): InsertStatement {
@@ -67,31 +64,4 @@ function insertOfAll(insert: string, batch: readonly ReadDelivery[]): InsertStat
   const sequences = batch.map(({ sequence }) => String(sequence));
   const arrays = [payloads, sequences, payloads.map(olderEventTime)];
   return { text: insert, values: arrays.map(textArray) };
-}
-
-function isCopy(write: TableWrite): write is TableCopy {
-  return 'rows' in write;
-}
-
-/** One transaction. Copies that follow each other take one round trip, and so they do not need another to begin one. */
-async function runWithCopies(client: PoolClient, writes: readonly TableWrite[]): Promise<void> {
-  const needsTransaction = !writes.every(isCopy);
-  try {
-    if (needsTransaction) await client.query('BEGIN');
-    let copies: TableCopy[] = [];
-    for (const write of writes) {
-      if (isCopy(write)) {
-        copies.push(write);
-        continue;
-      }
-      if (copies.length > 0) await runCopies(client, copies, []);
-      copies = [];
-      await client.query(write);
-    }
-    const last = needsTransaction ? ['COMMIT'] : [];
-    if (copies.length > 0) await runCopies(client, copies, last);
-    else await client.query('COMMIT');
-  } catch (error) {
-    throw refusedCopy(error);
-  }
 }

@@ -41,7 +41,8 @@ export function copyStatements(
 }
 
 /**
- * Runs `COPY` for each table. All is one message, and so one transaction if none has begun.
+ * Runs `COPY` for each table. All is one message, and so one transaction if none has begun. Throws a NoCopyError if the
+ * same rows may go by `INSERT`.
  *
  * @param last what follows in the same message.
  */
@@ -52,7 +53,11 @@ export async function runCopies(
 ): Promise<void> {
   const statements = copies.flatMap((copy) => copy.statements(copy.rows.ids));
   const messages = copies.map(({ rows }) => rows.messages);
-  await runWithData(client, [...statements, ...last], messages);
+  try {
+    await runWithData(client, [...statements, ...last], messages);
+  } catch (error) {
+    throw isRefusal(error) ? new NoCopyError(`PostgreSQL ${errorCode(error)}`) : error;
+  }
 }
 
 /**
@@ -62,9 +67,7 @@ export async function runCopies(
  */
 const refusals = new Set(['0A', '22', '23', '40', '42', '54', '55']);
 
-/** The error of a copy, as a NoCopyError if `INSERT` is to try. */
-export function refusedCopy(error: unknown): unknown {
+function isRefusal(error: unknown): boolean {
   const code = errorCode(error);
-  if (code?.length !== 5 || !refusals.has(code.slice(0, 2)) || isTableGone(error)) return error;
-  return new NoCopyError(`PostgreSQL ${code}`);
+  return code?.length === 5 && refusals.has(code.slice(0, 2)) && !isTableGone(error);
 }
