@@ -14,7 +14,7 @@ import { spanText } from '../event/time/span-text.ts';
 import type { CommandContext } from './command-context.ts';
 import { confirm } from './terminal/confirm.ts';
 import { print } from './terminal/print.ts';
-import { printTable } from './terminal/table.ts';
+import { cellText, printTable } from './terminal/table.ts';
 import { adminOption, adminTokenHelp, configOption } from './shared-options.ts';
 
 type DestinationClient = AdminClient<typeof DestinationService>;
@@ -108,7 +108,8 @@ async function removeOne(
     const waiting = destinations.find((one) => one.name === name)?.waiting ?? 0n;
     const question = `Forget ${name}, and the ${waiting} events that wait for it?`;
     const sure = await confirm(question);
-    if (sure === undefined) command.error(`error: ${question} Say --yes to do it`);
+    if (sure === undefined)
+      command.error(`error: ${question} There is no terminal to ask on: add --yes`);
     if (!sure) return;
   }
   const { waiting } = await client.call((service) => service.removeDestination({ name }));
@@ -152,6 +153,5 @@ function age(since: Timestamp | undefined, nowMs: number): string {
 
 /** The reason is text of another system: control characters must not reach the terminal. */
 function plain(text: string): string {
-  const line = text.replaceAll(/\p{Cc}/gu, ' ');
-  return line.length > reasonCharactersMax ? `${line.slice(0, reasonCharactersMax - 1)}…` : line;
+  return cellText(text.replaceAll(/\p{Cc}/gu, ' '), reasonCharactersMax);
 }

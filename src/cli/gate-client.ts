@@ -16,6 +16,8 @@ export type TrackProtocol = (typeof trackProtocols)[number];
 export interface GateClient extends Disposable {
   readonly url: string;
   readonly service: Client<typeof TrackService>;
+  /** Whether it sends a write key. */
+  readonly hasKey: boolean;
 }
 
 export interface GateClientOptions {
@@ -53,7 +55,12 @@ export function connectGate(options: GateClientOptions, env: Environment): GateC
       httpVersion: '1.1',
       ...(socketPath !== undefined && { nodeOptions: { socketPath } }),
     });
-    return { url, service: createClient(TrackService, transport), [Symbol.dispose]: () => {} };
+    return {
+      url,
+      hasKey: key !== undefined,
+      service: createClient(TrackService, transport),
+      [Symbol.dispose]: () => {},
+    };
   }
   const sessionManager = new ClientSessions(
     baseUrl,
@@ -62,6 +69,7 @@ export function connectGate(options: GateClientOptions, env: Environment): GateC
   );
   const transport = createGrpcTransport({ ...shared, sessionManager });
   return {
+    hasKey: key !== undefined,
     url,
     service: createClient(TrackService, transport),
     // An open session would keep the process running.

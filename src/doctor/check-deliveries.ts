@@ -45,7 +45,9 @@ function checkState(
   } else if (state === 'parked') {
     findings.warning(
       `${name} is parked (${why}), and ${waits}`,
-      'See what is wrong there: it is tried by itself.',
+      why.includes('address_refused')
+        ? `Set allow_private_addresses: true in destinations.${name} if that is meant, or fix its address.`
+        : 'See what is wrong there: it is tried by itself.',
     );
   } else if (state === 'paused') {
     findings.warning(

@@ -31,8 +31,10 @@ async function checkOne(findings: CheckFindings, destination: DestinationConfig)
     if (refused === undefined) findings.ok(`${name} (${type}) can be reached at ${place}`);
     else {
       findings.failure(
-        `${name} (${type}) cannot be reached at ${place}: ${refused}`,
-        `Check that it runs and that this machine can reach it, or fix destinations.${name}. Its events wait.`,
+        `${name} (${type}) cannot be reached at ${place}: ${refused.why}`,
+        refused.isPrivate
+          ? `Set allow_private_addresses: true in destinations.${name} if that is meant, or fix its address. Its events wait.`
+          : `Check that it runs and that this machine can reach it, or fix destinations.${name}. Its events wait.`,
       );
     }
   }
@@ -113,27 +115,36 @@ function placesOf({ settings }: DestinationConfig, described: DestinationType): 
 
 const connectTimeoutMs = 5_000;
 
+interface Unreachable {
+  readonly why: string;
+  /** The address is of a kind that is refused unless the settings allow it. */
+  readonly isPrivate?: boolean;
+}
+
 /** Undefined if a server listens there. */
 async function tryConnection(
   host: string,
   port: number,
   publicOnly: boolean,
-): Promise<string | undefined> {
+): Promise<Unreachable | undefined> {
   let address: string;
   try {
     ({ address } = await lookup(host));
   } catch {
-    return 'its name is not known here';
+    return { why: 'its name is not known here' };
   }
   const range = publicOnly ? refusedRange(address) : undefined;
   if (range !== undefined) {
-    return `${address} is no public address (${range}), and allow_private_addresses is not set`;
+    return {
+      why: `${address} is no public address (${range}), and allow_private_addresses is not set`,
+      isPrivate: true,
+    };
   }
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, timeout: connectTimeoutMs });
-    const end = (refused?: string): void => {
+    const end = (why?: string): void => {
       socket.destroy();
-      resolve(refused);
+      resolve(why === undefined ? undefined : { why });
     };
     socket.once('connect', () => end());
     socket.once('timeout', () => end(`no answer within ${connectTimeoutMs / 1_000} s`));

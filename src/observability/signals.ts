@@ -232,6 +232,12 @@ function createRegistrySignals(metrics: Metrics, logger: Logger) {
         { err: error },
         'the schema registry cannot be read; the contracts stay as they are',
       ),
+    /** Of a relay, which has the contracts of the gate that it forwards to. */
+    gateContractsAway: (error: unknown): void =>
+      logger.warn(
+        { err: error },
+        'the contracts of the gate cannot be read; the last known ones stay in force',
+      ),
   };
 }
 

@@ -105,6 +105,7 @@ test('with the service stopped, it checks what exists and reports what it skippe
   expect(failures).toContain(`away (webhook) cannot be reached at 127.0.0.1:${port}: ECONNREFUSED`);
   expect(failures).toContain('inside (webhook) cannot be reached at');
   expect(failures).toContain('127.0.0.1 is no public address (loopback)');
+  expect(failures).toContain('Set allow_private_addresses: true in destinations.inside');
   expect(failures).toContain(`broker (kafka) cannot be reached at 127.0.0.1:${port}`);
   expect(failures).toContain(`out (nats) cannot be reached at 127.0.0.1:${port}`);
   expect(sick.of('warning').join('\n')).toContain('durability: async: a power cut');

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { countMessages, readDead } from '../delivery/rig.ts';
+import type { DeliveryAttempt } from '../../src/event/delivery-attempt.ts';
+import { subjects } from '../../src/jetstream/topology.ts';
 import { startRealLog } from '../real-log.ts';
 import { connectService, makeSound, openQueue, startAdmin } from './dead-rig.ts';
 
@@ -83,6 +85,34 @@ describe('headgate dead', () => {
       busy: [],
     });
     expect(await readDead(log)).toEqual([]);
+  });
+
+  test('a try that failed because of the destination is shown, and not counted', async () => {
+    await using real = await startRealLog();
+    const { log } = real;
+    const probe: DeliveryAttempt = {
+      destination: 'crm',
+      sequence: '1',
+      eventId: 'e-1',
+      attempt: 1,
+      charged: false,
+      startedAt: new Date(Date.now() - 60_000).toISOString(),
+      durationMs: 3,
+      status: '503',
+      error: 'away',
+      correlationId: '',
+      stream: 'EVENTS',
+    };
+    await log.store('ATTEMPTS', subjects.attempt('crm', 1), {}, JSON.stringify(probe));
+    await makeSound(log, 1, { reason: 'answered 422' });
+    await using admin = await startAdmin(log);
+    await admin.run(['list']);
+    expect(output).toMatch(/^crm:1\torder_completed\t\S+\t1\tanswered 422$/m);
+    output = '';
+    await admin.run(['show', 'crm:1', '--json']);
+    expect(printed()).toMatchObject({
+      attempts: [{ error: 'away', charged: false }, { charged: true }],
+    });
   });
 
   test('filters select the same entries for list and for replay', async () => {

@@ -56,7 +56,7 @@ function silence(command: Command): void {
 }
 
 function npmFault([verb = '', name = '']: readonly string[]): string | undefined {
-  if (['ci', 'install', 'start', 'test'].includes(verb)) return undefined;
+  if (['ci', 'install', 'pack', 'start', 'test'].includes(verb)) return undefined;
   return verb === 'run' && name in scripts ? undefined : `no script of package.json: ${name}`;
 }
 

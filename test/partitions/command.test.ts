@@ -19,8 +19,8 @@ test('the command shows and changes the partitions, and says what it does not do
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('Give a number from 1 to 32.');
   const unsure = await gate.headgate('partitions', 'set', '2');
-  expect(unsure.code).toBe(1);
-  expect(unsure.stderr).toContain('say --yes');
+  expect(unsure.code).toBe(2);
+  expect(unsure.stderr).toContain('There is no terminal to ask on: add --yes');
   const same = await gate.headgate('partitions', 'set', '1');
   expect(same).toMatchObject({ code: 0, stdout: 'The log has 1 partition already.\n' });
   const changed = await gate.headgate('partitions', 'set', '2', '--yes');

@@ -89,6 +89,12 @@ describe('headgate rejected', () => {
     });
   });
 
+  test('counts the other violations of an event, and cuts no cell in a pipe', async () => {
+    await send(order({ properties: { order_id: 'x'.repeat(90), total: 'a', currency: 'b' } }));
+    const several = await run(['list', '--event', 'order_completed', '--code', 'schema_violation']);
+    expect(several.stdout).toMatch(/\t\/properties\/\S+ [^\t…]+ \(and [12] more\)$/m);
+  });
+
   test('lists, shows and counts by source, event, code and time', async () => {
     await send(order({ event_name: 'parcel_paid' }));
     await send(order({ event_name: 'parcel_paid' }));

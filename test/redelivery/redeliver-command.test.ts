@@ -26,6 +26,7 @@ describe('headgate redeliver', () => {
       carts: await storeEvents(log, many(4, { name: 'cart_viewed' })),
       app: await storeEvents(log, many(3, { source: 'app' })),
       ada: await storeEvents(log, many(2, { user: 'ada "L" é' })),
+      one: await storeEvents(log, many(1, { user: 'one' })),
       anonymous: await storeEvents(log, many(1, { user: '', anonymous: 'ada "L" é' })),
     };
     await rig.settled();
@@ -34,7 +35,9 @@ describe('headgate redeliver', () => {
       rig.clear();
       const { code, stdout, stderr } = await rig.redeliver(...to, ...args);
       expect(stderr).not.toContain('error');
-      expect(stdout).toBe(`${rig.got().length} events were sent again\n`);
+      const count = rig.got().length;
+      const text = count === 1 ? '1 event was' : `${count} events were`;
+      expect(stdout).toBe(`${text} sent again\n`);
       expect(code).toBe(0);
       return sorted(rig.got());
     };
@@ -43,11 +46,12 @@ describe('headgate redeliver', () => {
     expect(await resent('--until', since)).toEqual(sorted(early));
     expect(await resent('--event', 'cart_viewed')).toEqual(sorted(late.carts));
     expect(await resent('--event', 'cart_*')).toEqual(sorted(late.carts));
+    expect(await resent('--user', 'one')).toEqual(late.one);
     expect(await resent('--source', 'app')).toEqual(sorted(late.app));
     expect(await resent('--user', 'ada "L" é')).toEqual(sorted([...late.ada, ...late.anonymous]));
     expect(
       await resent('--source', 'shop', '--event', 'order_completed', '--since', since),
-    ).toEqual(sorted([...late.orders, ...late.ada, ...late.anonymous]));
+    ).toEqual(sorted([...late.orders, ...late.ada, ...late.one, ...late.anonymous]));
   }, 120_000);
 
   test('a dry run counts and sends nothing', async () => {

@@ -257,7 +257,7 @@ test('events that wait are tried as soon as the far gate answers, with the key t
         registryChanged: () => {},
         registryFollowed: () => {},
         registryFault: () => {},
-        registryAway: (error) => void away.push(error),
+        gateContractsAway: (error) => void away.push(error),
         warning: () => {},
       },
       lifecycle: { onRelease: (_name, stop) => void stops.push(stop) },

@@ -32,7 +32,10 @@ test('DuckDB over Parquet: the ten queries of the page answer as they are', asyn
     rmSync(folder, { recursive: true });
   });
   const lake = path.join(folder, 'lake');
-  const setup = documentedSetup('SET TimeZone').map((each) => each.replace("'lake/", `'${lake}/`));
+  const setup = [
+    ...documentedSetup('SET TimeZone'),
+    ...documentedSetup('CREATE VIEW unplanned_events'),
+  ].map((each) => each.replace("'lake/", `'${lake}/`));
   const checked = checkQueries({
     open: (contracts) =>
       createParquetDestination('lake', parquetSettings(lake, { tables: 'per_event' }), {

@@ -6,7 +6,7 @@ import { DeadLetterSchema, type DeadLetter } from '../../../gen/headgate/v1/dead
 import type { DestinationCheck } from '../known-destination.ts';
 import { readCountUpTo } from '../terminal/option-values.ts';
 import { oneLine } from '../terminal/print.ts';
-import { printTable } from '../terminal/table.ts';
+import { cellText, printTable } from '../terminal/table.ts';
 import {
   countAll,
   filterRequest,
@@ -98,12 +98,12 @@ const reasonCharactersMax = 60;
 
 function rowOf(letter: DeadLetter): string[] {
   const since = letter.deadAt === undefined ? '' : timestampDate(letter.deadAt).toISOString();
-  const reason = oneLine(letter.reason);
   return [
     letter.id,
     letter.event?.eventName ?? '',
     since,
-    String(letter.attempts.length),
-    reason.length > reasonCharactersMax ? `${reason.slice(0, reasonCharactersMax - 1)}…` : reason,
+    // Without the probes of a parked destination, which do not count towards retry.attempts.
+    String(letter.attempts.filter(({ charged }) => charged).length),
+    cellText(oneLine(letter.reason), reasonCharactersMax),
   ];
 }

@@ -22,6 +22,10 @@ export function addShowCommand(dead: Command, client: () => DeadClient): void {
 async function show(client: DeadClient, id: string, options: ShowOptions): Promise<void> {
   const { deadLetter, eventJson } = await client.call((service) => service.getDeadLetter({ id }));
   const value = toJson(DeadLetterSchema, deadLetter!) as JsonObject;
+  // ProtoJSON leaves out what is false, and a reader of the attempts needs to see which were probes.
+  for (const attempt of (value['attempts'] as JsonObject[] | undefined) ?? []) {
+    attempt['charged'] ??= false;
+  }
   // The message has doubles only; `eventJson` keeps every digit.
   const exact = eventJson === '' ? undefined : (parseExactly(eventJson) as JsonObject | undefined);
   if (exact !== undefined) {

@@ -36,7 +36,7 @@ destinations:
 # How long settled events stay in the log, and how much it may hold.
 # log:
 #   retention: 7d
-#   storage_bytes_max: 10GiB
+#   storage_bytes_max: 20GiB
 `;
 
 const taxonomy = (

@@ -29,9 +29,9 @@ Reads the log of a running Headgate. Give it the settings and variables that the
     .description('close the partitions and go on with so many new ones; producers keep sending')
     .argument('<count>', 'how many', readCount)
     .option('--yes', 'do it without asking')
-    .action(async (count: number, flags: Pick<SetFlags, 'yes'>) => {
+    .action(async (count: number, flags: Pick<SetFlags, 'yes'>, command: Command) => {
       const { setPartitions } = await import('./run-partitions.ts');
-      await setPartitions(context, count, { ...shared(), ...flags });
+      await setPartitions(context, count, { ...shared(), ...flags }, command);
     });
   return partitions;
 }

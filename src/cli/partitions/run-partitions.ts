@@ -1,3 +1,5 @@
+import { CommanderError, type Command } from 'commander';
+
 import { StartError } from '../../errors.ts';
 import type { Log } from '../../jetstream/log.ts';
 import {
@@ -59,6 +61,7 @@ export async function setPartitions(
   context: CommandContext,
   count: number,
   flags: SetFlags,
+  command: Command,
 ): Promise<void> {
   await withLog(context, flags, async (log) => {
     const before = await readPartitions(log);
@@ -69,7 +72,7 @@ export async function setPartitions(
     const question =
       `The log has ${partitionsText(before.count)}. Go on with ${partitionsText(count)}? ` +
       'Every process must be of this version.';
-    if (!flags.yes && !(await agreed(question))) return;
+    if (!flags.yes && !(await agreed(question, command))) return;
     const refusal = await requestPartitions(log, count);
     if (refusal !== undefined) throw new StartError(refusals[refusal]);
     if (await waitForPartitions(log, completeMsMax)) {
@@ -83,12 +86,9 @@ export async function setPartitions(
   });
 }
 
-async function agreed(question: string): Promise<boolean> {
+async function agreed(question: string, command: Command): Promise<boolean> {
   const answer = await confirm(question);
-  if (answer === undefined) {
-    throw new StartError('There is no terminal to ask on: say --yes to do it without asking.');
-  }
-  return answer;
+  return answer ?? command.error(`error: ${question} There is no terminal to ask on: add --yes`);
 }
 
 const partitionsText = (count: number): string =>
@@ -112,7 +112,7 @@ async function withLog(
   try {
     await work(log);
   } catch (cause) {
-    if (cause instanceof StartError) throw cause;
+    if (cause instanceof StartError || cause instanceof CommanderError) throw cause;
     throw new StartError(`The log did not answer: ${(cause as Error).message}. Try again.`, {
       cause,
     });

@@ -29,6 +29,7 @@ export async function followRedelivery(
   const leave = (): void => leaving.abort();
   process.once('SIGINT', leave);
   const bar = createBar(total, json === true);
+  let sentBefore: bigint | undefined;
   try {
     for (;;) {
       const { redeliveries } = await client.call((service) => service.listRedeliveries({}));
@@ -37,7 +38,10 @@ export async function followRedelivery(
         throw new StartError(`No redelivery ${id} is known. List them: headgate redeliver list`);
       }
       bar.draw(found);
-      if (hasStopped(found)) {
+      // The part that was in progress when it stopped is counted a moment later.
+      const isWhole = hasStopped(found) && found.sent === sentBefore;
+      sentBefore = found.sent;
+      if (isWhole) {
         bar.stop();
         return report(found, json === true);
       }
@@ -68,12 +72,16 @@ function report(found: Redelivery, asJson: boolean): void {
   const { id, state, sent, note } = found;
   if (state !== State.DONE) process.exitCode = 1;
   if (asJson) print(JSON.stringify(toJson(RedeliverySchema, found, { alwaysEmitImplicit: true })));
-  else if (state === State.DONE) print(`${sent} events were sent again`);
+  else if (state === State.DONE) print(`${eventsText(sent)} sent again`);
   else if (state === State.PAUSED) {
-    print(`paused after ${sent} events; go on with: headgate redeliver resume ${id}`);
-  } else if (state === State.FAILED) print(`failed after ${sent} events: ${oneLine(note)}`);
-  else print(`cancelled after ${sent} events`);
+    print(`paused after ${eventCount(sent)}; go on with: headgate redeliver resume ${id}`);
+  } else if (state === State.FAILED) print(`failed after ${eventCount(sent)}: ${oneLine(note)}`);
+  else print(`cancelled after ${eventCount(sent)}`);
 }
+
+const eventCount = (count: bigint): string => (count === 1n ? '1 event' : `${count} events`);
+const eventsText = (count: bigint): string =>
+  `${eventCount(count)} ${count === 1n ? 'was' : 'were'}`;
 
 /** Draws a bar on a terminal only, so that logs contain no bars. */
 function createBar(total: number | undefined, isQuiet: boolean) {

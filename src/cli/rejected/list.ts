@@ -8,7 +8,7 @@ import {
 } from '../../../gen/headgate/v1/rejected_event_pb.ts';
 import { readCount } from '../terminal/option-values.ts';
 import { print } from '../terminal/print.ts';
-import { createTable } from '../terminal/table.ts';
+import { cellText, createTable } from '../terminal/table.ts';
 import { filterMessage, withFilter, type FilterOptions, type SettledOptions } from './filter.ts';
 import type { RejectedClient } from './rejected-client.ts';
 
@@ -58,16 +58,7 @@ const headings = ['number', 'received', 'source', 'event', 'code', 'why'];
 const reasonCharactersMax = 60;
 
 function rowOf(event: RejectedEvent): string[] {
-  const { error, replay, discard } = event;
-  const stored = replay !== undefined && replay.sequence !== 0n;
-  const first = error?.violations[0];
-  const reason = discard
-    ? `discarded: ${discard.why}`
-    : stored
-      ? `replayed: ${replay.sequence} in EVENTS`
-      : first === undefined
-        ? (error?.message ?? '')
-        : `${first.path} ${first.message}`;
+  const { error } = event;
   const received = event.receivedAt;
   return [
     String(event.sequence),
@@ -75,6 +66,17 @@ function rowOf(event: RejectedEvent): string[] {
     event.source,
     event.eventName,
     error?.code ?? '',
-    reason.length > reasonCharactersMax ? `${reason.slice(0, reasonCharactersMax - 1)}…` : reason,
+    reasonOf(event),
   ];
+}
+
+function reasonOf({ error, replay, discard }: RejectedEvent): string {
+  const cut = (text: string): string => cellText(text, reasonCharactersMax);
+  if (discard !== undefined) return cut(`discarded: ${discard.why}`);
+  if (replay !== undefined && replay.sequence !== 0n)
+    return cut(`replayed: ${replay.sequence} in EVENTS`);
+  const [first, ...more] = error?.violations ?? [];
+  if (first === undefined) return cut(error?.message ?? '');
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  return `${cut(`${first.path} ${first.message}`)}${others}`;
 }

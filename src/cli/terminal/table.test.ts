@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
-import { createTable, printTable } from './table.ts';
+import { cellText, createTable, printTable } from './table.ts';
 
 function written(isTTY: boolean, rows: readonly string[][]): string {
   let text = '';
@@ -41,15 +41,25 @@ test('into a pipe each row is written at once', () => {
   expect(parts.join('')).toBe('a\n1\n2\n');
 });
 
+test('a cell is cut on a terminal only', () => {
+  expect(cellText('set allow_private', 10, { isTTY: true })).toBe('set allow…');
+  expect(cellText('set allow_private', 10, { isTTY: false })).toBe('set allow_private');
+  expect(cellText('set allow', 10, { isTTY: true })).toBe('set allow');
+});
+
 test('every command prints its tables by this one', () => {
   const cli = fileURLToPath(new URL('../', import.meta.url));
   const files = readdirSync(cli, { recursive: true, encoding: 'utf8' }).filter(
     (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
   );
-  const own = files.filter((name) => {
-    const text = readFileSync(`${cli}${name}`, 'utf8');
-    return /cli-table3|join\('\\t'\)/.test(text);
-  });
+  const having = (pattern: RegExp): string[] =>
+    files.filter((name) => pattern.test(readFileSync(`${cli}${name}`, 'utf8'))).sort();
   // `query` has formats of its own, and `tail` prints lines as events come, without headings.
-  expect(own.sort()).toEqual(['query/table.ts', 'tail/lines.ts', 'terminal/table.ts']);
+  expect(having(/cli-table3|join\('\\t'\)/)).toEqual([
+    'query/table.ts',
+    'tail/lines.ts',
+    'terminal/table.ts',
+  ]);
+  // The table of `audit` is written on a terminal only.
+  expect(having(/…/)).toEqual(['audit/output.ts', 'query/table.ts', 'terminal/table.ts']);
 });

@@ -55,6 +55,16 @@ export function createTable(
   };
 }
 
+/** The text of a cell. It is cut on a terminal only: a program that reads lines needs all of it. */
+export function cellText(
+  text: string,
+  charactersMax: number,
+  { isTTY }: Pick<TableStream, 'isTTY'> = process.stdout,
+): string {
+  if (isTTY !== true || text.length <= charactersMax) return text;
+  return `${text.slice(0, charactersMax - 1)}…`;
+}
+
 /** A table whose rows are there. */
 export function printTable(
   headings: readonly string[],

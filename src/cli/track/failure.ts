@@ -13,8 +13,10 @@ export type TrackFailure =
 /**
  * Classifies an error of the client. Errors are retried unless they are known to be final: every
  * event carries its key, so that a repeated event is a duplicate.
+ *
+ * @param hasKey whether the client sends a write key.
  */
-export function failureOf(error: unknown, url: string): TrackFailure {
+export function failureOf(error: unknown, url: string, hasKey: boolean): TrackFailure {
   const failure = ConnectError.from(error);
   const reason = failure.findDetails(ErrorInfoSchema)[0]?.reason;
   const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
@@ -26,9 +28,10 @@ export function failureOf(error: unknown, url: string): TrackFailure {
     case Code.Unauthenticated:
       return {
         kind: 'stop',
-        message:
-          `The gate at ${url} does not know the write key: ` +
-          'set HEADGATE_WRITE_KEY (or --key) to one that it has',
+        message: hasKey
+          ? `The gate at ${url} does not know the write key: ` +
+            'set HEADGATE_WRITE_KEY (or --key) to one that it has'
+          : `The gate at ${url} wants a write key, and none was given: set HEADGATE_WRITE_KEY (or --key)`,
       };
     case Code.PermissionDenied:
       return { kind: 'stop', message: `The gate at ${url} refuses: ${failure.rawMessage}` };

@@ -14,7 +14,7 @@ type OutgoingDetail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>
 /** Answers each call: the names of the events, and how many calls there were before. */
 type Gate = (names: readonly string[], calls: number) => Status[] | ConnectError;
 
-async function send(names: readonly string[], gate: Gate, retryForMs = 2_000) {
+async function send(names: readonly string[], gate: Gate, retryForMs = 2_000, hasKey = true) {
   const calls: string[] = [];
   const transport = createRouterTransport(({ service }) => {
     service(TrackService, {
@@ -35,6 +35,7 @@ async function send(names: readonly string[], gate: Gate, retryForMs = 2_000) {
     {
       client: {
         url: 'http://gate',
+        hasKey,
         service: createClient(TrackService, transport),
         [Symbol.dispose]: () => {},
       },
@@ -128,6 +129,13 @@ describe('sendBatch', () => {
     expect(answer.calls).toHaveLength(1);
     expect(answer.counts).toMatchObject({ accepted: 0, givenUp: 2 });
     expect(answer.stops.join()).toContain(sentence);
+  });
+
+  it('says that no key was given, where none was', async () => {
+    const refuse = () => new ConnectError('no', Code.Unauthenticated);
+    const { stops } = await send(['a'], refuse, 0, false);
+    expect(stops.join()).toContain('wants a write key, and none was given');
+    expect((await send(['a'], refuse)).stops.join()).not.toContain('none was given');
   });
 
   it('gives up in time, and ends the run', async () => {

@@ -88,7 +88,7 @@ async function call(sending: SendingRun, events: readonly LineEvent[]): Promise<
     };
     ({ results } = await client.service.batchTrack(request));
   } catch (error) {
-    const failure = failureOf(error, client.url);
+    const failure = failureOf(error, client.url, client.hasKey);
     return failure.kind === 'retry' ? { ...failure, kind: 'answered', waiting: events } : failure;
   }
   if (results.length !== events.length) {

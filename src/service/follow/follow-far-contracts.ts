@@ -24,7 +24,7 @@ export interface FollowFarContractsOptions {
   readonly lifecycle: Pick<Lifecycle, 'onRelease'>;
   readonly signals: Pick<
     Signals,
-    'registryChanged' | 'registryFollowed' | 'registryFault' | 'registryAway' | 'warning'
+    'registryChanged' | 'registryFollowed' | 'registryFault' | 'gateContractsAway' | 'warning'
   >;
 }
 
@@ -144,7 +144,7 @@ function createFollower(
         delivery()?.probeSoon(config.relay!.destination);
       } catch (error) {
         // One line for each outage.
-        if (!isAway && !stopping.aborted) signals.registryAway(error);
+        if (!isAway && !stopping.aborted) signals.gateContractsAway(error);
         isAway = true;
       }
       await keepLast();
