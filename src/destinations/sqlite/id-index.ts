@@ -162,8 +162,6 @@ export function createIdIndex(
   let added: number[] = [];
   let ahead = noneAhead;
 
-  let ahead = noneAhead;
-
   // Nearly no key is there, and to hear that from `get` costs less.
   const merged = (key: number): readonly number[] => {
     const known = ahead.find(key);
