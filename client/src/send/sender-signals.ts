@@ -1,5 +1,20 @@
 import type { RetryReason, Verdict, VerdictError } from '../transport/transport.ts';
 
+export interface SenderOptions {
+  readonly batchEventsMax: number;
+  readonly batchBytesMax: number;
+  readonly inFlightMax: number;
+  /** How long an event may wait for others in the same batch. */
+  readonly lingerMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  readonly failuresMax: number;
+  /** The least time between two refusals of an event by a server before the gate, if they count. */
+  readonly refusalGapMs: number;
+  /** Timers keep the program running. True if events are only in memory and would be lost. */
+  readonly keepsAlive: boolean;
+}
+
 /** The outcome of one request. */
 export interface RequestReport {
   readonly events: number;
