@@ -17,6 +17,7 @@ export interface SenderOptions {
 
 /** The outcome of one request. */
 export interface RequestReport {
+  /** 0 if the client only asked whether the gate is there. */
   readonly events: number;
   readonly bytes: number;
   readonly durationMs: number;
