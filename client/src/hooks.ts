@@ -35,9 +35,12 @@ export interface ClientHooks {
   readonly onRejected?: (event: RejectedEvent) => void;
   /** Events that will not be sent. */
   readonly onDropped?: (dropped: DroppedEvents) => void;
-  /** No event gets through, or the spool's disk fails. An outage of the gate is reported once. */
+  /**
+   * No event gets through, or some wait while others do, or the spool's disk fails. An outage of the
+   * gate is reported once, and so are events that wait.
+   */
   readonly onTrouble?: (message: string, cause?: unknown) => void;
-  /** Events get through again. */
+  /** Events get through again, also those that waited. */
   readonly onRecovered?: () => void;
   /**
    * A segment file has damaged bytes. Its intact events are sent; it is kept under the name `file`.

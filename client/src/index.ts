@@ -12,6 +12,5 @@ export type { ClientHooks, DroppedEvents, RejectedEvent } from './hooks.ts';
 export { createIdempotencyKey } from './idempotency-key.ts';
 export type { ClientOptions, DiskSpool, MemorySpool } from './options.ts';
 export type { RequestReport } from './send/sender-signals.ts';
-export type { Fsync } from './spool/segment-writer.ts';
-export type { DropReason, WhenFull } from './spool/spool.ts';
+export type { DropReason, Fsync, WhenFull } from './spool/spool.ts';
 export type { Protocol, Violation } from './transport/transport.ts';

@@ -1,8 +1,7 @@
 import type { JsonObject } from './event.ts';
 import { HeadgateError } from './headgate-error.ts';
 import type { ClientHooks } from './hooks.ts';
-import type { Fsync } from './spool/segment-writer.ts';
-import type { WhenFull } from './spool/spool.ts';
+import type { Fsync, WhenFull } from './spool/spool.ts';
 import type { Protocol } from './transport/transport.ts';
 
 /** Events wait in files and outlive the process. */

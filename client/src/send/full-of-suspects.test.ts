@@ -62,3 +62,49 @@ test.each([0.5, 0.9])(
     expect(counts).toMatchObject({ accepted: 3_000, rejected: 0 });
   },
 );
+
+test('an answer that cannot be used ends no program, and its events wait', async () => {
+  let isBroken = true;
+  const { counts, messages, track, pass } = startSender((names) => {
+    if (isBroken) return { kind: 'verdicts', verdicts: [null] as never, afterMs: 0 };
+    return refusing(names);
+  });
+  track('fine', 1);
+  await pass(1_000);
+  expect(counts.accepted).toBe(0);
+  isBroken = false;
+  await pass(60_000);
+  expect(counts.accepted).toBe(1);
+  expect(messages).toEqual([expect.stringMatching(/^The answer cannot be used/), 'recovered']);
+});
+
+test.each([1, 3])(
+  '%d events that a server answers with HTTP 502 wait behind all others, and are kept',
+  async (poisoned) => {
+    const message = 'The gate is busy (502)';
+    let isBad = true;
+    const { counts, messages, track, pass } = startSender((names) =>
+      isBad && names.includes('poison')
+        ? { kind: 'retry', reason: 'overloaded', message, afterMs: 0 }
+        : refusing(isBad ? names : names.map(() => 'fine')),
+    );
+    track('fine', 77);
+    track('poison', poisoned);
+    track('fine', 400);
+    for (let second = 0; second < 60; second += 1) {
+      track('fine', 10);
+      await pass(1_000);
+    }
+    expect(counts.accepted).toBe(77 + 400 + 600);
+    const before = counts.accepted;
+    track('fine', 10);
+    await pass(1_000);
+    expect(counts.accepted).toBe(before + 10);
+    isBad = false;
+    await pass(60_000);
+    expect(counts).toMatchObject({ accepted: before + 10 + poisoned, rejected: 0 });
+    expect(messages.at(-1)).toBe('recovered');
+    // At first it looks like an outage.
+    expect(messages.length).toBeLessThanOrEqual(6);
+  },
+);

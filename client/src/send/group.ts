@@ -22,6 +22,16 @@ export interface Suspicion {
   readonly countedMs: number;
 }
 
+/** No events. A gate answers this with an error code of its own. */
+export const ping: Group = {
+  records: [],
+  ranges: [],
+  attempt: 0,
+  notBeforeMs: 0,
+  suspicion: undefined,
+  isAgain: false,
+};
+
 /** The records from `from` on, up to `to`. */
 export function part(group: Group, from: number, to = group.records.length): Group {
   return {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import type { Verdict } from '../transport/transport.ts';
 import { accepted, startSender as start, verdictsOn } from './started-sender.fixture.ts';
-import type { SenderOptions } from './sender.ts';
+import type { SenderOptions } from './sender-signals.ts';
 
 const hourMs = 3_600_000;
 const retry: Verdict = {

@@ -1,4 +1,4 @@
-import type { SenderOptions } from './sender.ts';
+import type { SenderOptions } from './sender-signals.ts';
 
 /** Of a sender that waits a few milliseconds at most. */
 export const options: SenderOptions = {

@@ -1,7 +1,23 @@
 import type { RetryReason, Verdict, VerdictError } from '../transport/transport.ts';
 
+export interface SenderOptions {
+  readonly batchEventsMax: number;
+  readonly batchBytesMax: number;
+  readonly inFlightMax: number;
+  /** How long an event may wait for others in the same batch. */
+  readonly lingerMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  readonly failuresMax: number;
+  /** The least time between two refusals of an event by a server before the gate, if they count. */
+  readonly refusalGapMs: number;
+  /** Timers keep the program running. True if events are only in memory and would be lost. */
+  readonly keepsAlive: boolean;
+}
+
 /** The outcome of one request. */
 export interface RequestReport {
+  /** 0 if the client only asked whether the gate is there. */
   readonly events: number;
   readonly bytes: number;
   readonly durationMs: number;

@@ -4,26 +4,17 @@ import { Alarm } from './alarm.ts';
 import { createBatchLimit, type BatchLimit } from './batch-limit.ts';
 import { backoffBoundMs, createBreaker, type Breaker } from './breaker.ts';
 import { Delayed } from './delayed.ts';
-import { bytesOf, copied, part, partOf, settleIn, type Group } from './group.ts';
-import type { RequestReport, SenderSignals, VerdictCounts } from './sender-signals.ts';
+import { bytesOf, copied, partOf, ping, settleIn, type Group } from './group.ts';
+import type {
+  RequestReport,
+  SenderOptions,
+  SenderSignals,
+  VerdictCounts,
+} from './sender-signals.ts';
 import { Mover } from './mover.ts';
 import { Suspects, type Sending } from './suspects.ts';
 import { Troubles, type TroubleKind } from './troubles.ts';
-
-export interface SenderOptions {
-  readonly batchEventsMax: number;
-  readonly batchBytesMax: number;
-  readonly inFlightMax: number;
-  /** How long an event may wait for others in the same batch. */
-  readonly lingerMs: number;
-  readonly backoffBaseMs: number;
-  readonly backoffCapMs: number;
-  readonly failuresMax: number;
-  /** The least time between two refusals of an event by a server before the gate, if they count. */
-  readonly refusalGapMs: number;
-  /** Timers keep the program running. True if events are only in memory and would be lost. */
-  readonly keepsAlive: boolean;
-}
+import { Unanswered } from './unanswered.ts';
 
 /** A probe has few events, because a large request may be what brought the gate down. */
 const probeEvents = 10;
@@ -31,16 +22,6 @@ const noReason: VerdictError = {
   code: 'internal',
   message: 'The gate gave no reason.',
   violations: [],
-};
-
-/** A gate answers this with an error code of its own. */
-const ping: Group = {
-  records: [],
-  ranges: [],
-  attempt: 0,
-  notBeforeMs: 0,
-  suspicion: undefined,
-  isAgain: false,
 };
 
 /** For an event that never reached the gate. */
@@ -55,20 +36,18 @@ export class Sender {
   readonly #breaker: Breaker;
   readonly #limit: BatchLimit;
   readonly #troubles: Troubles;
-  /**
-   * Requests without verdicts, and halves of refused ones. The spool is not read while there are
-   * `inFlightMax` of these, which bounds their number.
-   */
-  #retries: Group[] = [];
+  /** The spool is not read while there are `inFlightMax` of these, which bounds their number. */
+  readonly #retries = new Unanswered();
   /** Events whose verdict was `retry`. */
   readonly #delayed: Delayed;
   readonly #mover: Mover;
   readonly #suspects: Suspects;
-  readonly #sending = new Set<Promise<void>>();
+  readonly #sending = new Map<Promise<void>, Group>();
   /** The last group was read, so that it is the turn of one that waits. */
   #wasRead = false;
   #wasPinged = false;
   #isPinging = false;
+  #isAnswered = false;
   #unreadSinceMs = 0;
   #flushes = 0;
   #stopped = false;
@@ -126,7 +105,7 @@ export class Sender {
     this.#alarm.wake();
     this.#transport.close();
     await this.#running;
-    await Promise.all(this.#sending);
+    await Promise.all(this.#sending.keys());
   }
 
   async #run(): Promise<void> {
@@ -140,11 +119,14 @@ export class Sender {
       }
       const group = await this.#next(performance.now());
       if (group === undefined) continue;
-      const sent = this.#send(group).then(() => {
-        this.#sending.delete(sent);
-        this.#alarm.wake();
-      });
-      this.#sending.add(sent);
+      const sent = this.#send(group)
+        .catch((error: unknown) => this.#notUsed(group, error))
+        .then(() => {
+          this.#sending.delete(sent);
+          this.#checkTroubles();
+          this.#alarm.wake();
+        });
+      this.#sending.set(sent, group);
     }
   }
 
@@ -159,10 +141,7 @@ export class Sender {
     if (this.#sending.size >= (isClosed ? this.#options.inFlightMax : 1)) return Infinity;
     const heldMs = this.#breaker.waitMs(nowMs);
     if (heldMs > 0) return heldMs;
-    const retryMs = this.#retries.reduce(
-      (least, { notBeforeMs }) => Math.min(least, Math.max(0, notBeforeMs - nowMs)),
-      Infinity,
-    );
+    const retryMs = this.#retries.delayMs(nowMs);
     if (this.#mustPing(nowMs)) return 0;
     const delayedMs = this.#delayed.delayMs(nowMs);
     const suspectMs = this.#suspects.delayMs(nowMs);
@@ -175,7 +154,7 @@ export class Sender {
    */
   #mustPing(nowMs: number): boolean {
     if (this.#suspects.events === 0 || this.#wasPinged || this.#isPinging) return false;
-    const othersFollow = this.#retries.length > 0 || this.#readDelayMs(nowMs) < Infinity;
+    const othersFollow = this.#retries.groups.length > 0 || this.#readDelayMs(nowMs) < Infinity;
     return this.#suspects.isInDoubt(othersFollow);
   }
 
@@ -183,7 +162,7 @@ export class Sender {
   #readDelayMs(nowMs: number): number {
     const { unread } = this.#spool;
     if (unread === 0) this.#unreadSinceMs = 0;
-    if (unread === 0 || this.#retries.length >= this.#options.inFlightMax) return Infinity;
+    if (unread === 0 || this.#retries.groups.length >= this.#options.inFlightMax) return Infinity;
     if (this.#delayed.isFull || this.#suspects.isFull) return Infinity;
     if (unread >= this.#limit.events || this.#flushes > 0) return 0;
     return Math.max(0, this.#unreadSinceMs + this.#options.lingerMs - nowMs);
@@ -199,7 +178,7 @@ export class Sender {
       this.#isPinging = true;
       return ping;
     }
-    const retry = this.#takeRetry(nowMs);
+    const retry = this.#retries.take(nowMs, this.#eventsMax());
     if (retry !== undefined) return retry;
     const mayRead = this.#readDelayMs(nowMs) === 0;
     // In what looks like an outage, an answer to other events ends it.
@@ -208,16 +187,6 @@ export class Sender {
     const delayed = mayRead && !this.#wasRead ? undefined : this.#takeDelayed(nowMs);
     this.#wasRead = delayed === undefined;
     return delayed ?? (mayRead ? this.#readGroup() : undefined);
-  }
-
-  #takeRetry(nowMs: number): Group | undefined {
-    const index = this.#retries.findIndex(({ notBeforeMs }) => notBeforeMs <= nowMs);
-    if (index < 0) return undefined;
-    const [group] = this.#retries.splice(index, 1);
-    const max = this.#eventsMax();
-    if (group!.records.length <= max) return group;
-    this.#retries.unshift(part(group!, max));
-    return part(group!, 0, max);
   }
 
   /** As many as a request may have, also after failures: the gate gave verdicts on these. */
@@ -275,16 +244,43 @@ export class Sender {
       await this.#split(group, answer, sending);
     } else {
       failure = answer.reason;
-      if (answer.reason === 'overloaded') this.#limit.halve();
-      if (group.suspicion === undefined) {
-        this.#retries.unshift({ ...group, attempt: group.attempt + 1, notBeforeMs: 0 });
-      } else {
-        this.#suspects.wait(this.#later(group, answer.afterMs));
-      }
-      this.#failed(answer.message, answer.afterMs);
+      this.#unanswered(group, answer, sending);
     }
     const durationMs = performance.now() - startedMs;
     this.#signals.request({ ...counts, events: group.records.length, bytes, durationMs, failure });
+  }
+
+  /**
+   * A request that fails again and again may do so for one of its events: halves show which. Alone,
+   * that event waits, and no longer holds up the others.
+   */
+  #unanswered(group: Group, answer: Extract<Answer, { kind: 'retry' }>, sending: Sending): void {
+    const { reason, message, afterMs } = answer;
+    if (reason === 'overloaded') this.#limit.halve();
+    const attempt = group.attempt + 1;
+    const isTired = attempt >= this.#options.failuresMax && reason !== 'unauthorized';
+    if (group.suspicion !== undefined || (isTired && group.records.length === 1)) {
+      const own = group.suspicion === undefined ? copied(group) : group;
+      const suspicion = this.#suspects.failed(group, sending, performance.now());
+      this.#suspects.wait(this.#later({ ...own, suspicion }, afterMs));
+      this.#wasPinged = false;
+      this.#report('waiting', message);
+      if (sending.isProven) return;
+    } else if (isTired) {
+      this.#report('waiting', message);
+      this.#limit.below(group.records.length);
+      this.#retries.halve({ ...group, attempt: this.#options.failuresMax - 1 });
+    } else {
+      this.#retries.first({ ...group, attempt, notBeforeMs: 0 });
+    }
+    this.#failed(message, afterMs);
+  }
+
+  /** Whatever the answer has that breaks this code: it ends no program, and loses no event. */
+  #notUsed(group: Group, error: unknown): void {
+    this.#isPinging = false;
+    if (group !== ping) this.#retries.last(this.#later(group, 0));
+    this.#failed(`The answer cannot be used: ${String(error)}`, 0);
   }
 
   /** Only a gate gives verdicts, or refuses with a code. */
@@ -292,8 +288,7 @@ export class Sender {
     this.#isPinging = false;
     if (answer.kind === 'verdicts' || (answer.kind === 'split' && answer.code !== undefined)) {
       this.#suspects.answered(sending);
-      this.#breaker.succeeded();
-      this.#troubles.end('outage');
+      this.#gotAnswer();
       return undefined;
     }
     this.#failed(answer.message, answer.kind === 'retry' ? answer.afterMs : 0);
@@ -314,8 +309,7 @@ export class Sender {
       await this.#signals.rejected(group.records[index]!, eventId, error ?? noReason);
     }
     // Also with `retry` alone: the gate answers, and what it cannot store now waits on its own.
-    this.#breaker.succeeded();
-    this.#troubles.end('outage');
+    this.#gotAnswer();
     if (counts.retry > 0) {
       const again = partOf(group, (index) => verdicts[index]!.status === 'retry');
       this.#delay(again, counts.retry === verdicts.length, why, afterMs);
@@ -325,7 +319,6 @@ export class Sender {
       settleIn(this.#spool, group, (index) => verdicts[index]!.status !== 'retry');
       this.#signals.settled(counts);
     }
-    this.#checkWaiting();
     return counts;
   }
 
@@ -338,8 +331,13 @@ export class Sender {
     this.#delayed.add(this.#later({ ...own, suspicion: undefined, isAgain: true }, afterMs));
   }
 
-  #checkWaiting(): void {
-    if (this.#delayed.events === 0) this.#troubles.end('waiting');
+  /** Ends the troubles that are over: not between the parts of a group of which some fail. */
+  #checkTroubles(): void {
+    const groups = [...this.#retries.groups, ...this.#sending.values()];
+    if (groups.some(({ attempt, isAgain }) => attempt > 0 && !isAgain)) return;
+    if (this.#isAnswered) this.#troubles.end('outage');
+    if (this.#delayed.events + this.#suspects.events > 0) return;
+    if (!groups.some(({ isAgain }) => isAgain)) this.#troubles.end('waiting');
   }
 
   #later(group: Group, afterMs: number): Group {
@@ -349,7 +347,6 @@ export class Sender {
     return { ...group, attempt: group.attempt + 1, notBeforeMs };
   }
 
-  /** Halving finds the event that cannot be read, and adapts to a server with smaller limits. */
   async #split(
     group: Group,
     { code, message }: Extract<Answer, { kind: 'split' }>,
@@ -364,8 +361,7 @@ export class Sender {
       return;
     }
     this.#limit.below(records.length);
-    const middle = Math.ceil(records.length / 2);
-    this.#retries.unshift(part(group, 0, middle), part(group, middle));
+    this.#retries.halve(group);
   }
 
   /** A server before the gate refused a single event. */
@@ -387,7 +383,13 @@ export class Sender {
     this.#signals.settled({ accepted: 0, duplicate: 0, rejected: 1, retry: 0 });
   }
 
+  #gotAnswer(): void {
+    this.#breaker.succeeded();
+    this.#isAnswered = true;
+  }
+
   #failed(message: string, afterMs: number): void {
+    this.#isAnswered = false;
     this.#breaker.failed(performance.now(), afterMs);
     this.#report('outage', message);
   }

@@ -5,7 +5,8 @@ import { identityOf } from '../event-json.ts';
 import { MemorySpool } from '../spool/memory-spool.ts';
 import type { Answer, Verdict } from '../transport/transport.ts';
 import { options as fastOptions } from './sender-options.fixture.ts';
-import { Sender, type SenderOptions } from './sender.ts';
+import type { SenderOptions } from './sender-signals.ts';
+import { Sender } from './sender.ts';
 
 export const accepted: Verdict = { status: 'accepted', eventId: 'id', error: undefined };
 

@@ -90,6 +90,15 @@ export class Suspects {
     return refusals < refusalsMax ? { ...known, refusals, countedMs: nowMs } : undefined;
   }
 
+  /** A request with the event alone failed, which never makes it the cause of a refusal. */
+  failed({ suspicion }: Group, { isProven }: Sending, nowMs: number): Suspicion {
+    this.#inRow += 1;
+    if (!isProven && (suspicion !== undefined || this.#inRow > refusalsInDoubt)) {
+      this.#isOutage = true;
+    }
+    return suspicion ?? { sent: this.#sent, refusals: 0, countedMs: nowMs };
+  }
+
   wait(group: Group): void {
     const notBeforeMs = Math.max(group.notBeforeMs, this.#gapEndMs(group));
     this.#waiting.push({ ...group, notBeforeMs });

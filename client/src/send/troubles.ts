@@ -11,6 +11,7 @@ export type TroubleKind = 'outage' | 'waiting';
 /** Reports each kind of trouble once, until it is over. */
 export class Troubles {
   readonly #signals: TroubleSignals;
+  #message = '';
   readonly #reported = new Set<TroubleKind>();
 
   constructor(signals: TroubleSignals) {
@@ -19,8 +20,11 @@ export class Troubles {
 
   report(kind: TroubleKind, message: string): void {
     if (this.#reported.has(kind)) return;
+    // The same fault may first look like an outage.
+    const isKnown = this.#reported.size > 0 && message === this.#message;
     this.#reported.add(kind);
-    this.#signals.trouble(message);
+    this.#message = message;
+    if (!isKnown) this.#signals.trouble(message);
   }
 
   /** Reports the recovery when no trouble of any kind is left. */

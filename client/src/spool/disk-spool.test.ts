@@ -14,10 +14,9 @@ import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { identityOf } from '../event-json.ts';
-import type { DiskSpoolOptions } from './disk-spool-options.ts';
 import { DiskSpool } from './disk-spool.ts';
 import { appendEvents, openDiskSpool } from './open-spool.fixture.ts';
-import type { SpoolBatch, SpoolSignals } from './spool.ts';
+import type { DiskSpoolOptions, SpoolBatch, SpoolSignals } from './spool.ts';
 
 let directory: string;
 

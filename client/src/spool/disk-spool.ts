@@ -1,8 +1,6 @@
 import { HeadgateError } from '../headgate-error.ts';
-import { AgainQueue, fitAgain } from './again-queue.ts';
 import { createCursorFile, startPosition, type CursorFile } from './cursor-file.ts';
-import type { DiskSpoolOptions } from './disk-spool-options.ts';
-import { createGroupQueue, type Group, type GroupQueue } from './group-queue.ts';
+import { AgainQueue, createGroupQueue, type Group, type GroupQueue } from './group-queue.ts';
 import { lockDirectory, type OwnerLock } from './owner-lock.ts';
 import { asFailure, closedError, fullError, refused } from './refused.ts';
 import { findMissing } from './missing-events.ts';
@@ -17,12 +15,17 @@ import {
 import { openSegmentReader, type SegmentReader } from './segment-reader.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { createSettlement, type Settlement } from './settlement.ts';
-import type { Spool, SpoolBatch, SpoolPosition, SpoolRange, SpoolSignals } from './spool.ts';
+import type {
+  DiskSpoolOptions,
+  Spool,
+  SpoolBatch,
+  SpoolPosition,
+  SpoolRange,
+  SpoolSignals,
+} from './spool.ts';
 
 const segmentBytesMax = 8 * 1024 * 1024;
-/**
- * Segments are deleted whole, so a full spool must have several: settling the oldest makes room.
- */
+/** Segments are deleted whole: in a full spool, settling the oldest of several makes room. */
 const segmentsInSpool = 8;
 /** Larger writes do not cost less per byte. */
 const groupBytesMax = 1024 * 1024;
@@ -107,7 +110,6 @@ export class DiskSpool implements Spool {
     } catch (error) {
       this.#failure = asFailure(error, this.#options.directory);
       await this.#lock?.release();
-      this.#lock = undefined;
       // Rejects the calls of track() that came in the meantime.
       this.#startWriting();
       throw this.#failure;
@@ -157,12 +159,12 @@ export class DiskSpool implements Spool {
   }
 
   async appendAgain(records: readonly Buffer[]): Promise<boolean> {
-    if (this.#closing || !fitAgain(records, this.bytes, this.#options.bytesMax)) return false;
-    const stored = this.#again.add(records);
+    if (this.#closing || !this.#again.fits(records, this.bytes, this.#options.bytesMax))
+      return false;
     // A group that waits for room lets them go first: they make room.
     this.#room.open();
     this.#startWriting();
-    return stored;
+    return this.#again.add(records);
   }
 
   async #writeAgain(): Promise<void> {

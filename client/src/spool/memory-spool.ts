@@ -95,7 +95,7 @@ export class MemorySpool implements Spool {
     }
     const error = new HeadgateError(
       'spool_full',
-      `The spool is full (bytesMax is ${bytesMax}): the gate is away, or slower than track().`,
+      `The spool is full (bytesMax is ${bytesMax}): the gate is away, slower than track(), or says retry.`,
     );
     this.#signals.dropped(1, 'spool_full', error.message, false);
     return refused(error);

@@ -1,9 +1,8 @@
 import { onTestFinished } from 'vitest';
 
 import { EventEncoder } from '../encode-event.ts';
-import type { DiskSpoolOptions } from './disk-spool-options.ts';
 import { DiskSpool } from './disk-spool.ts';
-import type { SpoolSignals } from './spool.ts';
+import type { DiskSpoolOptions, SpoolSignals } from './spool.ts';
 
 const mib = 1024 * 1024;
 const ignored: SpoolSignals = {

@@ -14,7 +14,7 @@ export function closedError(): HeadgateError {
 export function fullError(bytesMax: number, cause: unknown): HeadgateError {
   const message =
     cause === undefined
-      ? `The spool is full (bytesMax is ${bytesMax}): the gate is away, or slower than track().`
+      ? `The spool is full (bytesMax is ${bytesMax}): the gate is away, slower than track(), or says retry.`
       : `The spool cannot be written: ${(cause as Error).message}.`;
   return new HeadgateError('spool_full', message, { cause });
 }

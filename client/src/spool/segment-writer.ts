@@ -3,16 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { segmentMagic } from './frame.ts';
 import type { Group } from './group-queue.ts';
 import { privateFile, segmentFile, syncDirectory, type Segment } from './segment-folder.ts';
-
-/**
- * When track() resolves.
- *
- * `always`: after a sync of the disk, shared by all calls that wait for one. The event survives a
- * power cut. `interval`: after the write. The event survives the end of the process; a power cut
- * loses at most the events since the last sync. `none`: like `interval`, but only the operating
- * system syncs.
- */
-export type Fsync = 'always' | 'interval' | 'none';
+import type { Fsync } from './spool.ts';
 
 export interface SegmentWriterOptions {
   readonly directory: string;

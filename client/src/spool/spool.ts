@@ -1,3 +1,13 @@
+/**
+ * When track() resolves.
+ *
+ * `always`: after a sync of the disk, shared by all calls that wait for one. The event survives a
+ * power cut. `interval`: after the write. The event survives the end of the process; a power cut
+ * loses at most the events since the last sync. `none`: like `interval`, but only the operating
+ * system syncs.
+ */
+export type Fsync = 'always' | 'interval' | 'none';
+
 /** What happens to a new event when the spool, or its disk, has no room for it. */
 export type WhenFull =
   /** `track()` fails with `spool_full`. */
@@ -79,4 +89,17 @@ export interface Spool {
   settle(range: SpoolRange, count: number): void;
   /** Accepts no more appends and releases all resources. Unsettled events on disk stay there. */
   close(): Promise<void>;
+}
+
+export interface DiskSpoolOptions {
+  readonly directory: string;
+  /** Limit for all segments together. */
+  readonly bytesMax: number;
+  readonly fsync: Fsync;
+  readonly fsyncIntervalMs: number;
+  readonly whenFull: WhenFull;
+  /**
+   * Limit of the events that wait in memory for their write. Beyond it, append() always refuses.
+   */
+  readonly unwrittenBytesMax: number;
 }
