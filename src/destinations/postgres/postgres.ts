@@ -66,10 +66,9 @@ export function createPostgresDestination(
       if (byCopy) pace.copied();
       return batch.map(() => delivered);
     } catch (error) {
-      if (error instanceof NoCopyError) {
-        pace.refused();
-        return write(batch, signal, false);
-      }
+      // Also where the connection broke: something between may not let COPY pass, and would break it each time.
+      if (byCopy) pace.failed();
+      if (error instanceof NoCopyError) return write(batch, signal, false);
       if (isTableGone(error)) all.forget();
       if (typed !== undefined && isTableOther(error)) typed.forget();
       const { ofEvent, outcome } = faultOf(error, typed !== undefined);

@@ -30,7 +30,7 @@ export function readDelivery(
 }
 
 /** What writes a batch. */
-export interface RowWriters {
+export interface BatchWriters {
   /** The statement for the table of all events. */
   readonly insert: string | undefined;
   readonly typed: PostgresTables | undefined;
@@ -41,7 +41,7 @@ export interface RowWriters {
 /** Writes a batch in one transaction. Throws a NoCopyError if it should go without `COPY`. */
 export async function writeRows(
   client: PoolClient,
-  { insert, typed, byCopy }: RowWriters,
+  { insert, typed, byCopy }: BatchWriters,
   batch: readonly ReadDelivery[],
 ): Promise<void> {
   if (batch.length === 0) return;

@@ -9,15 +9,18 @@ function pauseOf(pace: ReturnType<typeof createCopyPace>): number {
   return batches;
 }
 
-test('pauses grow while COPY is refused, up to a limit, and begin again after it was not', () => {
+test('pauses grow while COPY fails, up to a limit, and shrink with each batch that goes well', () => {
   const pace = createCopyPace();
   expect(pauseOf(pace)).toBe(0);
   const pauses = Array.from({ length: 8 }, () => {
-    pace.refused();
+    pace.failed();
     return pauseOf(pace);
   });
   expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 64, 64]);
-  pace.copied();
-  pace.refused();
+  for (let batch = 0; batch < 5; batch += 1) pace.copied();
+  pace.failed();
+  expect(pauseOf(pace)).toBe(4);
+  for (let batch = 0; batch < 3; batch += 1) pace.copied();
+  pace.failed();
   expect(pauseOf(pace)).toBe(1);
 });

@@ -2,7 +2,7 @@
 export interface CopyPace {
   mayCopy(): boolean;
   copied(): void;
-  refused(): void;
+  failed(): void;
 }
 
 /** Batches that go by `INSERT` at most before the next one tries `COPY` again. */
@@ -10,8 +10,8 @@ const pauseMax = 64;
 
 /**
  * A batch with one event that is there already is refused whole, after some of its rows are written, and their room is lost
- * until the next VACUUM. Where that happens again and again, as during a redelivery, `COPY` pauses: for 1 batch, then 2, 4,
- * up to 64.
+ * until the next VACUUM. Where that happens again and again, as during a redelivery, or where a proxy breaks the connection,
+ * `COPY` pauses: for 1 batch, then 2, 4, up to 64. Each batch that goes well halves the pause.
  */
 export function createCopyPace(): CopyPace {
   let pause = 0;
@@ -22,8 +22,8 @@ export function createCopyPace(): CopyPace {
       left -= 1;
       return false;
     },
-    copied: () => void (pause = 0),
-    refused() {
+    copied: () => void (pause >>= 1),
+    failed() {
       pause = Math.min(pauseMax, Math.max(1, 2 * pause));
       left = pause;
     },
