@@ -6,7 +6,7 @@ import type { EventStreams } from '../events/follow-event-streams.ts';
 export interface LogGrowth {
   /**
    * Events a second, between the last two looks at the log. Undefined until two looks were made. Asking is what
-   * makes the next look, so that a log that is not asked about costs nothing.
+   * makes the next look: while a worker or a reader runs, one request a second for each stream.
    */
   perSecond(): number | undefined;
 }
