@@ -101,7 +101,9 @@ test('headgate destinations shows each status, and removes an unconfigured one',
   expect((await ask(real)).stderr).toContain('headgate destinations remove');
   const unsure = await ask(real, 'remove', 'crm');
   expect(unsure).toMatchObject({ code: 2, stdout: '' });
-  expect(unsure.stderr).toContain('Forget crm, and the 20 events that wait for it? Say --yes');
+  expect(unsure.stderr).toContain(
+    'Forget crm, and the 20 events that wait for it? There is no terminal to ask on: add --yes',
+  );
   expect(await ask(real, 'remove', 'crm', '--yes')).toMatchObject({
     code: 0,
     stdout: 'removed crm, for which 20 events waited\n',
