@@ -172,16 +172,22 @@ function valueOf(events: LotEvents, column: Column, isWhole: boolean): ColumnVal
     if (column.name === 'traceparent') return wholeMark;
     return column.name === 'properties' ? events.payloadText() : null;
   }
-  const text = events.text(column.member!);
-  return text === '' ? null : text;
+  return events.value(column.member!);
 }
 
 const holders = {
   text: String,
   'optional text': String,
-  integer: Number,
+  integer: int32Of,
   sequence: (value: ColumnValue) => BigInt(Number(value)),
 };
+
+/** Undefined if the column cannot hold it: an event may have any JSON as its version. */
+function int32Of(value: ColumnValue): number | undefined {
+  const number = Number(value);
+  // `|` makes an INT32 of any number.
+  return value !== '' && (number | 0) === number ? number : undefined;
+}
 
 /** Undefined if the text is not a time. */
 function msOf(time: ColumnValue): bigint | undefined {

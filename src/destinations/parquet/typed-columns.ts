@@ -93,12 +93,18 @@ export function parquetValue(value: ColumnValue, type: LogicalType): ParquetValu
     case 'date':
       return Date.parse(`${String(value)}T00:00:00Z`) / dayMs;
     case 'integer':
-      return BigInt(value);
+      return int64Of(value);
     case 'uuid':
       return isUuid(String(value)) ? String(value) : undefined;
     default:
       return value;
   }
+}
+
+function int64Of(value: Exclude<ColumnValue, null>): bigint | undefined {
+  if (typeof value === 'number' && !Number.isInteger(value)) return undefined;
+  const number = BigInt(value);
+  return BigInt.asIntN(64, number) === number ? number : undefined;
 }
 
 /** What most times are: `2026-03-01T12:00:00.000Z`. */

@@ -4,6 +4,7 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { parseExactly } from '../../event/exact-numbers.ts';
 import { parseJsonText } from '../../event/json/parse-json.ts';
 import type { StoredEvent } from '../../event/stored-event.ts';
+import { readTime } from '../../event/time/time-text.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import {
@@ -110,7 +111,26 @@ function encodeRows(plan: TablePlan, events: LotEvents, places: readonly number[
 /** With every digit of its numbers. */
 function eventOf(events: LotEvents): PayloadEvent {
   const texts = events.texts();
-  return eventOfMembers(texts) ?? eventOfStored(storedOf(texts));
+  try {
+    return eventOfMembers(texts) ?? eventOfStored(storedOf(texts));
+  } catch {
+    return unparsedEvent(texts);
+  }
+}
+
+/**
+ * The spool takes more than our parser does, such as JSON with escaped names that is nested deeply. One such event
+ * must not stop the file: its JSON stays as it is, and its properties have no columns.
+ */
+function unparsedEvent(texts: PayloadMembers): PayloadEvent {
+  const { eventId, eventName, timestamp } = texts;
+  const values = eventColumns.map(({ type, field }): ColumnValue => {
+    const value = field === '' ? '' : texts[field as MemberName];
+    if (value === '') return null;
+    if (type.kind === 'timestamp') return readTime(value) ?? null;
+    return type.kind === 'integer' ? Number(value) : value;
+  });
+  return { eventId, eventName, timestamp, schemaVersion: 0, values, properties: undefined };
 }
 
 /** An event of an earlier version has no time of its own. */

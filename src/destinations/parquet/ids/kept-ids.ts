@@ -12,6 +12,8 @@ import { idBytes, mergeIds, pickIds, type SortedIds } from './sorted-ids.ts';
 export interface KeptIds {
   /** Sets `isSecond` of each id that is kept. @param isSecond by the place in the lot. */
   find(ids: SortedIds, isSecond: Uint8Array): void;
+  /** The same in steps of some milliseconds: one for each segment. */
+  findInSteps(ids: SortedIds, isSecond: Uint8Array): Generator<void>;
   /** Keeps those that are not marked. The caller has the transaction. */
   keep(ids: SortedIds, isSecond: Uint8Array, nowMs: number): void;
   /** Deletes segments that were written before a time. The caller has the transaction. */
@@ -41,10 +43,17 @@ export function createKeptIds(database: DatabaseSync, idsKeptMs: number): KeptId
     remove.run(id);
     pages.remove(id);
   };
+  function* findInSteps(ids: SortedIds, isSecond: Uint8Array): Generator<void> {
+    for (const { id } of segments()) {
+      findIn(pages, id, ids, isSecond);
+      yield;
+    }
+  }
   return {
     find(ids, isSecond) {
-      for (const { id } of segments()) findIn(pages, id, ids, isSecond);
+      for (const _ of findInSteps(ids, isSecond));
     },
+    findInSteps,
     keep(all, isSecond, nowMs) {
       let ids = pickIds(all, isSecond);
       if (ids.hashes.length === 0) return;

@@ -78,8 +78,8 @@ export function cutBatch(batch: PackedBatch, odd: OddEvents): CutBatch {
       endBlock(index);
       first = index + 1;
       refused.push({ index, reason: read });
-    } else if (read.schemaVersion !== '') {
-      versions.add(read.eventName, Number(read.schemaVersion));
+    } else if (read.schemaVersion !== undefined) {
+      versions.add(read.eventName ?? '', Number(read.schemaVersion));
     }
   }
   endBlock(count);

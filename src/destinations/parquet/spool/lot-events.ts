@@ -2,7 +2,7 @@ import { isAscii } from 'node:buffer';
 import { noMembers, type PayloadMembers } from '../../payload-members.ts';
 import type { StoredBlock } from './blocks.ts';
 import { findMembers, memberCount, members, placeOf, type MemberName } from './cut-event.ts';
-import type { OddEvents } from './odd-events.ts';
+import type { OddEvents, OddMembers } from './odd-events.ts';
 
 /** Bytes of a larger buffer. */
 export interface BytesPart {
@@ -20,6 +20,8 @@ export interface LotEvents {
   go(place: number): void;
   /** A member as it is in the payload: without the quotes of a text. Empty if the event has none. */
   text(name: MemberName): string;
+  /** The same, but null if the event has none. */
+  value(name: MemberName): string | null;
   /** The same as UTF-8. Valid until the next call. */
   part(name: MemberName): BytesPart;
   /** All members, as texts. */
@@ -50,7 +52,7 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
   let text: TextOf = noText;
   let index = 0;
   /** Of an event that could not be cut. */
-  let odd: PayloadMembers | undefined;
+  let odd: OddMembers | undefined;
   /** Whether the members are known: not every pass asks for one. */
   let isFound = false;
 
@@ -70,6 +72,16 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
     if (odd === undefined) findMembers(startOf(), block.lengths, index * memberCount, starts);
   };
 
+  const textOf = (name: MemberName): string => {
+    if (!isFound) findAll();
+    if (odd !== undefined) return odd[name] ?? '';
+    const member = places[name];
+    const length = lengthOf(member);
+    if (length === 0) return '';
+    if (text === noText) text = blockTexts[blockAt] = textsOf(block);
+    return text(starts[member]!, starts[member]! + length);
+  };
+
   return {
     count,
     go(place) {
@@ -77,32 +89,24 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
       index = place - firsts[blockAt]!;
       isFound = false;
     },
-    text(name) {
-      if (!isFound) findAll();
-      if (odd !== undefined) return odd[name];
-      const member = places[name];
-      const length = lengthOf(member);
-      if (length === 0) return '';
-      if (text === noText) text = blockTexts[blockAt] = textsOf(block);
-      return text(starts[member]!, starts[member]! + length);
+    text: textOf,
+    value(name) {
+      const found = textOf(name);
+      // `cutEvent` cuts no event with an empty text.
+      return found === '' && odd?.[name] === undefined ? null : found;
     },
     part(name) {
       if (!isFound) findAll();
-      if (odd === undefined) {
-        const member = places[name];
-        found.bytes = block.payloads;
-        found.start = starts[member]!;
-        found.end = found.start + lengthOf(member);
-      } else {
-        found.bytes = odd[name] === '' ? none : Buffer.from(odd[name]);
-        found.start = 0;
-        found.end = found.bytes.length;
-      }
+      if (odd !== undefined) return partOf(odd[name] ?? '');
+      const member = places[name];
+      found.bytes = block.payloads;
+      found.start = starts[member]!;
+      found.end = found.start + lengthOf(member);
       return found;
     },
     texts() {
       if (!isFound) findAll();
-      return odd ?? textsOfAll(this);
+      return odd === undefined ? textsOfAll(this) : { ...noMembers(), ...odd };
     },
     payloadText: () => Buffer.from(payload()).toString(),
     sequence: () => block.sequences[index]!,
@@ -111,10 +115,15 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
   };
 }
 
-function readOdd(events: OddEvents, payload: Uint8Array): PayloadMembers {
+function readOdd(events: OddEvents, payload: Uint8Array): OddMembers {
   const read = events.read(payload);
   if (typeof read === 'string') throw new Error(`an event of the spool is damaged: ${read}`);
   return read;
+}
+
+function partOf(text: string): BytesPart {
+  const bytes = Buffer.from(text);
+  return { bytes, start: 0, end: bytes.length };
 }
 
 function textsOfAll(events: LotEvents): PayloadMembers {
@@ -133,7 +142,6 @@ function firstsOf(blocks: readonly StoredBlock[]): number[] {
 type TextOf = (start: number, end: number) => string;
 
 const noText: TextOf = () => '';
-const none = new Uint8Array();
 
 /** Texts of a block. While all of it is ASCII, they are parts of one text. */
 function textsOf({ payloads }: StoredBlock): TextOf {

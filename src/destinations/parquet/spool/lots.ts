@@ -160,21 +160,30 @@ export function secondCopies(
   kept: KeptIds,
 ): { readonly ids: SortedIds; readonly isSecond: Uint8Array } {
   const isSecond = new Uint8Array(events.count);
-  const raw = new Uint8Array(events.count * idBytes);
-  for (let place = 0; place < events.count; place += 1) {
-    events.go(place);
-    const { bytes, start, end } = events.part('eventId');
-    writeId(raw, place, bytes, start, end);
-  }
-  const ids = sortIds(raw);
+  const ids = sortIds(idsOf(events));
   markRepeated(ids, isSecond);
   kept.find(ids, isSecond);
   markExported(database, events, isSecond);
   return { ids, isSecond };
 }
 
+/** `idBytes` for each event. */
+export function idsOf(events: LotEvents): Uint8Array<ArrayBuffer> {
+  const raw = new Uint8Array(events.count * idBytes);
+  for (let place = 0; place < events.count; place += 1) {
+    events.go(place);
+    const { bytes, start, end } = events.part('eventId');
+    writeId(raw, place, bytes, start, end);
+  }
+  return raw;
+}
+
 /** Ids that an earlier version has kept are in `exported`, until `ids_kept` is over. */
-function markExported(database: DatabaseSync, events: LotEvents, isSecond: Uint8Array): void {
+export function markExported(
+  database: DatabaseSync,
+  events: LotEvents,
+  isSecond: Uint8Array,
+): void {
   if (!hasTable(database, 'exported')) return;
   const exported = database.prepare('SELECT 1 FROM exported WHERE event_id = ?');
   for (let place = 0; place < events.count; place += 1) {

@@ -1,12 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { olderEventTime } from '../../older-event-time.ts';
-import { noMembers, type PayloadMembers } from '../../payload-members.ts';
-import { memberCount, members, placeOf } from './cut-event.ts';
+import { memberCount, members, placeOf, type MemberName } from './cut-event.ts';
+
+/** Members as texts. A missing member is absent, because an empty text is another value. */
+export type OddMembers = Partial<Record<MemberName, string>>;
 
 /** Reads payloads that `cutEvent` does not cut. */
 export interface OddEvents {
   /** The members, or why the event can never be a row. */
-  read(payload: Uint8Array): PayloadMembers | string;
+  read(payload: Uint8Array): OddMembers | string;
 }
 
 /** The columns of a row that are never null. */
@@ -32,13 +34,14 @@ export function createOddEvents(database: DatabaseSync): OddEvents {
   const values = members.map(([name, kind]) => `e${kind === 'json' ? '->' : '->>'}'$.${name}'`);
   const select = database.prepare(`SELECT ${values.join(', ')} FROM (SELECT ?1 AS e)`);
   select.setReturnArrays(true);
-  const isJson = database.prepare('SELECT json_valid(?) AS valid');
+  // An integer beyond 2^53 would throw, and an id may be one.
+  select.setReadBigInts(true);
   return {
     read(payload) {
       const text = decoder.decode(payload);
       try {
-        const row = select.get(text) as unknown as (string | number | null)[];
-        const texts = noMembers();
+        const row = select.get(text) as unknown as (string | number | bigint | null)[];
+        const texts: OddMembers = {};
         for (let member = 0; member < memberCount; member += 1) {
           const value = row[member] ?? null;
           if (value !== null) texts[members[member]![0]] = String(value);
@@ -47,13 +50,14 @@ export function createOddEvents(database: DatabaseSync): OddEvents {
           if (row[placeOf(name)] !== null) continue;
           return `not a stored event: NOT NULL constraint failed: events.${column}`;
         }
-        texts.eventTime = olderEventTime(text) ?? texts.eventTime;
+        const eventTime = olderEventTime(text);
+        if (eventTime !== null) texts.eventTime = eventTime;
         return texts;
       } catch (error) {
         const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
         if (code === sqliteTooBig) return 'the event is larger than a value of SQLite can be';
-        const isDamaged = code === sqliteError && isJson.get(text)?.['valid'] === 0;
-        if (!isDamaged) throw error;
+        // The statement reads no table, so that its own errors are about this event alone.
+        if (code !== sqliteError) throw error;
         return 'the payload is not JSON that SQLite can read';
       }
     },

@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import type { Delivery } from '../../src/destinations/destination.ts';
+import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
+import { openSpool } from '../../src/destinations/parquet/spool/database.ts';
+import { createSpoolWriter, type Spool } from '../../src/destinations/parquet/spool/spool.ts';
+import { waitingEvents } from '../../src/destinations/parquet/spool/waiting.ts';
+import { deliveryOfEvent, never } from './deliveries.ts';
+import { spoolOf } from './parquet-far-side.ts';
+
+let data: ExportData;
+let writer: Spool;
+let database: DatabaseSync;
+
+beforeEach(async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'headgate-kept-ids-'));
+  data = {
+    folder,
+    spool: spoolOf(folder),
+    busyTimeoutMs: 5_000,
+    fileEventsMax: 1_000,
+    idsKeptMs: 60_000,
+    partition: 'hour',
+  };
+  writer = await createSpoolWriter('lake', {
+    file: data.spool,
+    busyTimeoutMs: 5_000,
+    isWhole: false,
+  });
+  database = openSpool(data.spool, 5_000);
+});
+afterEach(async () => {
+  database.close();
+  await writer.close();
+  rmSync(data.folder, { recursive: true });
+});
+
+const make = (count: number): Delivery[] => Array.from({ length: count }, () => deliveryOfEvent());
+const idsOf = (batch: readonly Delivery[]): string[] => batch.map(({ event }) => event().eventId);
+
+test('all waiting ids are looked up at once, in a step for each segment of kept ids', async () => {
+  const exported: Delivery[][] = [];
+  for (const nowMs of [10_000, 20_000, 30_000]) {
+    const batch = make(2);
+    exported.push(batch);
+    await writer.deliver(batch, never);
+    await exportSpool(data, nowMs);
+  }
+  const [first, second] = [make(3), make(3)];
+  const blocks = [[...first, ...exported[0]!], second, [...exported[2]!, ...first], exported[1]!];
+  for (const block of blocks) await writer.deliver(block, never);
+  const lists = [...waitingEvents(database)];
+  expect(lists.flat().map(({ eventId }) => eventId)).toEqual(idsOf([...first, ...second]));
+  const [reads, segments] = [2 * blocks.length, exported.length];
+  expect(lists).toHaveLength(reads + segments);
+});
