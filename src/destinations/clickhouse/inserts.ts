@@ -5,7 +5,7 @@ import { delivered, stoppedText, type Delivery, type Outcome } from '../destinat
 import { TableFault } from '../tables/table-fault.ts';
 import type { ClickhouseConnection } from './connection.ts';
 import { faultOf, isTableGone } from './fault.ts';
-import type { RowLayout } from './rows/row-layout.ts';
+import { idBytes, type RowLayout } from './rows/row-layout.ts';
 import { piecesOf, type RowBytes } from './rows/row-writer.ts';
 
 /** What an insert and the statements before it are sent with. */
@@ -72,14 +72,18 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
       whole.throwIfAborted();
       await target.prepare({ abort_signal: whole, query_id: queryId });
       const layout = target.layout();
-      const written = rows[0]!.layout === layout ? rows : target.rewrite(rows);
+      const isOfNow = rows.every((row) => row.layout === layout);
+      const written = isOfNow ? rows : target.rewrite(rows);
       const columns = layout.columns.map(([name]) => name).join(', ');
       const { stream } = await client.exec({
         query: `INSERT INTO ${target.table} (${columns}) FORMAT ${layout.format}`,
         values: Readable.from(bodyOf(layout, written), { objectMode: false }),
         query_id: queryId,
         abort_signal: whole,
-        clickhouse_settings: { ...insertSettings, insert_deduplication_token: tokenOf(written) },
+        clickhouse_settings: {
+          ...insertSettings,
+          insert_deduplication_token: tokenOf(target.table, written),
+        },
       });
       // The answer has no text, but has to be read for its connection to be free.
       await finished(stream.resume());
@@ -132,15 +136,14 @@ const sequenceBytes = 8;
 /**
  * ClickHouse drops an insert whose token it knows, without reading it. So the token depends on
  * every event and its sequence. A replay has new sequences: it can restore rows that somebody
- * deleted.
+ * deleted. It does not depend on the layout, which may change before the same batch comes again.
  */
-function tokenOf(rows: readonly InsertedRow[]): string {
-  const { idBytes } = rows[0]!.layout;
+function tokenOf(table: string, rows: readonly InsertedRow[]): string {
   const keys = Buffer.allocUnsafe(rows.length * (idBytes + sequenceBytes));
   let at = 0;
-  for (const { bytes, start, delivery } of rows) {
-    at += bytes.copy(keys, at, start, start + idBytes);
-    at = keys.writeDoubleLE(delivery.sequence, at);
+  for (const row of rows) {
+    row.layout.copyId(row, keys, at);
+    at = keys.writeDoubleLE(row.delivery.sequence, at + idBytes);
   }
-  return hash('sha256', keys, 'hex');
+  return hash('sha256', Buffer.concat([Buffer.from(`${table}\n`), keys]), 'hex');
 }

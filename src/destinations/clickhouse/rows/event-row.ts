@@ -1,6 +1,7 @@
 import { rawJson } from '../../../event/changed-properties.ts';
 import { parseByHand } from '../../../event/json/parse-json.ts';
 import { readEventTime, type StoredEvent } from '../../../event/stored-event.ts';
+import { readTime } from '../../../event/time/time-text.ts';
 import type { Delivery } from '../../destination.ts';
 import { cutPayload, type PayloadMembers } from '../../payload-members.ts';
 import { readEvent } from '../../readable-event.ts';
@@ -74,7 +75,7 @@ function writeMembers(
 ): string | undefined {
   const time = members.timestamp ?? '';
   if (!rows.uuid(members.eventId ?? '')) return 'not a stored event: its eventId is not a UUID';
-  if (!timestamp.test(time) || Number.isNaN(Date.parse(time))) {
+  if (!timestamp.test(time) || readTime(time) === undefined) {
     rows.drop();
     return 'not a stored event: its timestamp is not a time from 1900 to 2299, in UTC';
   }
@@ -108,9 +109,14 @@ function writeVersion(rows: RowWriter, version: string): void {
   rows.uint32(Number(version));
 }
 
-/** The column has milliseconds. It cannot hold every time that an import may have. */
+/**
+ * The column has milliseconds. It has no value where it cannot hold the time, as an import may have one, and where
+ * the text is not a time: the server would read another time from its bytes, or refuse its text.
+ */
 function writeEventTime(rows: RowWriter, time: string): void {
-  const text = `${time.slice(0, '2026-03-01T12:00:00.000'.length).replace('Z', '')}Z`;
+  const utc = readTime(time);
+  if (utc === undefined) return rows.none();
+  const text = `${utc.slice(0, '2026-03-01T12:00:00.000'.length)}Z`;
   if (!timestamp.test(text)) return rows.none();
   rows.some();
   rows.time(text, 3);

@@ -134,8 +134,8 @@ for (const [value, digit] of [...'0123456789abcdef'].entries()) {
   digits[digit.toUpperCase().charCodeAt(0)] = value;
 }
 
-/** False if the text is not a UUID. */
-function writeUuid(bytes: Buffer, at: number, text: string): boolean {
+/** Returns false if the text is not a UUID. Then it may have written some of the bytes. */
+export function writeUuid(bytes: Buffer, at: number, text: string): boolean {
   if (text.length !== uuidLength) return false;
   for (const place of [8, 13, 18, 23]) if (text.charCodeAt(place) !== dash) return false;
   for (let index = 0; index < places.length; index += 1) {

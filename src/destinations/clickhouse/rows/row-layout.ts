@@ -1,9 +1,14 @@
-import { BinaryRows, binaryHead } from './row-binary.ts';
-import type { RowWriter } from './row-writer.ts';
+import { BinaryRows, binaryHead, writeUuid } from './row-binary.ts';
+import type { RowBytes, RowWriter } from './row-writer.ts';
 import { TextRows } from './tab-separated.ts';
 
 /** A column of an insert: its name, quoted if it has to be, and its type as ClickHouse reports it. */
 export type InsertedColumn = readonly [name: string, type: string];
+
+/** What `copyId` writes. */
+export const idBytes = 16;
+
+const idCharacters = 36;
 
 /** How the rows of an insert are written. The same layout is the same object. */
 export interface RowLayout {
@@ -11,8 +16,8 @@ export interface RowLayout {
   readonly columns: readonly InsertedColumn[];
   /** What comes before the first row. */
   readonly head: Buffer;
-  /** The id of an event is the first column, with so many bytes. */
-  readonly idBytes: number;
+  /** Copies the id of an event, which is the first column: in every layout it gives the same bytes. */
+  copyId(row: RowBytes, to: Buffer, at: number): void;
   rows(): RowWriter;
 }
 
@@ -22,7 +27,7 @@ export function binaryLayout(columns: readonly InsertedColumn[]): RowLayout {
     format: 'RowBinaryWithNamesAndTypes',
     columns,
     head: binaryHead(columns),
-    idBytes: 16,
+    copyId: ({ bytes, start }, to, at) => void bytes.copy(to, at, start, start + idBytes),
     rows: () => new BinaryRows(),
   };
 }
@@ -33,7 +38,8 @@ export function textLayout(columns: readonly InsertedColumn[]): RowLayout {
     format: 'TabSeparated',
     columns,
     head: Buffer.alloc(0),
-    idBytes: 36,
+    copyId: ({ bytes, start }, to, at) =>
+      void writeUuid(to, at, bytes.toString('latin1', start, start + idCharacters)),
     rows: () => new TextRows(),
   };
 }
