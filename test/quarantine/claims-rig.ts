@@ -37,11 +37,15 @@ export const open: RejectedFilter = {
 
 export const everything = { ...open, withReplayed: true, withDiscarded: true };
 
-/** Keeps a rejected event with a key of its own, and resolves to its position. */
-export async function reject(log: Log, eventName = 'order_completed'): Promise<number> {
+/** Keeps a rejected event, by default with a key of its own, and resolves to its position. */
+export async function reject(
+  log: Log,
+  eventName = 'order_completed',
+  key: string = randomUUID(),
+): Promise<number> {
   const headers = {
     'Headgate-Event-Name': eventName,
-    'Headgate-Idempotency-Key': randomUUID(),
+    'Headgate-Idempotency-Key': key,
   };
   const subject = subjects.rejected('shop', eventName);
   return (await log.store('REJECTED', subject, headers, '{}')).sequence;

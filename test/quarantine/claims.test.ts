@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -237,6 +238,30 @@ test('events of many names are found stored after a replay of all of them was in
   const { items } = await other.rejected.page(everything, count, '');
   expect(items.map(({ replay }) => replay?.status)).toEqual(items.map(() => 'accepted'));
   expect(new Set(items.map(({ replay }) => replay?.storedSequence)).size).toBe(count);
+});
+
+test('copies of one event are all found stored after a replay of them was interrupted', async () => {
+  await using real = await startRealLog();
+  const key = randomUUID();
+  const copies: number[] = [];
+  while (copies.length < 3) copies.push(await reject(real.log, 'order_completed', key));
+  const free = await reject(real.log);
+  const allPublished = latch();
+  let published = 0;
+  const afterPublish = async (): Promise<void> => {
+    published += 1;
+    if (published === copies.length) allPublished.resolve();
+    await new Promise(() => {});
+  };
+  const one = openOperator(real.log, { steps: { afterPublish } });
+  void one.replay.page({ ...open, sequenceMax: copies.at(-1)! }, 10, '', asItIs);
+  await allPublished.promise;
+  const other = openOperator(await real.open(), late);
+  const { items } = await other.discard.page(open, 10, '', because('late'));
+  expect(items.map(({ entry }) => entry.sequence)).toEqual([free]);
+  expect(await storedPositions(real.log)).toEqual([1]);
+  const records = copies.map((sequence) => recordOf(real.log, sequence));
+  expect(await Promise.all(records)).toEqual(copies.map(() => 'accepted 1'));
 });
 
 test('a replay that stood still until its claim was old stores nothing', async () => {
