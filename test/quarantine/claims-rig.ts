@@ -4,6 +4,7 @@ import { messageIdOf } from '../../src/event/event-id.ts';
 import type { IncomingEvent } from '../../src/event/incoming-event.ts';
 import type { Verdict } from '../../src/event/verdict.ts';
 import { messageIdHeader, type Log } from '../../src/jetstream/log.ts';
+import { PublishError } from '../../src/jetstream/publish/publish-error.ts';
 import { readInOrder, findRanges } from '../../src/jetstream/read/read-ranges.ts';
 import { subjects } from '../../src/jetstream/topology.ts';
 import { createDiscard, type DiscardEvents } from '../../src/quarantine/discard.ts';
@@ -99,7 +100,15 @@ export function openOperator(log: Log, options: OperatorOptions = {}): Operator 
       await steps.beforePublish?.();
       const id = messageIdOf(source, event.idempotencyKey);
       const subject = subjects.event(source, event.eventName);
-      const ack = await log.store('EVENTS', subject, { [messageIdHeader]: id }, '{}');
+      const stored = log.store('EVENTS', subject, { [messageIdHeader]: id }, '{}');
+      const ack = await stored.catch((error: unknown) => {
+        if (error instanceof PublishError) return error;
+        throw error;
+      });
+      if (ack instanceof PublishError) {
+        const notStored = { code: 'not_stored', message: ack.publicText, violations: [] };
+        return { ...verdict, status: 'retry', error: notStored, mayBeStored: ack.mayBeStored };
+      }
       await steps.afterPublish?.();
       const status = ack.duplicate ? 'duplicate' : 'accepted';
       return { ...verdict, status, sequence: ack.sequence, ...steps.verdict };

@@ -308,6 +308,31 @@ test('after a replay without an answer of the log, only the same one goes on', a
   expect(await recordOf(real.log, sequence)).toBe('duplicate 1');
 });
 
+test.each([
+  { code: 'stream_full', end: 'discarded' },
+  { code: 'store_full', end: 'discarded' },
+  { code: 'too_large', end: 'discarded' },
+  { code: 'timeout', end: 'rejected_busy' },
+] as const)('a discard after a replay that failed with $code: $end', async ({ code, end }) => {
+  await using real = await startRealLog();
+  const sequence = await reject(real.log);
+  const store: Log['store'] = async (stream, ...message) => {
+    if (stream === 'EVENTS') throw new PublishError(code, 'refused');
+    return real.log.store(stream, ...message);
+  };
+  const one = openOperator(withClients({ ...real.log, store }, clientsForTests(real.log)));
+  const result = await one.replay.one(await foundBy(one, sequence), asItIs);
+  expect(result).toMatchObject({ status: 'retry', error: { code: 'not_stored' } });
+  const other = openOperator(await real.open(), early);
+  const discarded = other.discard.one(await foundBy(other, sequence), because('worthless')).then(
+    () => 'discarded',
+    (error: { code: string }) => error.code,
+  );
+  expect(await discarded).toBe(end);
+  const record = end === 'discarded' ? 'discarded: worthless' : 'open';
+  expect(await recordOf(real.log, sequence)).toBe(record);
+});
+
 test('a claim without an acknowledgement is not in the way of the same process', async () => {
   await using real = await startRealLog();
   const sequence = await reject(real.log);
