@@ -45,4 +45,6 @@ export interface Verdict {
   readonly warnings: readonly EventWarning[];
   /** When an event that is `retry` may be sent again, in ms. Undefined: unknown. */
   readonly retryAfterMs?: number;
+  /** False if the log has certainly not stored an event that is `retry`. Undefined: unknown. */
+  readonly mayBeStored?: boolean;
 }

@@ -33,7 +33,7 @@ export interface EventStore {
     },
     callback: (
       ack: { sequence: number; duplicate: boolean } | undefined,
-      failure: { readonly publicText: string } | undefined,
+      failure: { readonly publicText: string; readonly mayBeStored: boolean } | undefined,
     ) => void,
   ): void;
   reject(

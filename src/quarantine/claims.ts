@@ -96,12 +96,13 @@ export async function findStoredCopies(
   for (const [storedAtMs, some] of Map.groupBy(claims, (claim) => claim.storedAtMs)) {
     const untilMs = storedAtMs + claimMs + clocksMs;
     const ranges = await findRanges(log, 'EVENTS', { sinceMs: storedAtMs - clocksMs, untilMs });
-    const wanted = new Map(some.map(({ messageId, sequence }) => [messageId, sequence]));
+    // Copies of one event, which its producer sent more than once, have the same id.
+    const wanted = Map.groupBy(some, ({ messageId }) => messageId);
     const named = [...new Set(some.map(({ subject }) => subject))];
     const read = named.length > subjectsMax ? [subjects.eventsOf('*', anyName)] : named;
     for await (const message of readInOrder(log, 'EVENTS', read, ranges)) {
-      const sequence = wanted.get(message.header(messageIdHeader));
-      if (sequence !== undefined) found.set(sequence, message.sequence);
+      const copies = wanted.get(message.header(messageIdHeader)) ?? [];
+      for (const { sequence } of copies) found.set(sequence, message.sequence);
     }
   }
   return found;

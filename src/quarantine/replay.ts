@@ -43,6 +43,8 @@ export interface ReplayResult {
   readonly status: EventStatus;
   readonly error: EventError | undefined;
   readonly storedSequence: number;
+  /** As in `Verdict`. */
+  readonly mayBeStored?: boolean | undefined;
   /** Set if an earlier replay has stored the event; its note stays unchanged. */
   readonly isKnown?: true;
 }
@@ -130,7 +132,7 @@ async function replayAll(
   const results = fulfilled(settled);
   // The stored events get their note even if another event of the page failed.
   if (!request.dryRun) {
-    const unknown = new Set(results.filter(mayBeStored).map(({ entry }) => entry.sequence));
+    const unknown = new Set(results.filter(isUnknown).map(({ entry }) => entry.sequence));
     const ended = [...(claimed?.claim?.sequences ?? [])].filter((one) => !unknown.has(one));
     await marks.write(outcomesOf(results), claimed?.claim, ended);
   }
@@ -144,8 +146,8 @@ function fulfilled<Value>(all: readonly PromiseSettledResult<Value>[]): Value[] 
 }
 
 /** Whether the log may still store an event that it has not confirmed. */
-function mayBeStored({ status, error }: ReplayResult): boolean {
-  return status === 'retry' && error?.code === 'not_stored';
+function isUnknown({ status, error, mayBeStored = true }: ReplayResult): boolean {
+  return status === 'retry' && error?.code === 'not_stored' && mayBeStored;
 }
 
 /** What to send, or the result if nothing is to be sent. */
@@ -205,8 +207,8 @@ async function finish(
   // The claim of a process that stood still may have passed to another one.
   if (claimed?.claim?.isHeld() === false) return busyResult(entry);
   const verdict = await endpoint.accept(event, entry, dryRun);
-  const { status, error } = verdict;
-  return { entry, eventName, idempotencyKey, status, error, storedSequence: verdict.sequence };
+  const { status, error, sequence: storedSequence, mayBeStored } = verdict;
+  return { entry, eventName, idempotencyKey, status, error, storedSequence, mayBeStored };
 }
 
 /** Undefined if the event is not settled. */

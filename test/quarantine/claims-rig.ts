@@ -4,6 +4,7 @@ import { messageIdOf } from '../../src/event/event-id.ts';
 import type { IncomingEvent } from '../../src/event/incoming-event.ts';
 import type { Verdict } from '../../src/event/verdict.ts';
 import { messageIdHeader, type Log } from '../../src/jetstream/log.ts';
+import { PublishError } from '../../src/jetstream/publish/publish-error.ts';
 import { readInOrder, findRanges } from '../../src/jetstream/read/read-ranges.ts';
 import { subjects } from '../../src/jetstream/topology.ts';
 import { createDiscard, type DiscardEvents } from '../../src/quarantine/discard.ts';
@@ -37,11 +38,15 @@ export const open: RejectedFilter = {
 
 export const everything = { ...open, withReplayed: true, withDiscarded: true };
 
-/** Keeps a rejected event with a key of its own, and resolves to its position. */
-export async function reject(log: Log, eventName = 'order_completed'): Promise<number> {
+/** Keeps a rejected event, by default with a key of its own, and resolves to its position. */
+export async function reject(
+  log: Log,
+  eventName = 'order_completed',
+  key: string = randomUUID(),
+): Promise<number> {
   const headers = {
     'Headgate-Event-Name': eventName,
-    'Headgate-Idempotency-Key': randomUUID(),
+    'Headgate-Idempotency-Key': key,
   };
   const subject = subjects.rejected('shop', eventName);
   return (await log.store('REJECTED', subject, headers, '{}')).sequence;
@@ -95,7 +100,15 @@ export function openOperator(log: Log, options: OperatorOptions = {}): Operator 
       await steps.beforePublish?.();
       const id = messageIdOf(source, event.idempotencyKey);
       const subject = subjects.event(source, event.eventName);
-      const ack = await log.store('EVENTS', subject, { [messageIdHeader]: id }, '{}');
+      const stored = log.store('EVENTS', subject, { [messageIdHeader]: id }, '{}');
+      const ack = await stored.catch((error: unknown) => {
+        if (error instanceof PublishError) return error;
+        throw error;
+      });
+      if (ack instanceof PublishError) {
+        const notStored = { code: 'not_stored', message: ack.publicText, violations: [] };
+        return { ...verdict, status: 'retry', error: notStored, mayBeStored: ack.mayBeStored };
+      }
       await steps.afterPublish?.();
       const status = ack.duplicate ? 'duplicate' : 'accepted';
       return { ...verdict, status, sequence: ack.sequence, ...steps.verdict };

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -239,6 +240,30 @@ test('events of many names are found stored after a replay of all of them was in
   expect(new Set(items.map(({ replay }) => replay?.storedSequence)).size).toBe(count);
 });
 
+test('copies of one event are all found stored after a replay of them was interrupted', async () => {
+  await using real = await startRealLog();
+  const key = randomUUID();
+  const copies: number[] = [];
+  while (copies.length < 3) copies.push(await reject(real.log, 'order_completed', key));
+  const free = await reject(real.log);
+  const allPublished = latch();
+  let published = 0;
+  const afterPublish = async (): Promise<void> => {
+    published += 1;
+    if (published === copies.length) allPublished.resolve();
+    await new Promise(() => {});
+  };
+  const one = openOperator(real.log, { steps: { afterPublish } });
+  void one.replay.page({ ...open, sequenceMax: copies.at(-1)! }, 10, '', asItIs);
+  await allPublished.promise;
+  const other = openOperator(await real.open(), late);
+  const { items } = await other.discard.page(open, 10, '', because('late'));
+  expect(items.map(({ entry }) => entry.sequence)).toEqual([free]);
+  expect(await storedPositions(real.log)).toEqual([1]);
+  const records = copies.map((sequence) => recordOf(real.log, sequence));
+  expect(await Promise.all(records)).toEqual(copies.map(() => 'accepted 1'));
+});
+
 test('a replay that stood still until its claim was old stores nothing', async () => {
   await using real = await startRealLog();
   const sequence = await reject(real.log);
@@ -281,6 +306,31 @@ test('after a replay without an answer of the log, only the same one goes on', a
   expect(await replay(asItIs)).toMatchObject({ status: 'duplicate', storedSequence: 1 });
   expect(await storedPositions(real.log)).toEqual([1]);
   expect(await recordOf(real.log, sequence)).toBe('duplicate 1');
+});
+
+test.each([
+  { code: 'stream_full', end: 'discarded' },
+  { code: 'store_full', end: 'discarded' },
+  { code: 'too_large', end: 'discarded' },
+  { code: 'timeout', end: 'rejected_busy' },
+] as const)('a discard after a replay that failed with $code: $end', async ({ code, end }) => {
+  await using real = await startRealLog();
+  const sequence = await reject(real.log);
+  const store: Log['store'] = async (stream, ...message) => {
+    if (stream === 'EVENTS') throw new PublishError(code, 'refused');
+    return real.log.store(stream, ...message);
+  };
+  const one = openOperator(withClients({ ...real.log, store }, clientsForTests(real.log)));
+  const result = await one.replay.one(await foundBy(one, sequence), asItIs);
+  expect(result).toMatchObject({ status: 'retry', error: { code: 'not_stored' } });
+  const other = openOperator(await real.open(), early);
+  const discarded = other.discard.one(await foundBy(other, sequence), because('worthless')).then(
+    () => 'discarded',
+    (error: { code: string }) => error.code,
+  );
+  expect(await discarded).toBe(end);
+  const record = end === 'discarded' ? 'discarded: worthless' : 'open';
+  expect(await recordOf(real.log, sequence)).toBe(record);
 });
 
 test('a claim without an acknowledgement is not in the way of the same process', async () => {

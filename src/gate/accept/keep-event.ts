@@ -24,14 +24,19 @@ export interface StoreAck {
   readonly duplicate: boolean;
 }
 
+/** Why an event may not be stored. */
+export interface StoreFailure {
+  /** The text that a producer reads. */
+  readonly publicText: string;
+  /** The log may hold the event, or may still store it. */
+  readonly mayBeStored: boolean;
+}
+
 export interface StoreOptions {
   /** Calls back once the event is as safe as promised, or with why it may not be. */
   readonly store: (
     event: EventToStore,
-    callback: (
-      ack: StoreAck | undefined,
-      failure: { readonly publicText: string } | undefined,
-    ) => void,
+    callback: (ack: StoreAck | undefined, failure: StoreFailure | undefined) => void,
   ) => void;
   /** Reads the text of an event of the log. Used for duplicates only. */
   readonly readStored: (sequence: number) => Promise<string | undefined>;
@@ -67,7 +72,8 @@ export function storeEvent<Request extends StoringRequest>(
   const messageId = messageIdOf(source, verdict.idempotencyKey);
   options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
     if (ack === undefined) {
-      finish(request, eventName, retryVerdict(verdict, failure!.publicText));
+      const { publicText, mayBeStored } = failure!;
+      finish(request, eventName, { ...retryVerdict(verdict, publicText), mayBeStored });
       return;
     }
     options.signals.eventPublished((performance.now() - request.startedAt) / 1000);

@@ -52,6 +52,11 @@ export class PublishError extends Error {
     this.code = code;
   }
 
+  /** Whether the message may be in the log, or may still be stored, although its publish failed. */
+  get mayBeStored(): boolean {
+    return !notStored.has(this.code);
+  }
+
   /** The text that a producer reads. It shows no internals of the log. */
   get publicText(): string {
     return publicTexts[this.code];
@@ -95,9 +100,9 @@ const notStored: ReadonlySet<PublishErrorCode> = new Set([
   'conflict',
 ]);
 
-/** Whether a message may be in the log, or may still be stored, although its publish failed. */
+/** Whether work failed whose message may be in the log, or may still be stored. */
 export function mayBeStored(error: unknown): boolean {
-  return error instanceof PublishError && !notStored.has(error.code);
+  return error instanceof PublishError && error.mayBeStored;
 }
 
 /** Whether a message was not stored because another process was faster: `storeIfUnchanged`. */
