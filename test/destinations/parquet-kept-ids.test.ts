@@ -7,7 +7,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { Delivery } from '../../src/destinations/destination.ts';
 import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
+import { createKeptIds } from '../../src/destinations/parquet/ids/kept-ids.ts';
 import { openSpool } from '../../src/destinations/parquet/spool/database.ts';
+import {
+  forgetIds,
+  lastBlock,
+  readLot,
+  takeLot,
+} from '../../src/destinations/parquet/spool/lots.ts';
 import { createSpoolWriter, type Spool } from '../../src/destinations/parquet/spool/spool.ts';
 import { waitingEvents } from '../../src/destinations/parquet/spool/waiting.ts';
 import { deliveryOfEvent, never } from './deliveries.ts';
@@ -58,4 +65,23 @@ test('all waiting ids are looked up at once, in a step for each segment of kept 
   expect(lists.flat().map(({ eventId }) => eventId)).toEqual(idsOf([...first, ...second]));
   const [reads, segments] = [2 * blocks.length, exported.length];
   expect(lists).toHaveLength(reads + segments);
+});
+
+test('no id is forgotten while a lot is open, so that its files are the same for each process', async () => {
+  const [known, fresh] = [make(2), make(1)];
+  await writer.deliver(known, never);
+  await exportSpool(data, 10_000);
+  await writer.deliver([...known, ...fresh], never);
+  const kept = createKeptIds(database, data.idsKeptMs);
+  const lot = takeLot(database, data.fileEventsMax, lastBlock(database))!;
+  const seconds = (): number[] => [...readLot(database, lot, kept)!.isSecond];
+  expect(seconds()).toEqual([1, 1, 0]);
+  // Another process, which has found nothing to write.
+  forgetIds(database, kept, 20_000);
+  expect(seconds()).toEqual([1, 1, 0]);
+  await exportSpool(data, 20_000 + data.idsKeptMs);
+  expect(lastBlock(database)).toBe(0);
+  await writer.deliver(known, never);
+  const next = takeLot(database, data.fileEventsMax, lastBlock(database))!;
+  expect([...readLot(database, next, kept)!.isSecond]).toEqual([0, 0]);
 });

@@ -159,3 +159,13 @@ test('an empty id and one that is a number are ids', async () => {
   const { all } = await rowsOf(data);
   expect([...all.keys()].sort()).toEqual(['', '9007199254740993', 'good']);
 });
+
+test('an event that is kept whole is one line, whatever is between its tokens', async () => {
+  const { writer, data } = await open(true);
+  const stored = storedEvent({ properties: { text: 'a\nb' } });
+  const payload = JSON.stringify(stored, undefined, 2).replaceAll(',\n', ',\r\n');
+  await writer.deliver([deliveryOf(payload)], never);
+  const row = (await rowsOf(data)).all.get(stored.eventId)!;
+  expect(row['properties']).not.toMatch(/[\n\r]/);
+  expect(JSON.parse(String(row['properties']))).toEqual(stored);
+});

@@ -8,6 +8,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
+import { createSpool, openSpool } from '../../src/destinations/parquet/spool/database.ts';
+import { earlierEvents } from '../../src/destinations/parquet/spool/earlier-spool.ts';
 import { createSpoolWriter, type Spool } from '../../src/destinations/parquet/spool/spool.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import { deliveryOf, deliveryOfEvent, never, readAll, storedEvent } from './deliveries.ts';
@@ -152,6 +154,44 @@ test('an earlier worker that still writes is heard to the end, and then refused'
   await writer.deliver([...after, ...before], never);
   await exportSpool(data);
   expect(await inFiles()).toEqual(idsOf(before, during, after));
+});
+
+test('events of an earlier version are taken over whatever their versions are', async () => {
+  const earlier = await openEarlier();
+  const versions = ['"abc"', '1.5', '9007199254740993', 'true', '""', '3'];
+  const batch = versions.map((version) =>
+    deliveryOf(
+      JSON.stringify(storedEvent()).replace('"schemaVersion":2', `"schemaVersion":${version}`),
+    ),
+  );
+  await earlier.deliver(batch, never);
+  await exportSpool(data);
+  const rows = await askFiles(folder, 'SELECT schema_version FROM files ORDER BY sequence');
+  expect(rows.map(({ schema_version: version }) => version)).toEqual([
+    null,
+    null,
+    null,
+    1,
+    null,
+    3,
+  ]);
+});
+
+test('a take-over has at most 64 MiB of rows in a transaction, and shows as many at once', async () => {
+  const earlier = await openEarlier();
+  await earlier.deliver(make(8), never);
+  const database = openSpool(data.spool, 5_000);
+  const text = `{"text":"' || hex(zeroblob(5000000)) || '"}`;
+  database.exec(`UPDATE events SET properties = '${text}'`);
+  expect(earlierEvents(database).next().value?.count).toBe(7);
+  createSpool(data.spool, 5_000).close();
+  const kill =
+    "AFTER INSERT ON blocks WHEN new.number = 8 BEGIN SELECT RAISE(ABORT, 'killed'); END";
+  database.exec(`CREATE TRIGGER killed ${kill}`);
+  await expect(exportSpool(data)).rejects.toThrow('killed');
+  const counts = '(SELECT count(*) FROM blocks) AS blocks, (SELECT count(*) FROM events) AS rows';
+  expect(database.prepare(`SELECT ${counts}`).get()).toEqual({ blocks: 7, rows: 1 });
+  database.close();
 });
 
 test('a file of an earlier version that exists is not written again', async () => {

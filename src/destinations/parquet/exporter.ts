@@ -10,11 +10,12 @@ import { ageMs, steadyTimeMs } from '../../event/time/steady-time.ts';
 import { contractWaitMs } from '../tables/contract-tables.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { openSpool, prepareSpool } from './spool/database.ts';
-import { forgetExported, tablesOfClaim, takeOver } from './spool/earlier-spool.ts';
+import { tablesOfClaim, takeOver } from './spool/earlier-spool.ts';
 import { createKeptIds, type KeptIds } from './ids/kept-ids.ts';
 import type { LotEvents } from './spool/lot-events.ts';
 import {
   finishLot,
+  forgetIds,
   isOpen,
   lastBlock,
   readLot,
@@ -25,7 +26,6 @@ import {
   type Partition,
 } from './spool/lots.ts';
 import { partsOf, type LotPart } from './spool/parts.ts';
-import { inTransaction } from '../sqlite/transaction.ts';
 
 /** The settings that the thread is started with. */
 export interface ExportData {
@@ -114,7 +114,7 @@ export async function exportSpool(
       if (lot === undefined) break;
       writeLot({ database, kept, nowMs, write }, lot);
     }
-    forget(database, kept, nowMs - data.idsKeptMs);
+    forgetIds(database, kept, nowMs - data.idsKeptMs);
     return true;
   } finally {
     database.close();
@@ -194,11 +194,4 @@ function namesOf(events: LotEvents, places: Uint32Array): Set<string> {
     names.add(events.text('eventName'));
   }
   return names;
-}
-
-function forget(database: DatabaseSync, kept: KeptIds, beforeMs: number): void {
-  inTransaction(database, () => {
-    kept.forget(beforeMs);
-    forgetExported(database, beforeMs);
-  });
 }

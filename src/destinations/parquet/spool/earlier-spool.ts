@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { inTransaction } from '../../sqlite/transaction.ts';
 import { storedText } from '../stored-text.ts';
 import { isWholeRow } from '../whole-row.ts';
@@ -20,8 +20,8 @@ export interface EarlierClaim extends Part {
 /** Rows that are taken over in one transaction: half a second of a batch's `busy_timeout`. */
 const takenMax = 20_000;
 
-/** How many ids one transaction deletes: about 50 ms. */
-const forgottenMax = 20_000;
+/** The rows that are in memory at once, apart from the last of them. */
+const rowBytesMax = 64 * 1024 * 1024;
 
 const folderOf = (column: string, characters: number): string => `CASE
   WHEN ${column} GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:*'
@@ -65,10 +65,10 @@ function claimOrTake(database: DatabaseSync): EarlierClaim | undefined {
   if (!hasTable(database, 'events')) return undefined;
   const claim = hasTable(database, 'claims') ? openClaim(database) : undefined;
   if (claim !== undefined) return claim;
-  const rows = database.prepare('SELECT rowid, * FROM events ORDER BY rowid LIMIT ?').all(takenMax);
+  const rows = rowsAfter(database, -1, takenMax);
   for (const block of blocksOf(database, rows)) insertBlock(database, block, block);
   if (rows.length > 0) {
-    database.prepare('DELETE FROM events WHERE rowid <= ?').run(rows.at(-1)!['rowid']!);
+    database.prepare('DELETE FROM events WHERE rowid <= ?').run(Number(rows.at(-1)!['rowid']));
     return undefined;
   }
   const last = hasTable(database, 'claims') ? lastEarlierFile(database) : 0;
@@ -107,7 +107,7 @@ const ofClaim = ({ partition }: EarlierClaim): string =>
 
 function rowsOfClaim(database: DatabaseSync, claim: EarlierClaim): Row[] {
   if (!hasTable(database, 'events')) return [];
-  const select = database.prepare(`SELECT * ${ofClaim(claim)} ORDER BY rowid`);
+  const select = prepareRows(database, `SELECT * ${ofClaim(claim)} ORDER BY rowid`);
   return select.all(claim.rowMax, claim.hour);
 }
 
@@ -165,30 +165,41 @@ export function lastEarlierFile(database: DatabaseSync): number {
 /** The rows of an earlier version that are not taken over yet, in the order in which they came. */
 export function* earlierEvents(database: DatabaseSync): Generator<LotEvents> {
   if (!hasTable(database, 'events')) return;
-  const page = database.prepare(
-    'SELECT rowid, * FROM events WHERE rowid > ? ORDER BY rowid LIMIT 2000',
-  );
-  for (let last = -1; ;) {
-    const rows = page.all(last);
+  for (let last: unknown = -1; ;) {
+    const rows = rowsAfter(database, last, 2000);
     if (rows.length === 0) return;
     yield eventsOf(database, rows);
-    last = Number(rows.at(-1)!['rowid']);
+    last = rows.at(-1)!['rowid'];
   }
 }
 
-/** Deletes ids that an earlier version exported before a time. They are in the order of that time. */
-export function forgetExported(database: DatabaseSync, beforeMs: number): void {
-  if (!hasTable(database, 'exported')) return;
-  const oldest = database.prepare('SELECT rowid, exported_at FROM exported ORDER BY rowid LIMIT ?');
-  let last: number | undefined;
-  let count = 0;
-  for (const row of oldest.iterate(forgottenMax)) {
-    count += 1;
-    if (Number(row['exported_at']) >= beforeMs) break;
-    last = Number(row['rowid']);
+function rowsAfter(database: DatabaseSync, last: unknown, max: number): Row[] {
+  const select = prepareRows(
+    database,
+    'SELECT rowid, * FROM events WHERE rowid > ? ORDER BY rowid LIMIT ?',
+  );
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (const row of select.iterate(Number(last), max)) {
+    rows.push(row);
+    bytes += sizeOf(row);
+    if (bytes >= rowBytesMax) break;
   }
-  if (last !== undefined) database.prepare('DELETE FROM exported WHERE rowid <= ?').run(last);
-  else if (count === 0 && !hasTable(database, 'events')) database.exec('DROP TABLE exported');
+  return rows;
+}
+
+/** Most characters are a byte. */
+function sizeOf(row: Row): number {
+  let size = 0;
+  for (const value of Object.values(row)) if (typeof value === 'string') size += value.length;
+  return size;
+}
+
+function prepareRows(database: DatabaseSync, sql: string): StatementSync {
+  const select = database.prepare(sql);
+  // A version may be an integer beyond 2^53, which would throw.
+  select.setReadBigInts(true);
+  return select;
 }
 
 function eventsOf(database: DatabaseSync, rows: readonly Row[]): LotEvents {

@@ -26,7 +26,7 @@ export interface LotEvents {
   part(name: MemberName): BytesPart;
   /** All members, as texts. */
   texts(): PayloadMembers;
-  /** The payload as it was delivered. */
+  /** The payload in one line: its line feeds, which JSON has between tokens only, are spaces. */
   payloadText(): string;
   sequence(): number;
   /** Of its batch. */
@@ -108,7 +108,7 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
       if (!isFound) findAll();
       return odd === undefined ? textsOfAll(this) : { ...noMembers(), ...odd };
     },
-    payloadText: () => Buffer.from(payload()).toString(),
+    payloadText: () => lineOf(payload()),
     sequence: () => block.sequences[index]!,
     deliveredAt: () => block.deliveredAt,
     isWhole: () => block.isWhole,
@@ -119,6 +119,11 @@ function readOdd(events: OddEvents, payload: Uint8Array): OddMembers {
   const read = events.read(payload);
   if (typeof read === 'string') throw new Error(`an event of the spool is damaged: ${read}`);
   return read;
+}
+
+function lineOf(payload: Uint8Array): string {
+  const text = Buffer.from(payload).toString();
+  return text.includes('\n') || text.includes('\r') ? text.replaceAll(/[\n\r]/g, ' ') : text;
 }
 
 function partOf(text: string): BytesPart {

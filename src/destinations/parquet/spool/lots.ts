@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from '../../sqlite/transaction.ts';
 import { readDirectory, type BlockVersions, type StoredBlock } from './blocks.ts';
 import { hasTable } from './database.ts';
+import { forgetExported } from './forget-exported.ts';
 import type { KeptIds } from '../ids/kept-ids.ts';
 import { createLotEvents, type LotEvents } from './lot-events.ts';
 import { createOddEvents } from './odd-events.ts';
@@ -227,6 +228,18 @@ export function finishLot(
       .run(lot.blockMin, lot.blockMax);
     database.prepare('UPDATE files SET next = ?').run(read.firstFile + read.files);
     keep.kept.keep(read.ids, read.isSecond, keep.nowMs);
+  });
+}
+
+/**
+ * Deletes ids of events that were written into files before a time. While a lot is open, all ids stay: whoever writes
+ * that lot once more has to find the same second copies, or two files of it have one event.
+ */
+export function forgetIds(database: DatabaseSync, kept: KeptIds, beforeMs: number): void {
+  inTransaction(database, () => {
+    if (openLot(database) !== undefined) return;
+    kept.forget(beforeMs);
+    forgetExported(database, beforeMs);
   });
 }
 
