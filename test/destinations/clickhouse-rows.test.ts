@@ -67,3 +67,12 @@ test.each([
     expect(timesOf(layout, { timestamp: wrong })).toContain('its timestamp is not a time');
   }
 });
+
+test.each([true, -1, 2.5, 2 ** 32, 'two', { a: 1 }])(
+  'an event with the schema version %j has no row in any layout',
+  (schemaVersion) => {
+    for (const layout of [binaryLayout, textLayout]) {
+      expect(timesOf(layout, { timestamp, schemaVersion })).toContain('schemaVersion is not a');
+    }
+  },
+);

@@ -129,8 +129,9 @@ function membersOfParsed(delivery: Delivery): RowMembers | string {
   if (typeof event.source !== 'string' || typeof event.idempotencyKey !== 'string') {
     return 'not a stored event: it has no source or no idempotencyKey';
   }
-  const { schemaVersion } = event;
-  if (schemaVersion !== undefined && schemaVersion !== null && !isUint32(Number(schemaVersion))) {
+  // Checked as the text that the row gets: `Number(true)` is 1, but the text `true` is no number.
+  const schemaVersion = textOf(event.schemaVersion);
+  if (schemaVersion !== undefined && !isUint32(Number(schemaVersion))) {
     return 'not a stored event: its schemaVersion is not a number';
   }
   const exact = withExactNumbers(event, delivery.payload);
@@ -144,7 +145,7 @@ function membersOfParsed(delivery: Delivery): RowMembers | string {
     userId: textOf(event.userId),
     anonymousId: textOf(event.anonymousId),
     idempotencyKey: event.idempotencyKey,
-    schemaVersion: textOf(schemaVersion),
+    schemaVersion,
     properties: JSON.stringify(exact.properties ?? {}),
     context: json(exact.context),
     occurredAt: textOf(event.occurredAt),
