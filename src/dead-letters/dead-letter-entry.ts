@@ -44,7 +44,8 @@ export function deadLetterId(event: GivenUpEvent): string {
   return `${destination}:${originOf(event)}:${message.sequence}`;
 }
 
-function originOf({ stream, message }: GivenUpEvent): string {
+/** The position in EVENTS of an event; '0' for a replay of an earlier release that does not say it. */
+export function originOf({ stream, message }: GivenUpEvent): string {
   if (stream === 'EVENTS') return String(message.sequence);
   const origin = message.header(originHeader);
   return /^\d+$/.test(origin) ? origin : '0';

@@ -4,6 +4,7 @@ import { readMatching, readMessage } from '../jetstream/read/read.ts';
 import { subjects } from '../jetstream/topology.ts';
 import type { Signals } from '../observability/signals.ts';
 import { deadLetterId, encodeDeadLetter } from './dead-letter-entry.ts';
+import { wasSettled } from './settled-before.ts';
 
 const decoder = new TextDecoder();
 
@@ -11,9 +12,9 @@ const decoder = new TextDecoder();
  * Writes dead letters: the `giveUp` of every delivery worker and of the advisory collector. Rejects
  * with a PublishError if DEAD does not accept the entry.
  *
- * DEAD remembers an id for longer than it has the entry: the destination was removed and added again, and gets
- * an event again whose first entry was replayed or discarded. Such an entry is written with another id: rather
- * a second one for an event than none.
+ * DEAD remembers an id for longer than it has the entry. An event may be given up again after its entry was
+ * replayed or discarded, because the acknowledgement of the event was lost: then nothing is written. Or the
+ * destination was removed and added again, and refuses the event again: such an entry gets another id.
  */
 export function createDeadLetterWriter(options: {
   readonly log: Log;
@@ -38,6 +39,7 @@ export function createDeadLetterWriter(options: {
       const { subject, headers, payload } = encodeDeadLetter(event, records, nowMs, id);
       const { duplicate, sequence } = await log.store('DEAD', subject, headers, payload);
       if (!duplicate || (await readMessage(log, 'DEAD', sequence)) !== undefined) break;
+      if (await wasSettled(log, event, sequence)) return;
       id = `${deadLetterId(event)}:again-${sequence}`;
     }
     onStored?.(event);
