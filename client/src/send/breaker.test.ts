@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 
 import { createBreaker } from './breaker.ts';
 
-const options = { baseMs: 100, capMs: 1_000, failuresMax: 3, random: () => 1 };
+const options = { backoffBaseMs: 100, backoffCapMs: 1_000, failuresMax: 3 };
 
 test('the bound of the delay doubles up to the cap', () => {
-  const breaker = createBreaker(options);
+  const breaker = createBreaker(options, () => 1);
   const delays = Array.from({ length: 6 }, () => {
     breaker.failed(0, 0);
     return breaker.waitMs(0);
@@ -14,7 +14,7 @@ test('the bound of the delay doubles up to the cap', () => {
 });
 
 test('the delay is random up to the bound, and never less than the gate asks for', () => {
-  const random = createBreaker({ ...options, random: () => 0.25 });
+  const random = createBreaker(options, () => 0.25);
   random.failed(0, 0);
   expect(random.waitMs(0)).toBe(25);
   random.failed(0, 5_000);
@@ -22,13 +22,13 @@ test('the delay is random up to the bound, and never less than the gate asks for
 });
 
 test('a gate that asks for a week is tried again after an hour', () => {
-  const breaker = createBreaker(options);
+  const breaker = createBreaker(options, () => 1);
   breaker.failed(0, 7 * 86_400_000);
   expect(breaker.waitMs(0)).toBe(3_600_000);
 });
 
 test('it opens after failuresMax failures in a row, and one success closes it', () => {
-  const breaker = createBreaker(options);
+  const breaker = createBreaker(options, () => 1);
   const states = [breaker.state];
   for (let count = 0; count < 3; count += 1) {
     breaker.failed(0, 0);

@@ -13,12 +13,10 @@ export interface Breaker {
 }
 
 export interface BreakerOptions {
-  readonly baseMs: number;
-  readonly capMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
   /** This many failures in a row open the breaker. */
   readonly failuresMax: number;
-  /** Returns a number from 0 up to, not including, 1. */
-  readonly random: () => number;
 }
 
 /** The longest delay that a gate can ask for: the client tries again at least every hour. */
@@ -27,9 +25,11 @@ const afterMsMax = 3_600_000;
 /**
  * Exponential backoff with full jitter: the delay is random between 0 and the bound. So the clients
  * of a gate that recovers do not all return at once.
+ *
+ * @param random returns a number from 0 up to, not including, 1.
  */
-export function createBreaker(options: BreakerOptions): Breaker {
-  const { baseMs, capMs, failuresMax, random } = options;
+export function createBreaker(options: BreakerOptions, random: () => number): Breaker {
+  const { backoffBaseMs, backoffCapMs, failuresMax } = options;
   let failures = 0;
   let notBeforeMs = 0;
   return {
@@ -39,7 +39,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     },
     waitMs: (nowMs) => Math.max(0, notBeforeMs - nowMs),
     failed: (nowMs, afterMs) => {
-      const bound = backoffBoundMs(failures, baseMs, capMs);
+      const bound = backoffBoundMs(failures, backoffBaseMs, backoffCapMs);
       failures += 1;
       notBeforeMs = nowMs + Math.max(Math.min(afterMs, afterMsMax), random() * bound);
     },

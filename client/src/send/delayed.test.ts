@@ -12,6 +12,7 @@ const group = (names: string, notBeforeMs = 0, attempt = 1): Group => {
     records: [...names].map((name) => Buffer.from(name.padEnd(10))),
     ranges: [...names].map(() => range),
     attempt,
+    failedAt: undefined,
     notBeforeMs,
     suspicion: undefined,
     isAgain: true,

@@ -1,4 +1,5 @@
 import { bytesOf, part, type Group } from './group.ts';
+import type { Waiting } from './mover.ts';
 
 export interface DelayedLimits {
   readonly events: number;
@@ -11,7 +12,7 @@ export interface DelayedLimits {
  * Events to which the gate answered `retry`, such as those of a partition that is away. They wait
  * here so that the events behind them are sent meanwhile.
  */
-export class Delayed {
+export class Delayed implements Waiting {
   readonly #eventsMax: number;
   readonly #bytesMax: number;
   #groups: Group[] = [];
@@ -45,8 +46,11 @@ export class Delayed {
     return Math.max(0, least);
   }
 
-  /** Takes all, the oldest first. */
-  takeAll(): Group[] {
+  get movable(): number {
+    return this.#events;
+  }
+
+  takeMovable(): Group[] {
     const groups = this.#groups;
     this.#groups = [];
     this.#events = 0;

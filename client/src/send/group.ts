@@ -1,4 +1,6 @@
 import type { Spool, SpoolRange } from '../spool/spool.ts';
+import { backoffBoundMs } from './breaker.ts';
+import type { SenderOptions } from './sender-signals.ts';
 
 /** Events that are sent together. */
 export interface Group {
@@ -6,6 +8,8 @@ export interface Group {
   /** Where each record is from. */
   readonly ranges: readonly SpoolRange[];
   readonly attempt: number;
+  /** How many requests had been sent when this one failed first. */
+  readonly failedAt: number | undefined;
   readonly notBeforeMs: number;
   /** Set for a single event that a server before the gate refused. */
   readonly suspicion: Suspicion | undefined;
@@ -14,23 +18,47 @@ export interface Group {
 }
 
 export interface Suspicion {
+  readonly id: number;
   /** How many requests had been sent when the event was refused first. */
   readonly sent: number;
+  /** The same, at its latest refusal. */
+  readonly sentLast: number;
+  /** How many requests the gate had answered at its latest refusal. */
+  readonly answers: number;
   /** The first refusal, and those that cannot be an outage. */
   readonly refusals: number;
-  /** When the latest of these was. */
-  readonly countedMs: number;
+  /** When the latest refusal was. */
+  readonly refusedMs: number;
+  /** The latest refusal may be of the event. Otherwise the event is never rejected. */
+  readonly isOfEvent: boolean;
 }
+
+/** One that was not sent before. */
+export const fresh = {
+  attempt: 0,
+  failedAt: undefined,
+  notBeforeMs: 0,
+  suspicion: undefined,
+  isAgain: false,
+} as const;
 
 /** No events. A gate answers this with an error code of its own. */
 export const ping: Group = {
   records: [],
   ranges: [],
-  attempt: 0,
-  notBeforeMs: 0,
-  suspicion: undefined,
-  isAgain: false,
+  ...fresh,
 };
+
+/** The same events, after a random delay that grows with each attempt. */
+export function later(
+  group: Group,
+  { backoffBaseMs, backoffCapMs }: Pick<SenderOptions, 'backoffBaseMs' | 'backoffCapMs'>,
+  afterMs: number,
+): Group {
+  const bound = backoffBoundMs(group.attempt, backoffBaseMs, backoffCapMs);
+  const notBeforeMs = performance.now() + Math.max(afterMs, Math.random() * bound);
+  return { ...group, attempt: group.attempt + 1, notBeforeMs };
+}
 
 /** The records from `from` on, up to `to`. */
 export function part(group: Group, from: number, to = group.records.length): Group {

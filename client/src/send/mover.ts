@@ -1,11 +1,21 @@
 import type { Spool } from '../spool/spool.ts';
-import type { Delayed } from './delayed.ts';
-import { settleIn } from './group.ts';
+import { settleIn, type Group } from './group.ts';
+
+/** Events that were read and wait. */
+export interface Waiting {
+  /** How many of them may move. */
+  readonly movable: number;
+  /** Nothing more is read while it is. */
+  readonly isFull: boolean;
+  /** Takes all that may move, the oldest first. */
+  takeMovable(): Group[];
+  add(group: Group): void;
+}
 
 export interface MoverOptions {
   /** So many settled events may be kept in the spool behind one that waits. */
   readonly pinnedMax: number;
-  /** How often events move while no other event gets through. */
+  /** How long to rest at least after all events were read once, and none of them got through. */
   readonly idleMs: number;
   /** Events that waited are at the end of the spool now, as new ones. */
   readonly moved: (count: number) => void;
@@ -22,14 +32,24 @@ const shortMs = 1_000;
  */
 export class Mover {
   readonly #spool: Spool;
-  readonly #delayed: Delayed;
+  readonly #waiting: readonly Waiting[];
   readonly #options: MoverOptions;
-  #movedAtMs = 0;
+  #movedAtMs = -Infinity;
+  /** The end of the spool when all that was in it began to be read once. */
+  #passEnd = 0;
+  #passBeganMs = 0;
+  #restMs = 0;
+  #gotThrough = false;
 
-  constructor(spool: Spool, delayed: Delayed, options: MoverOptions) {
+  constructor(spool: Spool, waiting: readonly Waiting[], options: MoverOptions) {
     this.#spool = spool;
-    this.#delayed = delayed;
+    this.#waiting = waiting;
     this.#options = options;
+  }
+
+  /** An event got its last verdict. */
+  gotThrough(): void {
+    this.#gotThrough = true;
   }
 
   /** How long until events should move; Infinity if they need not. */
@@ -39,29 +59,46 @@ export class Mover {
   }
 
   #intervalMs(): number {
-    const { pinned, unread, isShort } = this.#spool;
-    const { events, isFull } = this.#delayed;
-    if (events === 0) return Infinity;
-    if (isFull && unread > 0) return pinned > 0 ? shortMs : this.#options.idleMs;
+    const { pinned, unread, isShort, settled } = this.#spool;
+    const movable = this.#waiting.reduce((sum, waiting) => sum + waiting.movable, 0);
+    if (movable === 0) return Infinity;
+    if (unread > 0 && this.#isFull) {
+      // With only such events in the spool, each would be written and sent again all the time.
+      return this.#gotThrough || settled < this.#passEnd ? shortMs : this.#restMs;
+    }
     // Otherwise more would be written again than is freed.
-    if (pinned < events) return Infinity;
+    if (pinned < movable) return Infinity;
     if (isShort) return shortMs;
     return pinned < this.#options.pinnedMax ? Infinity : usualMs;
   }
 
+  get #isFull(): boolean {
+    return this.#waiting.some(({ isFull }) => isFull);
+  }
+
   async move(nowMs: number): Promise<void> {
+    const { settled, next } = this.#spool;
     this.#movedAtMs = nowMs;
     let hasRoom = true;
-    for (const group of this.#delayed.takeAll()) {
-      // Stored before its old place is settled: after a crash in between it is there twice, under
-      // one idempotency key.
-      hasRoom &&= await this.#spool.appendAgain(group.records);
-      if (!hasRoom) {
-        this.#delayed.add(group);
-        continue;
+    for (const waiting of this.#waiting) {
+      for (const group of waiting.takeMovable()) {
+        // Stored before its old place is settled: after a crash in between it is there twice, under
+        // one idempotency key.
+        hasRoom &&= await this.#spool.appendAgain(group.records);
+        if (!hasRoom) {
+          waiting.add(group);
+          continue;
+        }
+        this.#options.moved(group.records.length);
+        settleIn(this.#spool, group);
       }
-      this.#options.moved(group.records.length);
-      settleIn(this.#spool, group);
+    }
+    if (settled >= this.#passEnd) {
+      // What is written again takes a fifth of the time at most.
+      this.#restMs = Math.max(this.#options.idleMs, 4 * (nowMs - this.#passBeganMs));
+      this.#passBeganMs = nowMs;
+      this.#passEnd = next;
+      this.#gotThrough = false;
     }
   }
 }

@@ -1,10 +1,10 @@
 import type { Spool } from '../spool/spool.ts';
-import type { Answer, Transport, Verdict, VerdictError } from '../transport/transport.ts';
+import type { Answer, Transport, Verdict } from '../transport/transport.ts';
 import { Alarm } from './alarm.ts';
 import { createBatchLimit, type BatchLimit } from './batch-limit.ts';
-import { backoffBoundMs, createBreaker, type Breaker } from './breaker.ts';
+import { createBreaker, type Breaker } from './breaker.ts';
 import { Delayed } from './delayed.ts';
-import { bytesOf, copied, partOf, ping, settleIn, type Group } from './group.ts';
+import { bytesOf, copied, fresh, later, partOf, ping, settleIn, type Group } from './group.ts';
 import type {
   RequestReport,
   SenderOptions,
@@ -12,20 +12,14 @@ import type {
   VerdictCounts,
 } from './sender-signals.ts';
 import { Mover } from './mover.ts';
+import { Pings } from './pings.ts';
+import { noReason, refusedBeforeGate } from './reasons.ts';
 import { Suspects, type Sending } from './suspects.ts';
 import { Troubles, type TroubleKind } from './troubles.ts';
 import { Unanswered } from './unanswered.ts';
 
-/** A probe has few events, because a large request may be what brought the gate down. */
-const probeEvents = 10;
-const noReason: VerdictError = {
-  code: 'internal',
-  message: 'The gate gave no reason.',
-  violations: [],
-};
-
-/** For an event that never reached the gate. */
-const refusedCode = 'refused_before_gate';
+/** A suspect that was sent so often is reported: it is not about to be rejected. */
+const suspectAttempts = 8;
 
 /** Sends events from the spool to the gate until each has a final verdict. */
 export class Sender {
@@ -42,11 +36,10 @@ export class Sender {
   readonly #delayed: Delayed;
   readonly #mover: Mover;
   readonly #suspects: Suspects;
+  readonly #pings: Pings;
   readonly #sending = new Map<Promise<void>, Group>();
   /** The last group was read, so that it is the turn of one that waits. */
   #wasRead = false;
-  #wasPinged = false;
-  #isPinging = false;
   #isAnswered = false;
   #unreadSinceMs = 0;
   #flushes = 0;
@@ -64,20 +57,16 @@ export class Sender {
     const eventsMax = options.batchEventsMax * options.inFlightMax;
     const bytesMax = options.batchBytesMax * options.inFlightMax;
     this.#delayed = new Delayed(eventsMax, bytesMax);
-    this.#mover = new Mover(spool, this.#delayed, {
+    this.#suspects = new Suspects(eventsMax, bytesMax, options.refusalGapMs);
+    this.#pings = new Pings(this.#suspects);
+    this.#mover = new Mover(spool, [this.#delayed, this.#suspects], {
       pinnedMax: options.batchEventsMax,
       idleMs: 4 * options.backoffCapMs,
       moved: (count) => signals.moved(count),
     });
-    this.#suspects = new Suspects(eventsMax, bytesMax, options.refusalGapMs);
     this.#troubles = new Troubles(signals);
     this.#alarm = new Alarm(options.keepsAlive);
-    this.#breaker = createBreaker({
-      baseMs: options.backoffBaseMs,
-      capMs: options.backoffCapMs,
-      failuresMax: options.failuresMax,
-      random: Math.random,
-    });
+    this.#breaker = createBreaker(options, Math.random);
   }
 
   start(): void {
@@ -130,7 +119,7 @@ export class Sender {
     }
   }
 
-  /** How long until events that wait should move in the spool. Not in an outage: nothing is freed. */
+  /** How long until events that wait should move. Not in an outage: nothing is freed. */
   #moveDelayMs(nowMs: number): number {
     return this.#breaker.state === 'closed' ? this.#mover.delayMs(nowMs) : Infinity;
   }
@@ -144,18 +133,19 @@ export class Sender {
     const retryMs = this.#retries.delayMs(nowMs);
     if (this.#mustPing(nowMs)) return 0;
     const delayedMs = this.#delayed.delayMs(nowMs);
-    const suspectMs = this.#suspects.delayMs(nowMs);
+    const suspectMs = this.#pings.isUnderWay ? Infinity : this.#suspects.delayMs(nowMs);
     return Math.min(retryMs, delayedMs, suspectMs, this.#readDelayMs(nowMs));
   }
 
   /**
    * Events were refused, and no other event is read next whose verdict would show whether the gate is
-   * there. Then an empty request asks for its answer, once before each further refusal.
+   * there; or a group failed again and again. Then an empty request asks for the gate's answer.
    */
   #mustPing(nowMs: number): boolean {
-    if (this.#suspects.events === 0 || this.#wasPinged || this.#isPinging) return false;
-    const othersFollow = this.#retries.groups.length > 0 || this.#readDelayMs(nowMs) < Infinity;
-    return this.#suspects.isInDoubt(othersFollow);
+    return this.#pings.isDue(
+      nowMs,
+      () => this.#retries.groups.length > 0 || this.#readDelayMs(nowMs) < Infinity,
+    );
   }
 
   /** How long until the spool may be read. */
@@ -174,15 +164,15 @@ export class Sender {
    */
   async #next(nowMs: number): Promise<Group | undefined> {
     if (this.#mustPing(nowMs)) {
-      this.#wasPinged = true;
-      this.#isPinging = true;
+      this.#pings.begin();
       return ping;
     }
-    const retry = this.#retries.take(nowMs, this.#eventsMax());
+    const retry = this.#retries.take(nowMs, this.#limit.eventsIn(this.#breaker.state));
     if (retry !== undefined) return retry;
     const mayRead = this.#readDelayMs(nowMs) === 0;
     // In what looks like an outage, an answer to other events ends it.
-    const suspect = this.#suspects.isOutage && mayRead ? undefined : this.#suspects.take(nowMs);
+    const isLater = (this.#suspects.isOutage && mayRead) || this.#pings.isUnderWay;
+    const suspect = isLater ? undefined : this.#suspects.take(nowMs);
     if (suspect !== undefined) return suspect;
     const delayed = mayRead && !this.#wasRead ? undefined : this.#takeDelayed(nowMs);
     this.#wasRead = delayed === undefined;
@@ -191,11 +181,10 @@ export class Sender {
 
   /** As many as a request may have, also after failures: the gate gave verdicts on these. */
   #takeDelayed(nowMs: number): Group | undefined {
-    const { overheadBytes } = this.#transport;
     return this.#delayed.take(nowMs, {
       events: this.#limit.events,
       bytes: this.#bytesMax,
-      overheadBytes,
+      overheadBytes: this.#transport.overheadBytes,
     });
   }
 
@@ -204,17 +193,15 @@ export class Sender {
     return this.#options.batchBytesMax - 1024;
   }
 
-  #eventsMax(): number {
-    return this.#breaker.state === 'open'
-      ? Math.min(probeEvents, this.#limit.events)
-      : this.#limit.events;
-  }
-
   async #readGroup(): Promise<Group | undefined> {
-    const { overheadBytes } = this.#transport;
     let batch;
+    const { overheadBytes } = this.#transport;
     try {
-      batch = await this.#spool.read(this.#eventsMax(), this.#bytesMax, overheadBytes);
+      batch = await this.#spool.read(
+        this.#limit.eventsIn(this.#breaker.state),
+        this.#bytesMax,
+        overheadBytes,
+      );
     } catch (error) {
       this.#report('outage', `The spool cannot be read: ${(error as Error).message}`);
       await this.#alarm.sleep(this.#options.backoffCapMs / 10);
@@ -223,8 +210,7 @@ export class Sender {
     this.#unreadSinceMs = performance.now();
     if (batch === undefined) return undefined;
     const { records, range } = batch;
-    const ranges = records.map(() => range);
-    return { records, ranges, attempt: 0, notBeforeMs: 0, suspicion: undefined, isAgain: false };
+    return { ...fresh, records, ranges: records.map(() => range) };
   }
 
   async #send(group: Group): Promise<void> {
@@ -237,7 +223,7 @@ export class Sender {
     if (group === ping) {
       failure = this.#pinged(answer, sending);
     } else if (answer.kind === 'verdicts') {
-      this.#suspects.answered(sending);
+      this.#answeredBy(sending);
       counts = await this.#settle(group, answer.verdicts, answer.afterMs);
     } else if (answer.kind === 'split') {
       failure = 'refused';
@@ -251,46 +237,52 @@ export class Sender {
   }
 
   /**
-   * A request that fails again and again may do so for one of its events: halves show which. Alone,
-   * that event waits, and no longer holds up the others.
+   * A request that fails again and again, while the gate answers others, may do so for one of its
+   * events: halves show which. Alone, that event waits, and no longer holds up the others.
    */
   #unanswered(group: Group, answer: Extract<Answer, { kind: 'retry' }>, sending: Sending): void {
     const { reason, message, afterMs } = answer;
     if (reason === 'overloaded') this.#limit.halve();
     const attempt = group.attempt + 1;
-    const isTired = attempt >= this.#options.failuresMax && reason !== 'unauthorized';
+    const failedAt = group.failedAt ?? this.#suspects.sent;
+    const isLast = attempt >= this.#options.failuresMax && reason !== 'unauthorized';
+    const isTired = isLast && this.#suspects.answeredSince(failedAt);
+    this.#pings.failed(isLast);
     if (group.suspicion !== undefined || (isTired && group.records.length === 1)) {
       const own = group.suspicion === undefined ? copied(group) : group;
       const suspicion = this.#suspects.failed(group, sending, performance.now());
-      this.#suspects.wait(this.#later({ ...own, suspicion }, afterMs));
-      this.#wasPinged = false;
+      this.#suspects.add(later({ ...own, suspicion }, this.#options, afterMs));
+      this.#pings.again();
       this.#report('waiting', message);
       if (sending.isProven) return;
     } else if (isTired) {
       this.#report('waiting', message);
       this.#limit.below(group.records.length);
-      this.#retries.halve({ ...group, attempt: this.#options.failuresMax - 1 });
+      const before = this.#options.failuresMax - 1;
+      this.#retries.halve({ ...group, attempt: before, failedAt: this.#suspects.sent });
     } else {
-      this.#retries.first({ ...group, attempt, notBeforeMs: 0 });
+      this.#retries.first({ ...group, attempt, failedAt, notBeforeMs: 0 });
     }
     this.#failed(message, afterMs);
   }
 
   /** Whatever the answer has that breaks this code: it ends no program, and loses no event. */
   #notUsed(group: Group, error: unknown): void {
-    this.#isPinging = false;
-    if (group !== ping) this.#retries.last(this.#later(group, 0));
+    this.#pings.ended();
+    if (group !== ping) this.#retries.last(later(group, this.#options, 0));
     this.#failed(`The answer cannot be used: ${String(error)}`, 0);
   }
 
   /** Only a gate gives verdicts, or refuses with a code. */
   #pinged(answer: Answer, sending: Sending): RequestReport['failure'] {
-    this.#isPinging = false;
+    this.#pings.ended();
     if (answer.kind === 'verdicts' || (answer.kind === 'split' && answer.code !== undefined)) {
-      this.#suspects.answered(sending);
+      this.#answeredBy(sending);
       this.#gotAnswer();
+      this.#pings.again();
       return undefined;
     }
+    if (answer.kind === 'split') this.#suspects.pingRefused(performance.now());
     this.#failed(answer.message, answer.kind === 'retry' ? answer.afterMs : 0);
     return answer.kind === 'retry' ? answer.reason : 'refused';
   }
@@ -316,6 +308,7 @@ export class Sender {
     }
     if (counts.retry < verdicts.length) {
       this.#limit.grow();
+      this.#mover.gotThrough();
       settleIn(this.#spool, group, (index) => verdicts[index]!.status !== 'retry');
       this.#signals.settled(counts);
     }
@@ -328,7 +321,9 @@ export class Sender {
       this.#report('waiting', `The gate cannot store events: ${why}`);
     }
     const own = group.isAgain ? group : copied(group);
-    this.#delayed.add(this.#later({ ...own, suspicion: undefined, isAgain: true }, afterMs));
+    this.#delayed.add(
+      later({ ...own, suspicion: undefined, isAgain: true }, this.#options, afterMs),
+    );
   }
 
   /** Ends the troubles that are over: not between the parts of a group of which some fail. */
@@ -340,22 +335,16 @@ export class Sender {
     if (!groups.some(({ isAgain }) => isAgain)) this.#troubles.end('waiting');
   }
 
-  #later(group: Group, afterMs: number): Group {
-    const { backoffBaseMs, backoffCapMs } = this.#options;
-    const bound = backoffBoundMs(group.attempt, backoffBaseMs, backoffCapMs);
-    const notBeforeMs = performance.now() + Math.max(afterMs, Math.random() * bound);
-    return { ...group, attempt: group.attempt + 1, notBeforeMs };
-  }
-
   async #split(
     group: Group,
-    { code, message }: Extract<Answer, { kind: 'split' }>,
+    answer: Extract<Answer, { kind: 'split' }>,
     sending: Sending,
   ): Promise<void> {
     const { records } = group;
-    if (code !== undefined) this.#suspects.answered(sending);
+    const { code, message } = answer;
+    if (code !== undefined) this.#answeredBy(sending);
     if (records.length === 1) {
-      if (code === undefined) return this.#suspect(group, message, sending);
+      if (code === undefined) return this.#suspect(group, answer, sending);
       const error = { code, message, violations: [] };
       await this.#settle(group, [{ status: 'rejected', eventId: '', error }], 0);
       return;
@@ -365,22 +354,33 @@ export class Sender {
   }
 
   /** A server before the gate refused a single event. */
-  async #suspect(group: Group, message: string, sending: Sending): Promise<void> {
+  async #suspect(
+    group: Group,
+    { message, isOfEvent }: Extract<Answer, { kind: 'split' }>,
+    sending: Sending,
+  ): Promise<void> {
     const wasOutage = this.#suspects.isOutage;
-    const suspicion = this.#suspects.refused(group, sending, performance.now());
-    this.#wasPinged = false;
+    const suspicion = this.#suspects.refused(group, sending, performance.now(), isOfEvent);
+    this.#pings.again();
     if (suspicion !== undefined) {
       const own = group.suspicion === undefined ? copied(group) : group;
-      this.#suspects.wait(this.#later({ ...own, suspicion }, 0));
+      this.#suspects.add(later({ ...own, suspicion }, this.#options, 0));
+      if (own.attempt >= suspectAttempts || (!isOfEvent && own.attempt > 0)) {
+        this.#report('waiting', message);
+      }
       // The first refusal delays, but is not yet trouble: the next event may pass.
       if (wasOutage) this.#failed(message, 0);
       else if (this.#suspects.isOutage) this.#breaker.failed(performance.now(), 0);
       return;
     }
-    const error = { code: refusedCode, message, violations: [] };
-    await this.#signals.rejected(group.records[0]!, '', error);
+    await this.#signals.rejected(group.records[0]!, '', refusedBeforeGate(message));
     settleIn(this.#spool, group);
     this.#signals.settled({ accepted: 0, duplicate: 0, rejected: 1, retry: 0 });
+  }
+
+  #answeredBy(sending: Sending): void {
+    this.#suspects.answered(sending, performance.now());
+    this.#pings.answered();
   }
 
   #gotAnswer(): void {

@@ -46,11 +46,15 @@ describe('a refusal by a server before the gate', () => {
     [404, page],
     [406, page],
     [400, '{"code":"invalid_argument","message":"maintenance"}'],
+    [415, page],
+    [410, page],
+    [421, page],
     [400, '{"type":"about:blank","code":"malformed_request"}'],
   ])('HTTP %d with %j asks for smaller requests, and is no verdict', async (status, body) => {
     expect(await answerTo(3, status, body)).toEqual({
       kind: 'split',
       code: undefined,
+      isOfEvent: [400, 413, 415, 422].includes(status),
       message: expect.stringMatching(`before the gate at http.* with HTTP ${status}\\b`),
     });
   });
@@ -63,7 +67,12 @@ test.each([
 ])('a refusal by the gate, HTTP %d, keeps the code', async (status, code) => {
   const type = `urn:headgate:error:${code}`;
   const body = JSON.stringify({ type, status, code, detail: 'This is why.' });
-  expect(await answerTo(3, status, body)).toEqual({ kind: 'split', code, message: 'This is why.' });
+  expect(await answerTo(3, status, body)).toEqual({
+    kind: 'split',
+    code,
+    isOfEvent: true,
+    message: 'This is why.',
+  });
 });
 
 test.each([301, 302, 307, 308])('a redirect with HTTP %d is not followed', async (status) => {
@@ -71,6 +80,7 @@ test.each([301, 302, 307, 308])('a redirect with HTTP %d is not followed', async
   expect(await answerTo(1, status, '', { location })).toEqual({
     kind: 'split',
     code: undefined,
+    isOfEvent: false,
     message: expect.stringMatching(/redirects to http:\/\/portal\.example\/login, which/),
   });
 });

@@ -70,7 +70,7 @@ function answerOf(
   if (status < 300 || status === 407) return notAGate(url, message);
   if (code === undefined) return refusedBefore(url, status, response.headers.get('location'));
   const isOfRequest = status === 400 || status === 413 || status === 422;
-  return isOfRequest ? { kind: 'split', code, message } : notAGate(url, message);
+  return isOfRequest ? { kind: 'split', code, isOfEvent: true, message } : notAGate(url, message);
 }
 
 /** A gate gives a code with each refusal. Other servers may have codes, too, but not this type. */

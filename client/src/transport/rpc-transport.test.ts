@@ -55,6 +55,7 @@ describe.each(['connect', 'grpc'] as const)('over %s', (protocol) => {
     expect(await answerTo(status, headers, '<h1>Blocked</h1>')).toEqual({
       kind: 'split',
       code: undefined,
+      isOfEvent: [400, 413, 422].includes(status),
       message: expect.stringMatching(`before the gate at http.* with HTTP ${status}\\b`),
     });
   });

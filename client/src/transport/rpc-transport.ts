@@ -186,13 +186,13 @@ function answerOf(error: unknown, url: string): Answer {
     case Code.NotFound:
       return notAGate(url, message);
     case Code.InvalidArgument:
-      return { kind: 'split', code: code!, message };
+      return { kind: 'split', code: code!, isOfEvent: true, message };
     case Code.DeadlineExceeded: {
       const late = `The gate at ${url} did not answer in time`;
       return { kind: 'retry', reason: 'overloaded', message: late, afterMs };
     }
     case Code.ResourceExhausted:
-      if (code !== undefined) return { kind: 'split', code, message };
+      if (code !== undefined) return { kind: 'split', code, isOfEvent: true, message };
       return { kind: 'retry', reason: 'overloaded', message, afterMs };
     default:
       return {

@@ -40,6 +40,8 @@ export type Answer =
       readonly kind: 'split';
       /** Undefined if a server before the gate refused it: that is no verdict of the gate. */
       readonly code: string | undefined;
+      /** An event alone may cause it. Any other refusal may end without a change to the event. */
+      readonly isOfEvent: boolean;
       readonly message: string;
     };
 
@@ -118,12 +120,15 @@ export function retryAfterMs(
   return Math.min(retryAfterMsMax, Math.max(0, Date.parse(text) - sentMs) || 0);
 }
 
+/** Only these can mean the content of a request. A redirect or a 404 says something about the place. */
+const statusesOfEvent = [400, 413, 415, 422];
+
 /** A server before the gate, such as a firewall, refused the request: that is no verdict of the gate. */
 export function refusedBefore(url: string, status: number, location: string | null): Answer {
   const message =
     `A server before the gate at ${url}, such as a proxy or a firewall, refused the request with ` +
     `HTTP ${status}${adviceOn(status, location === null ? undefined : targetOf(location, url))}`;
-  return { kind: 'split', code: undefined, message };
+  return { kind: 'split', code: undefined, isOfEvent: statusesOfEvent.includes(status), message };
 }
 
 function adviceOn(status: number, target: string | undefined): string {
