@@ -33,6 +33,9 @@ const refusalsInDoubt = 8;
 /** A suspect that was sent so often keeps its place in the spool no longer. */
 const attemptsInPlace = 8;
 
+/** Between two requests of refused events: a crowd of them must not become a load on the gate. */
+const spacingMs = 100;
+
 /** Stands for the empty requests among the events that are refused. */
 const pingId = 0;
 
@@ -55,6 +58,8 @@ export class Suspects implements Waiting {
   /** When each event was refused alone, in the latest gap. */
   readonly #refusedMs = new Map<number, number>();
   #passedMs = -Infinity;
+  /** No refused event is sent before. */
+  #nextMs = -Infinity;
   readonly #gapMs: number;
 
   /**
@@ -82,6 +87,7 @@ export class Suspects implements Waiting {
 
   /** An event is sent next whose refusal would count after more answers of the gate. */
   lacksAnswers(nowMs: number): boolean {
+    if (nowMs < this.#nextMs) return false;
     return this.#waiting.some(
       ({ suspicion, notBeforeMs }) =>
         notBeforeMs <= nowMs &&
@@ -208,13 +214,15 @@ export class Suspects implements Waiting {
   delayMs(nowMs: number): number {
     let least = Infinity;
     for (const { notBeforeMs } of this.#waiting) least = Math.min(least, notBeforeMs - nowMs);
-    return Math.max(0, least);
+    return Math.max(0, least, this.#waiting.length > 0 ? this.#nextMs - nowMs : 0);
   }
 
   take(nowMs: number): Group | undefined {
+    if (nowMs < this.#nextMs) return undefined;
     const index = this.#waiting.findIndex(({ notBeforeMs }) => notBeforeMs <= nowMs);
     if (index < 0) return undefined;
     const [group] = this.#waiting.splice(index, 1);
+    this.#nextMs = nowMs + spacingMs;
     this.#bytes -= group!.records[0]!.length;
     return group;
   }
