@@ -197,11 +197,7 @@ describe('parquet', () => {
     await deliverAll(first, imported.slice(0, 10));
     askSpool(
       folder,
-      'CREATE TABLE claims (id INTEGER PRIMARY KEY AUTOINCREMENT, hour TEXT NOT NULL, row_max INTEGER NOT NULL, events INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL)',
-    );
-    askSpool(
-      folder,
-      "INSERT INTO claims SELECT 1, '2026-03-01T12', max(rowid), count(*), 1, 10 FROM events",
+      "INSERT INTO lots SELECT 1, min(number), max(number), 'hour', 1000 FROM blocks",
     );
     const second = await open('event_date');
     await deliverAll(second, imported.slice(10, 12));
