@@ -67,10 +67,14 @@ describe('headgate track', () => {
         input: orderLine(1),
       });
     expect(await send(key)).toMatchObject({ code: 0 });
-    for (const wrong of ['hg_other', '']) {
+    const refusals = {
+      hg_other: /^headgate: .* does not know the write key: set HEADGATE/,
+      '': /^headgate: .* wants a write key, and none was given: set HEADGATE/,
+    };
+    for (const [wrong, refusal] of Object.entries(refusals)) {
       const answer = await send(wrong);
       expect(answer.code).toBe(1);
-      expect(answer.stderr).toMatch(/^headgate: .* does not know the write key: set HEADGATE/);
+      expect(answer.stderr).toMatch(refusal);
     }
   });
 

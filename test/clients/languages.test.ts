@@ -48,7 +48,7 @@ const withoutCase: Partial<Record<ErrorCode, string>> = {
 
 /** Codes of the operators' port, and of endpoints that generated clients do not use. */
 const ofOtherEndpoints =
-  /^(relay_not_allowed|source_not_relayed|operator_|dead_letter|rejected_(not_found|settled)|invalid_edit|replay_|schema_(not_found|refused)|registry_|invalid_request|destination_|redelivery_|too_many_(subscribers|searches)|log_|audit_|key_)|webhook|signature/;
+  /^(relay_not_allowed|source_not_relayed|operator_|dead_letter|rejected_(not_found|settled|busy)|invalid_edit|replay_|schema_(not_found|refused)|registry_|invalid_request|destination_|redelivery_|too_many_(subscribers|searches)|log_|audit_|key_)|webhook|signature/;
 
 test('every code has a case, or a reason for having none', () => {
   const shown = cases.flatMap(({ expect: { code, results } }) =>

@@ -79,12 +79,21 @@ function* valuesOf(field: DescField, base: object | undefined, name: string) {
         yield one(Array.from({ length: 1_000 }, () => create(field.message)));
       }
       return;
+    case 'map': {
+      yield one({});
+      if (field.mapKind !== 'scalar') throw new Error(`${name} has values without extremes yet`);
+      const values = scalars[field.scalar] ?? [];
+      for (const key of texts) yield one({ [key]: values[0] });
+      for (const value of values) yield one({ order_completed: value, a: value });
+      yield one(
+        Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`a${at}`, values.at(-1)])),
+      );
+      return;
+    }
     case 'message':
       if (/^google\.protobuf\.(Timestamp|Duration)$/.test(field.message.typeName)) {
         for (const moment of moments) yield one(moment);
       } else yield* extremesOf(field.message, { ...base } as Record<string, unknown>, `${name}.`);
       return;
-    default:
-      throw new Error(`${name} is of a kind that has no extremes yet`);
   }
 }

@@ -186,6 +186,29 @@ test('pushes a taxonomy completely or not at all', async () => {
   expect((await registry.registerSchema(shipped)).created).toBe(true);
 });
 
+test('what is only to be checked has limits', async () => {
+  const eventName = await newEvent(closed({}));
+  const taxonomy = `verbs: [completed, created, paid, viewed, signed_up, cancelled, shipped]\nevents:\n  ${eventName}: { owner: a, description: b, active: 251 }`;
+  const check = (planned: number) =>
+    registry.pushTaxonomy({
+      taxonomy,
+      validateOnly: true,
+      plannedVersions: { [eventName]: planned },
+    });
+  expect((await check(250)).changed).toEqual([eventName]);
+  for (const planned of [251, 2 ** 32 - 1]) {
+    expect((await refusal(check(planned))).message).toContain(`is ${planned}; at most 250`);
+  }
+  const earlierSchemasJson = Array.from({ length: 251 }, () => closed({}));
+  const register = registry.registerSchema({
+    eventName,
+    schemaJson: closed({}),
+    validateOnly: true,
+    earlierSchemasJson,
+  });
+  expect((await refusal(register)).message).toContain('has 251 schemas; at most 250');
+});
+
 test('looks up when an event was last stored', async () => {
   const before = Date.now();
   await track(gate.url, {});

@@ -45,6 +45,11 @@ export interface RegistryServiceOptions {
 /** With the events on which schemas are tried, and from which they are inferred. */
 export type RegistryServiceParts = RegistryServiceOptions & { readonly traffic: TrafficSources };
 
+/** The new versions of one event that are checked before they are registered. */
+const earlierMax = 250;
+/** Characters of a name in a message. */
+const shownMax = 100;
+
 /** `headgate.v1.SchemaRegistryService`, for the admin port. */
 export function createRegistryService(
   options: RegistryServiceParts,
@@ -57,9 +62,7 @@ export function createRegistryService(
   };
   return {
     registerSchema: async ({ eventName, schemaJson, entry, earlierSchemasJson, ...wanted }) => {
-      if (earlierSchemasJson.length > 0 && !wanted.validateOnly) {
-        refuse('earlier_schemas_json is only for validate_only: register these versions first.');
-      }
+      checkEarlier(earlierSchemasJson, wanted.validateOnly);
       const { created, findings, ...kept } = await changeable().register({
         name: eventName,
         version: wanted.version,
@@ -78,9 +81,7 @@ export function createRegistryService(
     },
     pushTaxonomy: async ({ taxonomy, validateOnly, plannedVersions }) => {
       const planned = new Map(Object.entries(plannedVersions));
-      if (planned.size > 0 && !validateOnly) {
-        refuse('planned_versions is only for validate_only: register these versions first.');
-      }
+      checkPlanned(planned, validateOnly);
       const { changed, kept } = await changeable().pushTaxonomy(taxonomy, validateOnly, planned);
       return { changed: [...changed], kept: [...kept] };
     },
@@ -226,4 +227,26 @@ function describe(event: PlannedEvent) {
 
 function findingMessages(findings: Registered['findings']) {
   return findings.map(({ place, breaks, message }) => ({ place, breaks: [...breaks], message }));
+}
+
+function checkEarlier(schemas: readonly string[], validateOnly: boolean): void {
+  if (schemas.length > 0 && !validateOnly) {
+    refuse('earlier_schemas_json is only for validate_only: register these versions first.');
+  }
+  if (schemas.length > earlierMax) {
+    refuse(
+      `earlier_schemas_json has ${schemas.length} schemas; at most ${earlierMax} are checked.`,
+    );
+  }
+}
+
+function checkPlanned(planned: ReadonlyMap<string, number>, validateOnly: boolean): void {
+  if (planned.size > 0 && !validateOnly) {
+    refuse('planned_versions is only for validate_only: register these versions first.');
+  }
+  for (const [name, count] of planned) {
+    if (count <= earlierMax) continue;
+    const shown = JSON.stringify(name.slice(0, shownMax));
+    refuse(`planned_versions of ${shown} is ${count}; at most ${earlierMax} are checked.`);
+  }
 }
