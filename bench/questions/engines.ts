@@ -86,7 +86,7 @@ function startSqlite(): AskedEngine {
       createSqliteDestination(
         'w',
         { path: file, busy_timeout: 60_000, tables: 'both' },
-        { context: { contracts } },
+        { contracts },
       ),
     fill: (rows) => {
       const time = `strftime('%Y-%m-%dT%H:%M:%S.000Z', ${seconds(rows)}, 'unixepoch')`;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -11,6 +11,7 @@ import { createParquetDestination } from '../../src/destinations/parquet/parquet
 import { createSpool, openSpool } from '../../src/destinations/parquet/spool/database.ts';
 import { earlierEvents } from '../../src/destinations/parquet/spool/earlier-spool.ts';
 import { createSpoolWriter, type Spool } from '../../src/destinations/parquet/spool/spool.ts';
+import { createKeyedEvents } from '../../src/destinations/sqlite/keyed-events.fixture.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import { deliveryOf, deliveryOfEvent, never, readAll, storedEvent } from './deliveries.ts';
 import { askFiles, askSpool, parquetSettings, readFileIds, spoolOf } from './parquet-far-side.ts';
@@ -59,8 +60,14 @@ const files = (): string[] =>
 
 /** The spool as an earlier version writes it, with rows. */
 async function openEarlier(): Promise<Destination> {
+  if (!existsSync(data.spool)) {
+    mkdirSync(path.dirname(data.spool), { recursive: true });
+    const database = new DatabaseSync(data.spool);
+    database.exec(createKeyedEvents);
+    database.close();
+  }
   const own = { path: data.spool, busy_timeout: 5_000 };
-  const earlier = await createSqliteDestination('lake', own, { isIndexed: false });
+  const earlier = await createSqliteDestination('lake', own);
   opened.push(earlier);
   return earlier;
 }

@@ -60,7 +60,7 @@ export function startSqliteEngine(): Promise<Engine> {
       createSqliteDestination(
         'w',
         { path: file, busy_timeout: 5000, tables: 'per_event', ...more },
-        { context: { contracts } },
+        { contracts },
       ),
     rows: (sql) => Promise.resolve(rows(sql)),
     run: (sql) => Promise.resolve(use((database) => database.exec(sql))),

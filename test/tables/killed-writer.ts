@@ -70,7 +70,7 @@ async function open(
 ): Promise<Destination> {
   if (type === 'sqlite') {
     const { createSqliteDestination } = await import('../../src/destinations/sqlite/sqlite.ts');
-    return createSqliteDestination('w', settings, { context: { contracts } });
+    return createSqliteDestination('w', settings, { contracts });
   }
   if (type === 'clickhouse') {
     const { createClickhouseDestination } =

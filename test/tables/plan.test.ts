@@ -180,7 +180,7 @@ async function deliverOne(file: string, contracts: readonly EventContract[]): Pr
   const destination = await createSqliteDestination(
     'warehouse',
     { path: file, busy_timeout: 1000, tables: 'per_event' },
-    { context: { contracts: () => contracts } },
+    { contracts: () => contracts },
   );
   const [outcome] = await destination.deliver([deliveryOfEvent()], never);
   await destination.close();

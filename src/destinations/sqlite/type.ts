@@ -39,6 +39,6 @@ export const sqliteType: DestinationType = {
   },
   async create(name, settings, context) {
     const { createSqliteDestination } = await import('./sqlite.ts');
-    return createSqliteDestination(name, settings, { context });
+    return createSqliteDestination(name, settings, context);
   },
 };

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openWarehouse, type PackedBatch, type Warehouse } from './warehouse.ts';
+import type { PackedBatch } from '../writer-thread/packed-batch.ts';
+import { createKeyedEvents } from './keyed-events.fixture.ts';
+import { openWarehouse, type Warehouse } from './warehouse.ts';
 
 let folder: string;
 let path: string;
@@ -186,8 +188,7 @@ describe('a file', () => {
   });
 
   test('of an earlier version keeps its table, and each event once', () => {
-    // The table of version 1, as an export's spool has it still.
-    openWarehouse(path, 100, false).close();
+    other().exec(createKeyedEvents);
     const version = (): unknown => other().prepare('PRAGMA user_version').get()?.['user_version'];
     expect(version()).toBe(1);
     const warehouse = open();

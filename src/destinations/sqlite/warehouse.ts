@@ -9,13 +9,14 @@ import { createIdTables, eventIdTables, restoreIdTables } from './id-index.ts';
 import { readTypedPayload } from '../tables/event-row.ts';
 import { inTransaction } from './transaction.ts';
 import { createTypedTables, type TypedTables } from './typed-tables.ts';
+import type { PackedBatch, RefusedEvent } from '../writer-thread/packed-batch.ts';
 
 /**
  * Increase it whenever the table changes so that an earlier version cannot use it. A new column is no such
  * change: `addColumns`.
  *
  * 1: the primary key is `event_id`. A file keeps this table, because only a copy of all rows could change
- * it, and so does a spool, whose rows leave it again. 2: the primary key is `number`, and an index beside
+ * it. 2: the primary key is `number`, and an index beside
  * the table has the ids (id-index.ts).
  */
 const schemaVersion = 2;
@@ -40,11 +41,9 @@ const cacheSize = -64_000;
  * speed. AUTOINCREMENT: a row that somebody inserts by hand never gets the number of a deleted one, or the
  * index would take it for known.
  */
-function createTable(version: number): string {
-  const isKeyed = version === keyedVersion;
-  return `
+const createTable = `
   CREATE TABLE events (
-    event_id TEXT ${isKeyed ? 'PRIMARY KEY ' : ''}NOT NULL,
+    event_id TEXT NOT NULL,
     event_name TEXT NOT NULL,
     source TEXT NOT NULL,
     timestamp TEXT NOT NULL,
@@ -61,28 +60,14 @@ function createTable(version: number): string {
     sequence INTEGER NOT NULL,
     warnings TEXT,
     delivered_at TEXT NOT NULL,
-    event_time TEXT${isKeyed ? '' : ',\n    number INTEGER PRIMARY KEY AUTOINCREMENT'}
+    event_time TEXT,
+    number INTEGER PRIMARY KEY AUTOINCREMENT
   );
-  ${isKeyed ? '' : createIdTables(eventIdTables)}`;
-}
+  ${createIdTables(eventIdTables)}`;
 
 /** Of an old table it holds nothing but the new rows. */
 const createIndex = `CREATE INDEX IF NOT EXISTS events_by_time ON events (event_time)
   WHERE event_time IS NOT NULL`;
-
-/** Events of one batch, end to end in one buffer. */
-export interface PackedBatch {
-  readonly bytes: Uint8Array;
-  /** Where each event's payload ends. */
-  readonly ends: Uint32Array;
-  readonly sequences: Float64Array;
-}
-
-/** An event that this table can never store. */
-export interface RefusedEvent {
-  readonly index: number;
-  readonly reason: string;
-}
 
 export interface Warehouse {
   /** The contracts of the events, for tables with typed columns. */
@@ -92,15 +77,10 @@ export interface Warehouse {
   close(): void;
 }
 
-/**
- * Opens the file. Creates it and its table if they are missing.
- *
- * @param isIndexed whether rows are looked for by their time.
- */
+/** Opens the file. Creates it and its table if they are missing. */
 export function openWarehouse(
   path: string,
   busyTimeoutMs: number,
-  isIndexed = true,
   { mode, prefix }: { readonly mode: TableMode; readonly prefix: string } = onlyEvents,
 ): Warehouse {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -108,7 +88,7 @@ export function openWarehouse(
   closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
-    prepareDatabase(database, isIndexed);
+    prepareDatabase(database);
     syncFolder(dirname(path));
     const rows = mode === 'per_event' ? undefined : createRows(database);
     const typed = mode === 'events' ? undefined : createTypedTables(database, prefix);
@@ -141,7 +121,7 @@ function syncFolder(folder: string): void {
   closeSync(descriptor);
 }
 
-function prepareDatabase(database: DatabaseSync, isIndexed: boolean): void {
+function prepareDatabase(database: DatabaseSync): void {
   database.exec(`PRAGMA cache_size = ${cacheSize}`);
   database.exec('PRAGMA journal_mode = WAL');
   // FULL syncs the WAL on every commit. NORMAL leaves that to the kernel: a power cut could take
@@ -152,27 +132,27 @@ function prepareDatabase(database: DatabaseSync, isIndexed: boolean): void {
   database.exec(`PRAGMA journal_size_limit = ${walBytesMax}`);
   const version = readSchemaVersion(database);
   if (version !== schemaVersion && version !== keyedVersion) {
-    createOrRefuse(database, isIndexed ? schemaVersion : keyedVersion);
+    createOrRefuse(database);
   }
   if (readSchemaVersion(database) === schemaVersion) restoreIdTables(database, eventIdTables);
-  addColumns(database, isIndexed);
+  addColumns(database);
 }
 
 /**
  * What a table of an earlier version lacks. That version goes on working with the table, because its
  * statements name their columns.
  */
-function addColumns(database: DatabaseSync, isIndexed: boolean): void {
-  if (isComplete(database, isIndexed)) return;
+function addColumns(database: DatabaseSync): void {
+  if (isComplete(database)) return;
   inTransaction(database, () => {
     if (!hasColumn(database)) database.exec('ALTER TABLE events ADD COLUMN event_time TEXT');
-    if (isIndexed) database.exec(createIndex);
+    database.exec(createIndex);
   });
 }
 
-function isComplete(database: DatabaseSync, isIndexed: boolean): boolean {
+function isComplete(database: DatabaseSync): boolean {
   const index = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'events_by_time'");
-  return hasColumn(database) && (!isIndexed || index.get() !== undefined);
+  return hasColumn(database) && index.get() !== undefined;
 }
 
 function hasColumn(database: DatabaseSync): boolean {
@@ -184,7 +164,7 @@ function readSchemaVersion(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
 }
 
-function createOrRefuse(database: DatabaseSync, newVersion: number): void {
+function createOrRefuse(database: DatabaseSync): void {
   inTransaction(database, () => {
     // Read again: another process may have created the same file.
     const version = readSchemaVersion(database);
@@ -199,8 +179,8 @@ function createOrRefuse(database: DatabaseSync, newVersion: number): void {
       if (taken) {
         throw new StartError('it has a table "events" of another program; give another path');
       }
-      database.exec(createTable(newVersion));
-      database.exec(`PRAGMA user_version = ${newVersion}`);
+      database.exec(createTable);
+      database.exec(`PRAGMA user_version = ${schemaVersion}`);
     }
   });
 }

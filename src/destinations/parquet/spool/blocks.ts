@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { PackedBatch, RefusedEvent } from '../../sqlite/warehouse.ts';
+import type { PackedBatch, RefusedEvent } from '../../writer-thread/packed-batch.ts';
 import { cutEvent, findMembers, memberCount, placeOf } from './cut-event.ts';
 import type { OddEvents } from './odd-events.ts';
 

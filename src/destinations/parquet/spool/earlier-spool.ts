@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { inTransaction } from '../../sqlite/transaction.ts';
 import { storedText } from '../stored-text.ts';
 import { isWholeRow } from '../whole-row.ts';
-import type { PackedBatch } from '../../sqlite/warehouse.ts';
+import type { PackedBatch } from '../../writer-thread/packed-batch.ts';
 import { cutBatch, type StoredBlock } from './blocks.ts';
 import { endEarlier, hasTable, insertBlock } from './database.ts';
 import { createLotEvents, type LotEvents } from './lot-events.ts';
