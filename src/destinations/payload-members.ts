@@ -24,29 +24,34 @@ export interface PayloadMembers {
   warnings: string;
 }
 
-/** Each name with what comes before and after it in a payload, in the order of `encodeStoredEvent`. */
-const layout = (
-  [
-    ['eventId', 'text'],
-    ['eventName', 'text'],
-    ['source', 'text'],
-    ['timestamp', 'text'],
-    ['eventTime', 'text'],
-    ['userId', 'text'],
-    ['anonymousId', 'text'],
-    ['idempotencyKey', 'text'],
-    ['schemaVersion', 'integer'],
-    ['properties', 'json'],
-    ['context', 'json'],
-    ['occurredAt', 'text'],
-    ['vendorCall', 'json'],
-    ['correlationId', 'text'],
-    ['sentAt', 'text'],
-    ['historical', 'json'],
-    ['traceparent', 'text'],
-    ['warnings', 'json'],
-  ] as const
-).map(([name, kind]) => ({ name, kind, head: `"${name}":${kind === 'text' ? '"' : ''}` }));
+/** The members of a stored event in the order of `encodeStoredEvent`: a text without escapes, digits, or any JSON. */
+export const storedMembers = [
+  ['eventId', 'text'],
+  ['eventName', 'text'],
+  ['source', 'text'],
+  ['timestamp', 'text'],
+  ['eventTime', 'text'],
+  ['userId', 'text'],
+  ['anonymousId', 'text'],
+  ['idempotencyKey', 'text'],
+  ['schemaVersion', 'integer'],
+  ['properties', 'json'],
+  ['context', 'json'],
+  ['occurredAt', 'text'],
+  ['vendorCall', 'json'],
+  ['correlationId', 'text'],
+  ['sentAt', 'text'],
+  ['historical', 'json'],
+  ['traceparent', 'text'],
+  ['warnings', 'json'],
+] as const satisfies readonly (readonly [keyof PayloadMembers, 'text' | 'integer' | 'json'])[];
+
+/** Each name with what comes before and after it in a payload. */
+const layout = storedMembers.map(([name, kind]) => ({
+  name,
+  kind,
+  head: `"${name}":${kind === 'text' ? '"' : ''}`,
+}));
 
 /**
  * Cuts a payload into its members without making values of them, so that no number loses a digit. It

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { cutPayload } from '../../payload-members.ts';
-import { cutEvent, findMembers, memberCount, members } from './cut-event.ts';
+import { cutPayload, storedMembers } from '../../payload-members.ts';
+import { cutEvent, findMembers, memberCount } from './cut-event.ts';
 
 const lengths = new Uint16Array(memberCount + 3);
 const starts = new Int32Array(memberCount);
@@ -15,7 +15,7 @@ function cut(payload: string): Record<string, string> | undefined {
   if (!cutEvent(bytes, before.length, end, lengths, 3)) return undefined;
   findMembers(before.length, lengths, 3, starts);
   return Object.fromEntries(
-    members.map(([name], at) => {
+    storedMembers.map(([name], at) => {
       const length = lengths[3 + at]!;
       return [name, length === 0 ? '' : bytes.toString('utf8', starts[at], starts[at]! + length)];
     }),

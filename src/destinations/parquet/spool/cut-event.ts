@@ -1,40 +1,17 @@
-/** How a member of a stored event is written: a text without escapes, a number of digits, or any JSON. */
-type MemberKind = 'text' | 'integer' | 'json';
+import { storedMembers } from '../../payload-members.ts';
 
-/** The members of a stored event in the order of `encodeStoredEvent`. */
-export const members = [
-  ['eventId', 'text'],
-  ['eventName', 'text'],
-  ['source', 'text'],
-  ['timestamp', 'text'],
-  ['eventTime', 'text'],
-  ['userId', 'text'],
-  ['anonymousId', 'text'],
-  ['idempotencyKey', 'text'],
-  ['schemaVersion', 'integer'],
-  ['properties', 'json'],
-  ['context', 'json'],
-  ['occurredAt', 'text'],
-  ['vendorCall', 'json'],
-  ['correlationId', 'text'],
-  ['sentAt', 'text'],
-  ['historical', 'json'],
-  ['traceparent', 'text'],
-  ['warnings', 'json'],
-] as const satisfies readonly (readonly [string, MemberKind])[];
+export type MemberName = (typeof storedMembers)[number][0];
 
-export type MemberName = (typeof members)[number][0];
-
-export const memberCount = members.length;
+export const memberCount = storedMembers.length;
 
 /** Which member has a name. */
 export function placeOf(name: MemberName): number {
-  return members.findIndex(([each]) => each === name);
+  return storedMembers.findIndex(([each]) => each === name);
 }
 
-const kinds: readonly MemberKind[] = members.map(([, kind]) => kind);
+const kinds: readonly string[] = storedMembers.map(([, kind]) => kind);
 /** What stands before the value of each member. */
-const heads = members.map(([name, kind]) =>
+const heads = storedMembers.map(([name, kind]) =>
   Uint8Array.from(Buffer.from(`"${name}":${kind === 'text' ? '"' : ''}`)),
 );
 const required = (

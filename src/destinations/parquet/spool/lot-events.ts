@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
-import { noMembers, type PayloadMembers } from '../../payload-members.ts';
+import { noMembers, storedMembers, type PayloadMembers } from '../../payload-members.ts';
 import type { StoredBlock } from './blocks.ts';
-import { findMembers, memberCount, members, placeOf, type MemberName } from './cut-event.ts';
+import { findMembers, memberCount, placeOf, type MemberName } from './cut-event.ts';
 import type { OddEvents, OddMembers } from './odd-events.ts';
 
 /** Bytes of a larger buffer. */
@@ -34,7 +34,7 @@ export interface LotEvents {
   isWhole(): boolean;
 }
 
-const places = Object.fromEntries(members.map(([name]) => [name, placeOf(name)])) as Record<
+const places = Object.fromEntries(storedMembers.map(([name]) => [name, placeOf(name)])) as Record<
   MemberName,
   number
 >;
@@ -133,7 +133,7 @@ function partOf(text: string): BytesPart {
 
 function textsOfAll(events: LotEvents): PayloadMembers {
   const texts = noMembers();
-  for (const [name] of members) texts[name] = events.text(name);
+  for (const [name] of storedMembers) texts[name] = events.text(name);
   return texts;
 }
 

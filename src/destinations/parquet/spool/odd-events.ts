@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { olderEventTime } from '../../older-event-time.ts';
-import { memberCount, members, placeOf, type MemberName } from './cut-event.ts';
+import { storedMembers } from '../../payload-members.ts';
+import { memberCount, placeOf, type MemberName } from './cut-event.ts';
 
 /** Members as texts. A missing member is absent, because an empty text is another value. */
 export type OddMembers = Partial<Record<MemberName, string>>;
@@ -31,7 +32,9 @@ const sqliteTooBig = 18;
  * table of it takes. `->` keeps JSON, `->>` returns the plain text.
  */
 export function createOddEvents(database: DatabaseSync): OddEvents {
-  const values = members.map(([name, kind]) => `e${kind === 'json' ? '->' : '->>'}'$.${name}'`);
+  const values = storedMembers.map(
+    ([name, kind]) => `e${kind === 'json' ? '->' : '->>'}'$.${name}'`,
+  );
   const select = database.prepare(`SELECT ${values.join(', ')} FROM (SELECT ?1 AS e)`);
   select.setReturnArrays(true);
   // An integer beyond 2^53 would throw, and an id may be one.
@@ -44,7 +47,7 @@ export function createOddEvents(database: DatabaseSync): OddEvents {
         const texts: OddMembers = {};
         for (let member = 0; member < memberCount; member += 1) {
           const value = row[member] ?? null;
-          if (value !== null) texts[members[member]![0]] = String(value);
+          if (value !== null) texts[storedMembers[member]![0]] = String(value);
         }
         for (const [column, name] of required) {
           if (row[placeOf(name)] !== null) continue;
