@@ -1,3 +1,4 @@
+import type { ExportData } from '../../src/destinations/parquet/exporter.ts';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,4 +109,16 @@ export function startParquetFarSide(): Promise<FarSide> {
       rmSync(folder, { recursive: true });
     },
   });
+}
+
+/** What the exporter of a spool below this folder is started with. */
+export function exportDataOf(folder: string): ExportData {
+  return {
+    folder,
+    spool: spoolOf(folder),
+    busyTimeoutMs: 5_000,
+    fileEventsMax: 1_000,
+    idsKeptMs: 60_000,
+    partition: 'hour',
+  };
 }

@@ -18,7 +18,7 @@ import {
 import { createSpoolWriter, type Spool } from '../../src/destinations/parquet/spool/spool.ts';
 import { waitingEvents } from '../../src/destinations/parquet/spool/waiting.ts';
 import { deliveryOfEvent, never } from './deliveries.ts';
-import { spoolOf } from './parquet-far-side.ts';
+import { exportDataOf } from './parquet-far-side.ts';
 
 let data: ExportData;
 let writer: Spool;
@@ -26,14 +26,7 @@ let database: DatabaseSync;
 
 beforeEach(async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'headgate-kept-ids-'));
-  data = {
-    folder,
-    spool: spoolOf(folder),
-    busyTimeoutMs: 5_000,
-    fileEventsMax: 1_000,
-    idsKeptMs: 60_000,
-    partition: 'hour',
-  };
+  data = exportDataOf(folder);
   writer = await createSpoolWriter('lake', {
     file: data.spool,
     busyTimeoutMs: 5_000,

@@ -14,7 +14,13 @@ import { createSpoolWriter, type Spool } from '../../src/destinations/parquet/sp
 import { createKeyedEvents } from '../../src/destinations/sqlite/keyed-events.fixture.ts';
 import { createSqliteDestination } from '../../src/destinations/sqlite/sqlite.ts';
 import { deliveryOf, deliveryOfEvent, never, readAll, storedEvent } from './deliveries.ts';
-import { askFiles, askSpool, parquetSettings, readFileIds, spoolOf } from './parquet-far-side.ts';
+import {
+  askFiles,
+  askSpool,
+  parquetSettings,
+  readFileIds,
+  exportDataOf,
+} from './parquet-far-side.ts';
 
 let folder: string;
 let data: ExportData;
@@ -22,14 +28,7 @@ const opened: Pick<Spool, 'close'>[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'headgate-spool-'));
-  data = {
-    folder,
-    spool: spoolOf(folder),
-    busyTimeoutMs: 5_000,
-    fileEventsMax: 1_000,
-    idsKeptMs: 60_000,
-    partition: 'hour',
-  };
+  data = exportDataOf(folder);
 });
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((each) => each.close()));

@@ -9,20 +9,9 @@ import { createInTurn } from '../../src/quarantine/in-turn.ts';
 import { createRejectedEvents, type RejectedEvents } from '../../src/quarantine/rejected-events.ts';
 import { createReplayMarks, type ReplayMarks } from '../../src/quarantine/replay-marks.ts';
 import { startRealLog } from '../real-log.ts';
+import { everything } from './claims-rig.ts';
 
 const stored = { status: 'accepted', storedSequence: 7, error: undefined } as const;
-const everything = {
-  source: '',
-  eventName: '',
-  code: '',
-  user: '',
-  sinceMs: 0,
-  untilMs: Infinity,
-  withReplayed: true,
-  withDiscarded: true,
-  sequenceMax: Infinity,
-};
-
 async function reject(log: Log): Promise<number> {
   const subject = subjects.rejected('shop', 'order_completed');
   return (await log.store('REJECTED', subject, {}, '{}')).sequence;

@@ -81,7 +81,7 @@ async function push(client: Client, options: PushOptions, folder: string): Promi
   const go = allowed && options.dryRun === undefined;
   const send = go ? register : checkAtGate;
   const { changed, kept } = allowed
-    ? await send(client, folder, files, missing, new Set(known.keys()))
+    ? await send(client, await readRequests(folder, files, missing, new Set(known.keys())))
     : { changed: [], kept: [] };
   if (!allowed) process.exitCode = 1;
   if (options.json === true) {
@@ -126,27 +126,16 @@ interface Pushed {
   readonly kept: readonly string[];
 }
 
-async function register(
-  client: Client,
-  directory: string,
-  files: SchemaRegistry,
-  missing: readonly Version[],
-  known: ReadonlySet<string>,
-): Promise<Pushed> {
-  const { taxonomy, requests } = await readRequests(directory, files, missing, known);
+/** What a push sends. */
+type PushRequests = Awaited<ReturnType<typeof readRequests>>;
+
+async function register(client: Client, { taxonomy, requests }: PushRequests): Promise<Pushed> {
   for (const request of requests) await client.call((service) => service.registerSchema(request));
   return client.call((service) => service.pushTaxonomy({ taxonomy }));
 }
 
 /** Lets the gate check what `register` would send: it knows more than the files, such as its own settings. */
-async function checkAtGate(
-  client: Client,
-  directory: string,
-  files: SchemaRegistry,
-  missing: readonly Version[],
-  known: ReadonlySet<string>,
-): Promise<Pushed> {
-  const { taxonomy, requests } = await readRequests(directory, files, missing, known);
+async function checkAtGate(client: Client, { taxonomy, requests }: PushRequests): Promise<Pushed> {
   const earlier = new Map<string, string[]>();
   for (const request of requests) {
     const { eventName, schemaJson } = request;

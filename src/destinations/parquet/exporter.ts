@@ -7,6 +7,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { ageMs, steadyTimeMs } from '../../event/time/steady-time.ts';
+import { isBusy } from '../writer-thread/serve-batches.ts';
 import { contractWaitMs } from '../tables/contract-tables.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { openSpool, prepareSpool } from './spool/database.ts';
@@ -73,11 +74,9 @@ async function reply(
     if (await exportSpool(data, nowMs, contracts)) return { kind: 'exported' };
     return { kind: 'failed', isBusy: true, reason: 'newer contracts are awaited' };
   } catch (error) {
-    const isBusy =
-      error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
     return {
       kind: 'failed',
-      isBusy,
+      isBusy: isBusy(error),
       reason: error instanceof Error ? error.message : String(error),
     };
   }

@@ -129,7 +129,7 @@ export function mergeIds(one: SortedIds, other: SortedIds): SortedIds {
   const [words, otherWords, to] = [wordsOf(one), wordsOf(other), wordsOf(merged)];
   let [at, otherAt] = [0, 0];
   for (let place = 0; place < merged.hashes.length; place += 1) {
-    // After the last of one there is none below.
+    // Behind the last of one, only the other has more.
     const isOther = !(one.hashes[at]! <= (other.hashes[otherAt] ?? Infinity));
     if (isOther) {
       merged.hashes[place] = other.hashes[otherAt]!;
