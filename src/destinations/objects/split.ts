@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 
+import { onReply } from '../writer-thread/replies.ts';
 import type { FilePart, SplitData, SplitReply } from './split-file.ts';
 
 /** The objects of a file of the spool, made in a thread. Rejects with the reason. */
@@ -11,7 +12,9 @@ export async function splitInThread(data: SplitData): Promise<readonly FilePart[
     execArgv: [],
   });
   let reply: SplitReply = { kind: 'failed', reason: 'the thread ended before it was done' };
-  thread.on('message', (message: SplitReply) => (reply = message));
+  onReply(thread, (message: SplitReply) => {
+    reply = message;
+  });
   thread.on('error', (error) => (reply = { kind: 'failed', reason: error.message }));
   await new Promise((resolve) => thread.once('exit', resolve));
   const result = reply as SplitReply;

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { ContractsInForce, EventContract } from '../../event/contracts/event-contract.ts';
 import { steadyTimeMs } from '../../event/time/steady-time.ts';
 import { whenAborted } from '../when-aborted.ts';
+import { onReply } from '../writer-thread/replies.ts';
 import type { ExportData, ExportReply, ExportRequest } from './exporter.ts';
 
 /** Runs the exporter's thread, one at a time: now and then, and whenever it is asked. */
@@ -138,15 +139,17 @@ function createExporterThread(data: ExportData): ExporterThread {
   };
 }
 
-/** The next message. Resolves to a failure if the thread ends before. */
+/** The next answer. Resolves to a failure if the thread ends before. */
 function replyOf(thread: Worker): Promise<ExportReply> {
   return new Promise((resolve) => {
     const onEnd = (): void => settle(failure('the thread ended before it was done'));
     const onError = (error: Error): void => settle(failure(error.message));
     const settle = (reply: ExportReply): void => {
-      thread.off('message', settle).off('exit', onEnd).off('error', onError);
+      offReply();
+      thread.off('exit', onEnd).off('error', onError);
       resolve(reply);
     };
-    thread.on('message', settle).on('exit', onEnd).on('error', onError);
+    const offReply = onReply(thread, settle);
+    thread.on('exit', onEnd).on('error', onError);
   });
 }

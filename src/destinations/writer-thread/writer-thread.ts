@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { memoryOf, type PackedBatch } from './packed-batch.ts';
+import { onReply } from './replies.ts';
 import type { FailedReply, OpeningReply, ThreadRequest } from './serve-batches.ts';
 
 /** The event loop's side of a running thread that writes batches. */
@@ -25,7 +26,7 @@ const ended: FailedReply = {
  * Starts a thread that runs `serveBatches`. Rejects with the reason if it cannot open what it writes.
  * `onEnd` is called once, when the thread has ended for any reason.
  */
-export async function startWriterThread<Request, Reply>(
+export async function startWriterThread<Request, Reply extends { readonly kind: string }>(
   { program, name, data }: { readonly program: URL; readonly name: string; readonly data: object },
   onEnd: () => void,
 ): Promise<WriterThread<Request, Reply>> {
@@ -41,10 +42,11 @@ export async function startWriterThread<Request, Reply>(
   const opening = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<void>();
   let alive = true;
-  worker.once('message', (first: OpeningReply) => {
+  const offOpening = onReply(worker, (first: OpeningReply) => {
+    offOpening();
     if (first.kind === 'opened') opening.resolve();
     else opening.reject(new Error(first.reason));
-    worker.on('message', (reply: Reply | FailedReply) => waiting.shift()?.(reply));
+    onReply(worker, (reply: Reply | FailedReply) => waiting.shift()?.(reply));
   });
   worker.on('error', (error) => opening.reject(error));
   worker.on('exit', () => {
