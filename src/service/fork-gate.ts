@@ -66,7 +66,8 @@ export function forkGate(
       ready.resolve(report.address);
     } else if (report.kind === 'limit asked' || report.kind === 'limit returned') {
       onLimit(report);
-    } else {
+    } else if (report.kind === 'failed') {
+      // Not whatever else arrives: with --watch, Node sends the files that the process has imported.
       fault = report.text;
       kill();
     }

@@ -12,21 +12,25 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { root } from '../documentation/markdown.ts';
 
 /** `npm run dev`, on a copy of the sources, so that a change of one disturbs nobody. */
 let folder: string;
 let dev: ChildProcess;
-let output = '';
+let output: string;
 
-beforeAll(() => {
+beforeEach(() => {
+  output = '';
   folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'headgate-dev-')));
   for (const name of ['src', 'gen', 'schemas', 'package.json']) {
     cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
   }
   symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+});
+
+function start(env: Readonly<Record<string, string>>): void {
   const { scripts } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as {
     scripts: Readonly<Record<string, string>>;
   };
@@ -37,13 +41,14 @@ beforeAll(() => {
       PATH: process.env['PATH'],
       HEADGATE_LISTEN: '127.0.0.1:0',
       HEADGATE_ADMIN_LISTEN: '127.0.0.1:0',
+      ...env,
     },
   });
   dev.stdout!.setEncoding('utf8').on('data', (text: string) => (output += text));
   dev.stderr!.setEncoding('utf8').on('data', (text: string) => (output += text));
-});
+}
 
-afterAll(async () => {
+afterEach(async () => {
   // By SIGTERM, which it passes on: a killed one would leave the service behind.
   if (dev.exitCode === null && dev.signalCode === null) {
     const exit = once(dev, 'exit');
@@ -56,13 +61,18 @@ afterAll(async () => {
 const starts = (): number => output.split('Headgate takes events on ').length - 1;
 const patience = { timeout: 60_000, interval: 100 };
 
-it('starts the service, starts it again when a source changes, and stops it', async () => {
-  await vi.waitFor(() => expect(starts()).toBe(1), patience);
-  appendFileSync(path.join(folder, 'src/event/glob.ts'), '// A change.\n');
-  await vi.waitFor(() => expect(starts()).toBe(2), patience);
-  expect(output).toContain('SIGTERM: draining');
-  const exit = once(dev, 'exit');
-  dev.kill('SIGTERM');
-  await exit;
-  expect(output.split('SIGTERM: draining').length - 1).toBe(2);
-});
+// Node watches every process of it, and its threads, by messages among their own.
+it.for(['1', '2'])(
+  'starts the service in %s processes, starts it again when a source changes, and stops it',
+  async (processes) => {
+    start({ HEADGATE_PROCESSES: processes });
+    await vi.waitFor(() => expect(starts(), output).toBe(1), patience);
+    appendFileSync(path.join(folder, 'src/event/glob.ts'), '// A change.\n');
+    await vi.waitFor(() => expect(starts(), output).toBe(2), patience);
+    expect(output).toContain('SIGTERM: draining');
+    const exit = once(dev, 'exit');
+    dev.kill('SIGTERM');
+    await exit;
+    expect(output.split('SIGTERM: draining').length - 1).toBe(2);
+  },
+);
