@@ -1,5 +1,6 @@
 import type { DestinationConfig } from '../config/config.ts';
 import type { Destination } from '../destinations/destination.ts';
+import { eachInTurns } from '../destinations/each-in-turns.ts';
 import type { GiveUp } from '../event/delivery-attempt.ts';
 import { recordFiltered } from '../jetstream/filtered-events.ts';
 import type { Log } from '../jetstream/log.ts';
@@ -87,6 +88,11 @@ export interface DeliveryWorkerOptions {
 const ticksPerAckWait = 3;
 /** Fewer failed single events in a row may be a cluster of bad events. */
 const failuresMin = 8;
+/**
+ * So many answers to the log take half a millisecond. A worker holds thousands of events: an answer for each in one turn of
+ * the event loop would hold up producers for 10 to 30 ms.
+ */
+const answersPerTurn = 200;
 
 /**
  * States: new -> running -> stopping -> stopped. An event moves through it: pulled -> queued -> in a
@@ -123,7 +129,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const onTick = (): void => {
     tick += 1;
     running.cutShort(ticksMax, tick);
-    for (const each of [...waiting(), ...running.events()]) settler.keep(each);
+    void eachInTurns([...waiting(), ...running.events()], answersPerTurn, settler.keep);
     parts.report();
   };
 
@@ -151,14 +157,13 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     await pulls?.stop();
     await aside.stop();
     await lane.stop();
-    for (const each of waiting()) settler.release(each);
-    queue.takeAll();
-    delayed.takeAll();
+    const untried = [...queue.takeAll(), ...delayed.takeAll(), ...waiting()];
+    await eachInTurns(untried, answersPerTurn, settler.release);
     // Do not wait for a probe: it most likely hangs.
     const graceMs = parking.parked ? 0 : options.stopGraceMs;
-    for (const each of await running.drain(graceMs)) settler.release(each);
+    const unsettled = await running.drain(graceMs);
     // The calls that have just ended may have put events back.
-    for (const each of waiting()) settler.release(each);
+    for (const each of [...unsettled, ...waiting()]) settler.release(each);
     delayed.takeAll();
     clearInterval(timer);
     if (pulls !== undefined) await flushSettled(log);

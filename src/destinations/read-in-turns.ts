@@ -1,6 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 import type { Delivery, Outcome } from './destination.ts';
+import { eachInTurns } from './each-in-turns.ts';
 import { readTypedPayload, type PayloadEvent } from './tables/event-row.ts';
 
 /** So many rows take about 5 ms. Then the event loop takes the requests of others. */
@@ -23,12 +22,11 @@ export async function readInTurns<Row extends object>(
 ): Promise<ReadBatch<Row>> {
   const rows: Row[] = [];
   const outcomes: Outcome[] = [];
-  for (const [index, delivery] of batch.entries()) {
-    if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+  await eachInTurns(batch, rowsPerTurn, (delivery, index) => {
     const row = read(delivery, index);
     if (typeof row === 'string') outcomes[index] = { kind: 'dead', reason: row };
     else rows.push(row);
-  }
+  });
   return { rows, outcomes };
 }
 
