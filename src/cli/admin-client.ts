@@ -158,11 +158,17 @@ function sentenceOf(error: ConnectError, url: string): string {
   if (error.code === Code.Unavailable && isNetworkFault(error.cause)) {
     return `The admin port cannot be reached at ${url}. Is the gate running, and is --admin right?`;
   }
+  if (error.code === Code.DeadlineExceeded && error.rawMessage === timedOut) {
+    return `The admin port at ${url} has not answered in time. Does the gate run well, and is --admin right?`;
+  }
   if (error.code === Code.Unimplemented) {
     return `The server at ${url} is not the admin port of a gate. Is --admin right?`;
   }
   return error.rawMessage;
 }
+
+/** What the library says when the time of a call is over. */
+const timedOut = 'the operation timed out';
 
 function isNetworkFault(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause;

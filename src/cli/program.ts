@@ -91,7 +91,8 @@ export async function runProgram(args: readonly string[], context: CommandContex
   // The reader has closed the pipe (`| head`). This is not a failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    console.error(`headgate: The output cannot be written: ${error.message}.`);
+    process.exit(exitFailed);
   });
   try {
     await createProgram(context).parseAsync(args, { from: 'user' });

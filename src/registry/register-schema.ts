@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import type { JsonObject } from '../event/json/json.ts';
 import type { CompatibilityFinding } from '../validation/compatibility/compatibility.ts';
 import { anyEntryName, checkEntryName, type Naming } from '../validation/taxonomy/naming.ts';
@@ -53,7 +55,7 @@ export async function registerSchema(
   // While the bucket is filled, its header is still to come.
   checkName(name, contents.isFilled() ? contents.registry().naming : 'any');
   if (!contents.hasRoomFor(name)) refuse(`There are ${eventsMax} events already: use fewer.`);
-  const known = withEarlier(contents, wanted);
+  const known = await withEarlier(contents, wanted);
   const registered = versionToKeep(wanted, known, contents.canHash);
   const { version, created } = registered;
   const versions = created ? [...known, version] : known;
@@ -67,15 +69,19 @@ export async function registerSchema(
   return { ...registered, findings };
 }
 
-/** The versions in the registry, and those that would be registered before the wanted one. */
-function withEarlier(
+/**
+ * The versions in the registry, and those that would be registered before the wanted one. Each of these takes
+ * milliseconds to compile, and the gate answers producers in between.
+ */
+async function withEarlier(
   contents: RegistryEditorOptions['contents'],
   { name, earlierTexts = [], ...wanted }: Registration,
-): readonly SchemaVersion[] {
+): Promise<readonly SchemaVersion[]> {
   const known = [...contents.versionsOf(name)];
   for (const schemaText of earlierTexts) {
     const earlier = { ...wanted, name, version: 0, schemaText };
     known.push(versionToKeep(earlier, known, contents.canHash).version);
+    await setImmediate();
   }
   return known;
 }

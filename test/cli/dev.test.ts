@@ -1,14 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  appendFileSync,
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -16,7 +8,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { root } from '../documentation/markdown.ts';
 
-/** `npm run dev`, on a copy of the sources, so that a change of one disturbs nobody. */
+/** `npm run dev` and `npm start`, on a copy of the sources, so that a change of one disturbs nobody. */
 let folder: string;
 let dev: ChildProcess;
 let output: string;
@@ -30,12 +22,8 @@ beforeEach(() => {
   symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
 });
 
-function start(env: Readonly<Record<string, string>>): void {
-  const { scripts } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as {
-    scripts: Readonly<Record<string, string>>;
-  };
-  const [, ...args] = scripts['dev']!.split(' ');
-  dev = spawn(process.execPath, args, {
+function start(script: 'dev' | 'start', env: Readonly<Record<string, string>>): void {
+  dev = spawn('npm', ['run', script], {
     cwd: folder,
     env: {
       PATH: process.env['PATH'],
@@ -65,7 +53,7 @@ const patience = { timeout: 60_000, interval: 100 };
 it.for(['1', '2'])(
   'starts the service in %s processes, starts it again when a source changes, and stops it',
   async (processes) => {
-    start({ HEADGATE_PROCESSES: processes });
+    start('dev', { HEADGATE_PROCESSES: processes });
     await vi.waitFor(() => expect(starts()).toBe(1), patience);
     appendFileSync(path.join(folder, 'src/event/glob.ts'), '// A change.\n');
     await vi.waitFor(() => expect(starts()).toBe(2), patience);
@@ -76,3 +64,12 @@ it.for(['1', '2'])(
     expect(output.split('SIGTERM: draining').length - 1).toBe(2);
   },
 );
+
+it('npm start passes on the signal that stops it', async () => {
+  start('start', {});
+  await vi.waitFor(() => expect(starts()).toBe(1), patience);
+  const exit = once(dev, 'close');
+  dev.kill('SIGTERM');
+  await exit;
+  expect(output).toContain('SIGTERM: draining');
+});

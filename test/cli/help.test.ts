@@ -1,7 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import path from 'node:path';
+
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 
 import { createProgram } from '../../src/cli/program.ts';
+import { root } from '../documentation/markdown.ts';
 import { runCli } from './run-cli.ts';
 
 function pathsOf(command: Command, path: readonly string[] = []): (readonly string[])[] {
@@ -20,6 +25,20 @@ describe('headgate', () => {
       expect(answer.stdout).toMatch(new RegExp(`^Usage: ${['headgate', ...path].join(' ')}\\b`));
     },
   );
+
+  it('says in a sentence that its output cannot be written', () => {
+    if (!existsSync('/dev/full')) return console.warn('skipped: this system has no /dev/full');
+    const full = openSync('/dev/full', 'w');
+    const answer = spawnSync(process.execPath, [path.join(root, 'bin/headgate.js'), '--version'], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect(answer.stderr).toBe(
+      'headgate: The output cannot be written: ENOSPC: no space left on device, write.\n',
+    );
+    expect(answer.status).toBe(1);
+  });
 
   it('prints its version', async () => {
     const answer = await runCli(['--version']);

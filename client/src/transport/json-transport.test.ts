@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { EventEncoder } from '../encode-event.ts';
 import { keyOf } from '../event-json.ts';
 import { openJsonTransport } from './json-transport.ts';
-import { areInOrder, type Answer } from './transport.ts';
+import { answerBytesMax, areInOrder, type Answer } from './transport.ts';
 
 const encoder = new EventEncoder({ context: undefined, eventBytesMax: 10_000 });
 const event = Buffer.from(encoder.encode({ eventName: 'order_completed', userId: 'u' }));
@@ -118,4 +118,18 @@ test('the key of an event may come back in small letters, or not at all', async 
   expect(areInOrder([record], [''])).toBe(true);
   expect(areInOrder([record], [undefined])).toBe(true);
   expect(areInOrder([record, event], [keyOf(event), idempotencyKey])).toBe(false);
+});
+
+test('an answer that never ends is not kept in memory, and its request is sent again', async () => {
+  expect(await answerTo(1, 200, ' '.repeat(answerBytesMax + 1))).toEqual({
+    kind: 'retry',
+    reason: 'overloaded',
+    message: expect.stringMatching(/^The answer of .* is larger than \d+ bytes$/),
+    afterMs: 0,
+  });
+});
+
+test('an answer of the largest size that is read is read', async () => {
+  const body = `{"results":[{"status":"accepted"}]}`.padEnd(answerBytesMax);
+  expect(await answerTo(1, 200, body)).toMatchObject({ kind: 'verdicts' });
 });

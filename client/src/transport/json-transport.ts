@@ -1,11 +1,13 @@
 import { eventJson } from '../event-json.ts';
 import {
+  answerBytesMax,
   areInOrder,
   describeOutage,
   isPassing,
   notAGate,
   refusedBefore,
   retryAfterMs,
+  tooLarge,
   unauthorized,
   type Answer,
   type Transport,
@@ -34,7 +36,8 @@ export function openJsonTransport(options: TransportOptions): Transport {
         // A redirect would send the events and the key to another server.
         const request = { method: 'POST', headers, body, signal, redirect: 'manual' } as const;
         const response = await fetch(`${url}/v1/batch`, request);
-        return answerOf(response, await response.text(), records, url);
+        const text = await readText(response);
+        return text === undefined ? tooLarge(url) : answerOf(response, text, records, url);
       } catch (error) {
         if (timeout.aborted) {
           const message = `The gate at ${url} did not answer in time`;
@@ -46,6 +49,18 @@ export function openJsonTransport(options: TransportOptions): Transport {
     },
     close: () => closed.abort(),
   };
+}
+
+/** Undefined if the answer is too large. Then the connection is closed, whatever else would come. */
+async function readText({ body }: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) return undefined;
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
 type Members = Readonly<Record<string, unknown>>;

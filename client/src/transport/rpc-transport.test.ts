@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { openRpcTransport } from './rpc-transport.ts';
-import type { Answer } from './transport.ts';
+import { answerBytesMax, type Answer } from './transport.ts';
 
 test('a transport that is closed after a failed connection leaves no error to the program', async () => {
   const web = http.createServer((_request, response) => response.end());
@@ -27,7 +27,7 @@ describe.each(['connect', 'grpc'] as const)('over %s', (protocol) => {
   async function answerTo(
     status: number,
     headers: http.OutgoingHttpHeaders,
-    body: string,
+    body: string | Buffer,
   ): Promise<Answer> {
     const answer = (
       request: http.IncomingMessage | http2.Http2ServerRequest,
@@ -67,6 +67,19 @@ describe.each(['connect', 'grpc'] as const)('over %s', (protocol) => {
   ])('after HTTP %d the same request is sent again', async (status, reason) => {
     const answer = await answerTo(status, { 'content-type': 'text/html' }, '');
     expect(answer).toMatchObject({ kind: 'retry', reason });
+  });
+
+  test('an answer that never ends is not kept in memory, and its request is sent again', async () => {
+    const type = protocol === 'grpc' ? 'application/grpc+proto' : 'application/proto';
+    const body = Buffer.alloc(answerBytesMax + 6);
+    // The head of a message of gRPC: its length.
+    if (protocol === 'grpc') body.writeUInt32BE(answerBytesMax + 1, 1);
+    expect(await answerTo(200, { 'content-type': type }, body)).toEqual({
+      kind: 'retry',
+      reason: 'overloaded',
+      message: expect.stringMatching(/^The answer of .* is larger than \d+ bytes$/),
+      afterMs: 0,
+    });
   });
 
   test('the code of a server that is not a gate is no verdict', async () => {

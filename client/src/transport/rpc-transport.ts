@@ -22,12 +22,14 @@ import {
   type BatchTrackRequest,
 } from '../gen/headgate/v1/track_service_pb.ts';
 import {
+  answerBytesMax,
   areInOrder,
   describeOutage,
   isPassing,
   notAGate,
   refusedBefore,
   retryAfterMs,
+  tooLarge,
   unauthorized,
   type Answer,
   type Transport,
@@ -73,7 +75,8 @@ export function openRpcTransport(
 const idleConnectionTimeoutMs = 5_000;
 
 function connectTo(protocol: 'connect' | 'grpc', url: string, key: string | undefined) {
-  const shared = { baseUrl: url, interceptors: key === undefined ? [] : [withKey(key)] };
+  const interceptors = key === undefined ? [] : [withKey(key)];
+  const shared = { baseUrl: url, interceptors, readMaxBytes: answerBytesMax };
   if (protocol === 'grpc') {
     const sessionManager = new ClientSessions(url, { idleConnectionTimeoutMs });
     const transport = createGrpcTransport({ ...shared, sessionManager });
@@ -193,6 +196,8 @@ function answerOf(error: unknown, url: string): Answer {
     }
     case Code.ResourceExhausted:
       if (code !== undefined) return { kind: 'split', code, isOfEvent: true, message };
+      // The library's own error, which names its option.
+      if (message.includes('readMaxBytes')) return tooLarge(url);
       return { kind: 'retry', reason: 'overloaded', message, afterMs };
     default:
       return {

@@ -73,6 +73,12 @@ export interface TransportOptions {
 
 export type Protocol = 'connect' | 'grpc' | 'json';
 
+/**
+ * No more is read of an answer: a broken proxy may send without an end. A gate needs a third of it for a full
+ * request whose every event has as many violations as are reported. A request with a larger answer is halved.
+ */
+export const answerBytesMax = 16 * 1024 * 1024;
+
 /** Describes an outage for the person who fixes it, with the first system code among the causes. */
 export function describeOutage(error: unknown, url: string): string {
   const code = systemCode(error);
@@ -92,6 +98,11 @@ function systemCode(error: unknown): string | undefined {
 }
 
 /** The answers that do not depend on the protocol. */
+export function tooLarge(url: string): Answer {
+  const message = `The answer of the server at ${url} is larger than ${answerBytesMax} bytes`;
+  return { kind: 'retry', reason: 'overloaded', message, afterMs: 0 };
+}
+
 export function unauthorized(url: string, said: string): Answer {
   const message = `The gate at ${url} refuses the write key: ${said}`;
   return { kind: 'retry', reason: 'unauthorized', message, afterMs: 0 };

@@ -47,6 +47,10 @@ export async function createThreadDestination<Thread extends { close(): Promise<
       if (thread === opened) thread = undefined;
     });
     thread = opened;
+    // One that did not start may have no end either: the system had no room for another thread.
+    opened.catch(() => {
+      if (thread === opened) thread = undefined;
+    });
     return opened;
   };
   const writeBatch = async (batch: readonly Delivery[]): Promise<BatchReply> => {

@@ -42,17 +42,21 @@ export async function startWriterThread<Request, Reply extends { readonly kind: 
   const opening = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<void>();
   let alive = true;
+  let end = ended;
   const offOpening = onReply(worker, (first: OpeningReply) => {
     offOpening();
     if (first.kind === 'opened') opening.resolve();
     else opening.reject(new Error(first.reason));
     onReply(worker, (reply: Reply | FailedReply) => waiting.shift()?.(reply));
   });
-  worker.on('error', (error) => opening.reject(error));
+  worker.on('error', (error: Error) => {
+    end = { kind: 'failed', reason: `the writer thread ended: ${error.message}` };
+    opening.reject(error);
+  });
   worker.on('exit', () => {
     alive = false;
-    opening.reject(new Error(ended.reason));
-    for (const settle of waiting.splice(0)) settle(ended);
+    opening.reject(new Error(end.reason));
+    for (const settle of waiting.splice(0)) settle(end);
     onEnd();
     exited.resolve();
   });
@@ -62,7 +66,7 @@ export async function startWriterThread<Request, Reply extends { readonly kind: 
   return {
     tell: (told) => send({ kind: 'told', told }, []),
     write(batch, more = {}) {
-      if (!alive) return Promise.resolve(ended);
+      if (!alive) return Promise.resolve(end);
       return new Promise((resolve) => {
         waiting.push(resolve);
         send({ kind: 'write', ...more, ...batch }, memoryOf(batch));

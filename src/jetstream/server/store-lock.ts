@@ -34,11 +34,7 @@ export function lockStore(dataDir: string): StoreLock {
     mkdirSync(dataDir, { recursive: true, mode: privateFolder });
     database = new DatabaseSync(lockFile, { timeout: 0 });
   } catch (cause) {
-    throw new StartError(
-      `The data directory ${dataDir} cannot be written (${(cause as Error).message}). ` +
-        'Fix its permissions, or name another directory in HEADGATE_DATA_DIR.',
-      { cause },
-    );
+    throw notWritten(dataDir, cause);
   }
   try {
     database.exec(
@@ -46,21 +42,42 @@ export function lockStore(dataDir: string): StoreLock {
     );
   } catch (cause) {
     database.close();
+    if (!isBusy(cause)) throw notWritten(dataDir, cause);
     throw new StartError(
       `The data directory ${dataDir} is held by another Headgate${ownerText(ownerFile)}. ` +
         'Stop that process first, or name another directory in HEADGATE_DATA_DIR.',
       { cause },
     );
   }
+  let wasOpen: boolean;
+  try {
+    writeFileSync(ownerFile, String(process.pid), { mode: privateFile });
+    wasOpen = closeToOthers(dataDir);
+  } catch (cause) {
+    database.close();
+    throw notWritten(dataDir, cause);
+  }
   held.add(database);
-  writeFileSync(ownerFile, String(process.pid), { mode: privateFile });
   return {
-    wasOpen: closeToOthers(dataDir),
+    wasOpen,
     release: () => {
       held.delete(database);
       if (database.isOpen) database.close();
     },
   };
+}
+
+/** Another process has the lock. A full disk, too, lets a transaction fail. */
+function isBusy(cause: unknown): boolean {
+  return cause instanceof Error && 'errcode' in cause && (Number(cause.errcode) & 0xff) === 5;
+}
+
+function notWritten(dataDir: string, cause: unknown): StartError {
+  return new StartError(
+    `The data directory ${dataDir} cannot be written (${(cause as Error).message}). ` +
+      'Free space on its disk, fix its permissions, or name another directory in HEADGATE_DATA_DIR.',
+    { cause },
+  );
 }
 
 const modeOfOthers = 0o007;
