@@ -60,7 +60,11 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
 async function respond(url: string, body: Buffer, response: ServerResponse): Promise<void> {
   try {
     const text = await answer(url, body);
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' }).end(text);
+    const headers = {
+      'content-type': 'application/x-ndjson',
+      'x-clickhouse-format': 'JSONEachRow',
+    };
+    response.writeHead(200, headers).end(text);
   } catch (error) {
     // The library puts words of its own before the engine's.
     const said = (error as Error).message.replace(/^.*?(?=Code: )/s, '');

@@ -58,7 +58,7 @@ export function startClickhouseFarSide(): Promise<HttpFarSide> {
       return clickhouseError(469, 'VIOLATED_CONSTRAINT', 'Constraint `known` is violated at row 2');
     }
     for (const row of inserted) rows.set(row.event_id, row);
-    return { status: 200 };
+    return { status: 200, headers: { 'x-clickhouse-query-id': 'of-the-server' } };
   };
   const select = (query: string): StandInAnswer => {
     const [from = '', to = ''] = [...query.matchAll(/'(\d{4}-[^']+)'/g)].map((found) => found[1]!);

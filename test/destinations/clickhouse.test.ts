@@ -54,7 +54,19 @@ test.each([
   [{ status: 502, text: '' }, '502', /answered 502/],
   [{ status: 401, text: 'who are you' }, '401', /answered 401/],
   [{ status: 302, headers: { location: '/x' }, text: '' }, '302', /redirect_refused/],
-] as [StandInAnswer, string, RegExp][])(
+  [
+    { status: 200, text: '<h1>Maintenance</h1>' },
+    undefined,
+    /another server has answered: <h1>Maint/,
+  ],
+  [
+    { status: 200, headers: { 'x-clickhouse-query-id': 'x' }, text: 'Ok.'.padEnd(100_000) },
+    undefined,
+    /another server has answered: Ok/,
+  ],
+  [{ status: 200, text: '' }, undefined, /no header x-clickhouse/],
+  [{ status: 204 }, undefined, /no header x-clickhouse/],
+] as [StandInAnswer, string | undefined, RegExp][])(
   "%j is the destination's fault",
   async (answer, status, reason) => {
     const batch = [deliveryOfEvent(), deliveryOfEvent()];
@@ -64,7 +76,7 @@ test.each([
     const outcome = {
       kind: 'retry',
       fault: 'destination',
-      status,
+      ...(status !== undefined && { status }),
       reason: expect.stringMatching(reason),
     };
     expect(outcomes).toEqual([outcome, outcome]);
@@ -183,3 +195,18 @@ test.each([
     expect(create).toThrow(text);
   },
 );
+
+test('an answer without an end is given up in time', async () => {
+  await destination.deliver([deliveryOfEvent()], never);
+  farSide.server.respond = (_request, response) => {
+    response.writeHead(200, { 'x-clickhouse-query-id': 'x' });
+    response.flushHeaders();
+  };
+  const outcomes = await destination.deliver([deliveryOfEvent()], never);
+  expect(outcomes).toEqual([
+    expect.objectContaining({
+      kind: 'retry',
+      reason: expect.stringContaining('none within 1000 ms'),
+    }),
+  ]);
+});

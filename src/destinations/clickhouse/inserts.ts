@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { addAbortSignal, Readable } from 'node:stream';
 import { delivered, stoppedText, type Delivery, type Outcome } from '../destination.ts';
+import { excerpt } from '../http-client/answers.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import type { ClickhouseConnection } from './connection.ts';
 import { faultOf, isTableGone } from './fault.ts';
@@ -75,7 +75,7 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
       const isOfNow = rows.every((row) => row.layout === layout);
       const written = isOfNow ? rows : target.rewrite(rows);
       const columns = layout.columns.map(([name]) => name).join(', ');
-      const { stream } = await client.exec({
+      const { stream, response_headers: headers } = await client.exec({
         query: `INSERT INTO ${target.table} (${columns}) FORMAT ${layout.format}`,
         values: Readable.from(bodyOf(layout, written), { objectMode: false }),
         query_id: queryId,
@@ -85,8 +85,7 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
           insert_deduplication_token: tokenOf(target.table, written),
         },
       });
-      // The answer has no text, but has to be read for its connection to be free.
-      await finished(stream.resume());
+      await readAnswer(addAbortSignal(whole, stream), headers);
       return rows.map(() => delivered);
     } catch (error) {
       if (isTableGone(error)) target.forget();
@@ -101,6 +100,28 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
   };
 
   return { write };
+}
+
+const answerBytesMax = 1_024;
+
+/**
+ * Reads the answer to an insert, for its connection to be free. Throws unless it is ClickHouse's, which has no text and
+ * headers of its own: a proxy may answer 200 with a page of maintenance, and nothing is stored.
+ */
+async function readAnswer(
+  stream: Readable,
+  headers: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  let text = '';
+  for await (const chunk of stream) {
+    text += String(chunk);
+    // The rest is not read, and the connection is closed.
+    if (text.length > answerBytesMax) break;
+  }
+  if (text !== '') throw new Error(`another server has answered: ${excerpt(text)}`);
+  if (!Object.keys(headers).some((name) => name.startsWith('x-clickhouse-'))) {
+    throw new Error('the answer has no header x-clickhouse-..., so another server has answered');
+  }
 }
 
 function faultOfInsert(
