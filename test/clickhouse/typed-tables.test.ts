@@ -11,7 +11,13 @@ import { fitValue } from '../../src/destinations/tables/fit-value.ts';
 import { planTable, type TablePlan } from '../../src/destinations/tables/plan-table.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
 import { clickhouseSettings } from '../destinations/clickhouse-far-side.ts';
-import { deliverPayloads as deliver, readAll, storedEvent } from '../destinations/deliveries.ts';
+import {
+  deliverPayloads as deliver,
+  deliveryOf,
+  never,
+  readAll,
+  storedEvent,
+} from '../destinations/deliveries.ts';
 import {
   comparable,
   contractOf,
@@ -93,6 +99,53 @@ test.skipIf(missing !== undefined)(
         }
       }),
       { numRuns: 10, endOnFailure: true },
+    );
+  },
+);
+
+test.skipIf(missing !== undefined)(
+  'payloads as a gate stores them and payloads of another form become the same rows',
+  async () => {
+    const properties = { total: { type: 'number', multipleOf: 0.01 }, note: { type: 'string' } };
+    contracts = [contractOf('form_sent', [{ type: 'object', properties }])];
+    const destination = open();
+    const stored = Array.from({ length: 1_200 }, (_, at) => ({
+      ...storedEvent({ eventName: 'form_sent', userId: `user-${at}`, schemaVersion: 1 }),
+      eventTime: '2026-03-01T11:59:59.500Z',
+      properties: { total: at / 4, note: at % 3 === 0 ? 'a "word"' : 'käse', count: at },
+    }));
+    const deliveries = stored.map((event, at) => {
+      const { eventId, eventName, source, timestamp, eventTime, ...rest } = event;
+      const { userId, idempotencyKey, schemaVersion, properties: own, correlationId } = rest;
+      const head = { eventId, eventName, source, timestamp, eventTime, userId, idempotencyKey };
+      const asStored = { ...head, schemaVersion, properties: own, correlationId };
+      // Every seventh is spaced, so it cannot be read where it is.
+      return deliveryOf(JSON.stringify(asStored, undefined, at % 7 === 0 ? 1 : undefined));
+    });
+    const outcomes = await destination.deliver(deliveries, never);
+    expect(outcomes).toEqual(deliveries.map(() => ({ kind: 'delivered' })));
+    const rows = await engine.ask<Record<string, unknown>>(
+      `SELECT toString(event_id) AS id, toString(event_time) AS time, toString(timestamp) AS taken, user_id, source,
+         toInt32(schema_version) AS version, idempotency_key AS key, correlation_id, toInt32(sequence) AS sequence,
+         JSONExtractInt(properties, 'count') AS count, toFloat64(total) AS total, note, misfits
+       FROM form_sent FINAL ORDER BY sequence`,
+    );
+    expect(rows.map((row) => ({ ...row, count: Number(row['count']) }))).toEqual(
+      stored.map((event, at) => ({
+        id: event.eventId,
+        time: '2026-03-01 11:59:59.500000000',
+        taken: '2026-03-01 12:00:00.123000000',
+        user_id: event.userId,
+        source: 'checkout',
+        version: 1,
+        key: event.idempotencyKey,
+        correlation_id: event.correlationId,
+        sequence: deliveries[at]!.sequence,
+        count: at,
+        total: at / 4,
+        note: event.properties.note,
+        misfits: null,
+      })),
     );
   },
 );

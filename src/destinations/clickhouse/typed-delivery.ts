@@ -4,6 +4,8 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import type { Delivery, DestinationContext, Outcome } from '../destination.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import { faultOf } from './fault.ts';
+import { PayloadHead } from './rows/payload-head.ts';
+import { baseOf, createPayloadPlaces, type PayloadPlaces } from './rows/payload-places.ts';
 import { bySequence, rowsPerPiece, type InsertedRow, type Inserts } from './inserts.ts';
 import {
   createClickhouseTables,
@@ -73,23 +75,57 @@ async function readRows(
   outcomes: Outcome[],
   signal: AbortSignal,
 ): Promise<RowGroups> {
-  const rows: RowGroups = new Map();
+  const groups: RowGroups = new Map();
   const writers: RowWriters = new Map();
+  const options = { abort_signal: signal };
+  // Its own: other batches are read while this one waits for the server.
+  const places = createPayloadPlaces(Math.min(batch.length, rowsPerPiece));
+  const add = (target: TypedTarget, rows: readonly InsertedRow[]): void => {
+    const before = groups.get(target) ?? [];
+    for (const row of rows) before.push(row);
+    groups.set(target, before);
+  };
   for (let from = 0; from < batch.length; from += rowsPerPiece) {
     if (from > 0) await nextTurn();
+    const { heads, left } = readHeads(batch, from, places);
+    const ofValues: PayloadHead[] = [];
+    for (const [target, group] of await tables.group(heads, options)) {
+      add(target, target.rowsOfHeads(group, writers, ofValues));
+    }
     const events: ClickhouseEvent[] = [];
-    for (const [at, delivery] of batch.slice(from, from + rowsPerPiece).entries()) {
-      const event = typedEventOf(delivery, from + at);
-      if (typeof event === 'string') outcomes[from + at] = { kind: 'dead', reason: event };
+    for (const index of [...left, ...ofValues.map((head) => head.index)]) {
+      const event = typedEventOf(batch[index]!, index);
+      if (typeof event === 'string') outcomes[index] = { kind: 'dead', reason: event };
       else events.push(event);
     }
-    for (const [target, group] of await tables.group(events, { abort_signal: signal })) {
-      const before = rows.get(target) ?? [];
-      for (const row of target.rowsOf(group, writers)) before.push(row);
-      rows.set(target, before);
+    if (events.length === 0) continue;
+    for (const [target, group] of await tables.group(events, options)) {
+      add(target, target.rowsOf(group, writers));
     }
   }
-  return rows;
+  return groups;
+}
+
+/** The heads of the payloads of one turn, and the indexes of the events that have to be read in another way. */
+function readHeads(
+  batch: readonly Delivery[],
+  from: number,
+  places: PayloadPlaces,
+): { heads: PayloadHead[]; left: number[] } {
+  const heads: PayloadHead[] = [];
+  const left: number[] = [];
+  const end = Math.min(batch.length, from + rowsPerPiece);
+  for (let index = from; index < end; index += 1) {
+    const delivery = batch[index]!;
+    const { payload } = delivery;
+    const { buffer, byteOffset, byteLength } = payload;
+    const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(buffer, byteOffset, byteLength);
+    const base = baseOf(index - from);
+    if (places.readHead(bytes, base)) {
+      heads.push(new PayloadHead(delivery, index, bytes, { places, base }));
+    } else left.push(index);
+  }
+  return { heads, left };
 }
 
 function idOf({ delivery, index }: InsertedRow): string {

@@ -6,17 +6,23 @@ import { createContractTables } from '../tables/contract-tables.ts';
 import { createRowMaker, readTypedPayload, type PayloadEvent } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { InsertedRow, InsertTarget } from './inserts.ts';
+import type { PayloadHead } from './rows/payload-head.ts';
 import { payloadText } from './rows/payload-text.ts';
 import { binaryLayout, hasColumns, textLayout, type RowLayout } from './rows/row-layout.ts';
+import { BinaryRows } from './rows/row-binary.ts';
 import type { RowWriter } from './rows/row-writer.ts';
+import { createPayloadWriting } from './rows/typed-payloads.ts';
 import { createRowWriting, isColumnTime } from './rows/typed-rows.ts';
 import { findEventTables, isTableOf, makeTable, tablesAmong } from './table-register.ts';
 import { readTypes } from './table-types.ts';
 import { clickhouseDialect, quoted, typedColumns } from './typed-statements.ts';
 import { createUnplannedRows } from './unplanned-rows.ts';
 
+/** What decides which table takes an event. */
+export type NamedEvent = Pick<PayloadEvent, 'eventName' | 'timestamp' | 'schemaVersion'>;
+
 /** An event with what its row needs. */
-export interface ClickhouseEvent {
+export interface ClickhouseEvent extends NamedEvent {
   readonly event: PayloadEvent;
   readonly delivery: Delivery;
   /** In its batch. */
@@ -29,14 +35,21 @@ export interface ClickhouseEvent {
 export interface TypedTarget extends InsertTarget {
   /** Whose rows the table has; undefined for events without a contract. */
   readonly event: string | undefined;
+  /**
+   * Writes the rows of payloads whose heads were read. Adds those to `left` whose rows have to be made of their
+   * values.
+   */
+  rowsOfHeads(
+    heads: readonly PayloadHead[],
+    writers: RowWriters,
+    left: PayloadHead[],
+  ): InsertedRow[];
   /** Writes the rows of events. */
   rowsOf(events: readonly ClickhouseEvent[], writers: RowWriters): InsertedRow[];
 }
 
 /** What writes rows in each layout, for one batch: its tables share their buffers. */
 export type RowWriters = Map<RowLayout['format'], RowWriter>;
-
-export type TypedGroups = Map<TypedTarget, ClickhouseEvent[]>;
 
 /** The tables of events, with typed columns. */
 export interface ClickhouseTables {
@@ -45,10 +58,10 @@ export interface ClickhouseTables {
    * The events by the table that takes them. Throws a TableFault for an event of a version that is not
    * known here yet.
    */
-  group(
-    events: readonly ClickhouseEvent[],
+  group<Event extends NamedEvent>(
+    events: readonly Event[],
     options: { readonly abort_signal: AbortSignal },
-  ): Promise<TypedGroups>;
+  ): Promise<Map<TypedTarget, Event[]>>;
   /**
    * Removes events that have a row in their table from the one of events without a contract, where they came
    * before they had one.
@@ -101,7 +114,7 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
 
   /** Another worker, with newer contracts, may have made their tables since these events were looked for. */
   const forgetPlanned = async (
-    names: ReadonlySet<string>,
+    names: Iterable<string>,
     options: { readonly abort_signal: AbortSignal },
   ): Promise<void> => {
     const events = [...names].filter((name) => targets.get(name) === unplanned);
@@ -117,15 +130,19 @@ export function createClickhouseTables(client: ClickHouseClient, prefix: string)
       contracts.use(next);
       targets = new Map();
     },
-    async group(events, options) {
-      const groups: TypedGroups = new Map();
-      for (const { event } of events) contracts.expectVersion(event);
-      await forgetPlanned(new Set(events.map(({ event }) => event.eventName)), options);
-      for (const each of events) {
-        const target = await targetOf(each.event.eventName, options);
-        const group = groups.get(target);
-        if (group === undefined) groups.set(target, [each]);
-        else group.push(each);
+    async group<Event extends NamedEvent>(
+      events: readonly Event[],
+      options: { readonly abort_signal: AbortSignal },
+    ) {
+      for (const each of events) contracts.expectVersion(each);
+      const byName = Map.groupBy(events, ({ eventName }) => eventName);
+      await forgetPlanned(byName.keys(), options);
+      const groups = new Map<TypedTarget, Event[]>();
+      for (const [name, group] of byName) {
+        const target = await targetOf(name, options);
+        const before = groups.get(target);
+        if (before === undefined) groups.set(target, group);
+        else for (const each of group) before.push(each);
       }
       return groups;
     },
@@ -145,10 +162,25 @@ function createTarget(client: ClickHouseClient, plan: TablePlan): TypedTarget {
   const binary = binaryLayout(columns);
   let layout = binary;
   let isReady = false;
-  const rowsOf: TypedTarget['rowsOf'] = (events, writers) => {
+  const writePayload = createPayloadWriting(plan);
+  const writerOf = (writers: RowWriters): RowWriter => {
     const { format } = layout;
     const writer = writers.get(format) ?? layout.rows();
     writers.set(format, writer);
+    return writer;
+  };
+  const rowsOfHeads: TypedTarget['rowsOfHeads'] = (heads, writers, left) => {
+    const writer = writerOf(writers);
+    const rows: InsertedRow[] = [];
+    for (const head of heads) {
+      const { delivery, index } = head;
+      if (!(writer instanceof BinaryRows) || !writePayload(writer, head)) left.push(head);
+      else rows.push({ ...writer.finish(), layout, delivery, index });
+    }
+    return rows;
+  };
+  const rowsOf: TypedTarget['rowsOf'] = (events, writers) => {
+    const writer = writerOf(writers);
     return events.map(({ event, delivery, index, isAscii }) => {
       const row = rowMaker.rowOf(event, { sequence: delivery.sequence, deliveredAt: '' });
       writeRow(writer, row, isAscii);
@@ -168,6 +200,7 @@ function createTarget(client: ClickHouseClient, plan: TablePlan): TypedTarget {
     },
     forget: () => void (isReady = false),
     layout: () => layout,
+    rowsOfHeads,
     rowsOf,
     rewrite: (rows) =>
       rowsOf(
@@ -185,5 +218,7 @@ export function typedEventOf(delivery: Delivery, index: number): ClickhouseEvent
   if (!isUuid(event.eventId)) return 'not a stored event: its eventId is not a UUID';
   if (!isColumnTime(event.timestamp)) return 'not a stored event: its timestamp is not of our time';
   // JSON writes other characters with a backslash, if it does not write them as they are.
-  return { event, delivery, index, isAscii: isAscii && !text.includes('\\') };
+  const { eventName, timestamp, schemaVersion } = event;
+  const hasOnlyAscii = isAscii && !text.includes('\\');
+  return { eventName, timestamp, schemaVersion, event, delivery, index, isAscii: hasOnlyAscii };
 }

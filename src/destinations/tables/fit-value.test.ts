@@ -39,6 +39,7 @@ describe('a value', () => {
     ['90071992547409.93', decimal, '90071992547409.93'],
     ['1e-2', decimal, 0.01],
     ['1e400', 'double', undefined],
+    ['-0e0', 'double', 0],
     ['12345678901234567890', 'double', 1.2345678901234567e19],
     ['true', 'boolean', true],
     ['1', 'boolean', undefined],

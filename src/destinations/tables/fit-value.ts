@@ -102,7 +102,9 @@ function numberOf(value: JsonValue, type: LogicalType): ColumnValue | undefined 
   const source = sourceOf(value);
   if (source === undefined) return undefined;
   const double = Number(source);
-  if (type.kind === 'double') return Number.isFinite(double) ? double : undefined;
+  if (type.kind === 'double' && !Number.isFinite(double)) return undefined;
+  // Never -0: whether its text is kept depends on the numbers beside it.
+  if (type.kind === 'double') return double === 0 ? 0 : double;
   const text = canonicalNumber(source);
   const power = /e([+-]\d+)$/.exec(text)?.[1];
   if (power !== undefined && Math.abs(Number(power)) > exponentMax) return undefined;

@@ -65,9 +65,9 @@ export function createRowWriting({ columns }: TablePlan): WriteRow {
 const placesOfWritten = writtenColumns.map((column) => eventColumns.indexOf(column));
 
 /** Writes the value of a column. Returns false, and writes nothing, if the column cannot hold it. */
-type WriteCell = (rows: RowWriter, value: Value, isAscii: boolean) => boolean;
+export type WriteCell = (rows: RowWriter, value: Value, isAscii: boolean) => boolean;
 
-function cellOf(type: LogicalType, isNullable: boolean): WriteCell {
+export function cellOf(type: LogicalType, isNullable: boolean): WriteCell {
   const decimal = decimalOf(type);
   if (decimal !== undefined) return decimalCell(decimal);
   switch (type.kind) {

@@ -69,6 +69,23 @@ export function writeShortDecimal(
   return false;
 }
 
+/**
+ * Writes a number of at most 15 digits.
+ *
+ * @param fraction how many of its digits are behind the point: at most `scale`.
+ */
+export function writeDigits(
+  bytes: Buffer,
+  at: number,
+  mantissa: number,
+  fraction: number,
+  size: 16 | 32,
+  scale: number,
+): void {
+  writeProduct(bytes, at, Math.abs(mantissa), powers[scale - fraction]!, size);
+  if (mantissa < 0) negate(bytes, at, size);
+}
+
 const minus = 0x2d;
 const zero = 0x30;
 

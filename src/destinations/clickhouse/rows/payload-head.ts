@@ -1,0 +1,68 @@
+import type { Delivery } from '../../destination.ts';
+import { placeOf, type PayloadPlaces } from './payload-places.ts';
+
+const nameAt = placeOf('eventName');
+const timestampAt = placeOf('timestamp');
+const versionAt = placeOf('schemaVersion');
+
+/** What decides where the row of an event goes, read from the beginning of its payload. */
+export class PayloadHead {
+  readonly delivery: Delivery;
+  /** In its batch. */
+  readonly index: number;
+  readonly bytes: Buffer;
+  readonly places: PayloadPlaces;
+  readonly base: number;
+  readonly eventName: string;
+  /** 0 without one. */
+  readonly schemaVersion: number;
+
+  constructor(
+    delivery: Delivery,
+    index: number,
+    bytes: Buffer,
+    { places, base }: { readonly places: PayloadPlaces; readonly base: number },
+  ) {
+    this.delivery = delivery;
+    this.index = index;
+    this.bytes = bytes;
+    this.places = places;
+    this.base = base;
+    this.eventName = nameIn(bytes, this.#start(nameAt), this.#end(nameAt));
+    this.schemaVersion = numberIn(bytes, this.#start(versionAt), this.#end(versionAt));
+  }
+
+  get timestamp(): string {
+    return this.bytes.toString('latin1', this.#start(timestampAt), this.#end(timestampAt));
+  }
+
+  get sequence(): number {
+    return this.delivery.sequence;
+  }
+
+  #start(member: number): number {
+    return this.places.places[this.base + member]!;
+  }
+
+  #end(member: number): number {
+    return this.places.places[this.base + member + 1]!;
+  }
+}
+
+/** The name that was read last: the next event often has the same. */
+let lastName = '';
+let lastBytes: Buffer = Buffer.alloc(0);
+
+function nameIn(bytes: Buffer, start: number, end: number): string {
+  if (bytes.compare(lastBytes, 0, lastBytes.length, start, end) !== 0) {
+    lastName = bytes.toString('utf8', start, end);
+    lastBytes = Buffer.from(lastName);
+  }
+  return lastName;
+}
+
+function numberIn(bytes: Uint8Array, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at += 1) number = number * 10 + (bytes[at]! - 0x30);
+  return number;
+}
