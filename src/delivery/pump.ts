@@ -28,6 +28,16 @@ export function createPump(parts: PumpParts): () => void {
   const { destination, queue, parking, running, calls, stopping } = parts;
   let timer: NodeJS.Timeout | undefined;
   let exclusive = false;
+  const { fullCallWaitMs = 0 } = destination;
+  /** Since when events wait for a fuller call. */
+  let waitingSinceMs: number | undefined;
+
+  /** Whether a call of fewer events would be a waste: another one is running, and more will arrive. */
+  const waitsForMore = (eventsMax: number, nowMs: number): boolean => {
+    if (running.count() === 0 || queue.length() >= eventsMax) return false;
+    waitingSinceMs ??= nowMs;
+    return nowMs - waitingSinceMs < fullCallWaitMs;
+  };
 
   const startNext = (nowMs: number): boolean => {
     const turn = queue.turn();
@@ -37,9 +47,11 @@ export function createPump(parts: PumpParts): () => void {
     const what = parking.mayStart(nowMs);
     if (what === 'nothing') return false;
     const probe = what === 'probe';
-    if (probe) parking.probeStarted();
     const { batchEventsMax, besideIntakeEventsMax = batchEventsMax } = destination;
     const eventsMax = parts.isTaking() ? besideIntakeEventsMax : batchEventsMax;
+    if (!probe && waitsForMore(eventsMax, nowMs)) return false;
+    waitingSinceMs = undefined;
+    if (probe) parking.probeStarted();
     const events = turn.take(probe ? 1 : eventsMax);
     const ended = queue.started(turn);
     exclusive = next.exclusive;
@@ -66,8 +78,8 @@ export function createPump(parts: PumpParts): () => void {
     }
     while (startNext(nowMs));
     // A due probe that could not start lacks a free slot; the next freed slot calls this again.
-    const waitMs = (parking.dueMs ?? 0) - nowMs;
-    if (waitMs > 0) timer = setTimeout(pump, waitMs);
+    const dueMs = parking.dueMs ?? (waitingSinceMs ?? -Infinity) + fullCallWaitMs;
+    if (dueMs > nowMs) timer = setTimeout(pump, dueMs - nowMs);
   };
   return pump;
 }

@@ -82,6 +82,11 @@ export interface Destination {
    * settled together, and 8,000 hold up the event loop for 15 ms.
    */
   readonly besideIntakeEventsMax?: number;
+  /**
+   * While another call runs, a call that is not full waits so long for more events: for a far side that pays by the call.
+   * Without it, a call takes what has arrived.
+   */
+  readonly fullCallWaitMs?: number;
   /** How many events a worker holds for it at most. Leave it out unless calls have to be large. */
   readonly heldEventsMax?: number;
   /** How many calls of `deliver` may run at once. */

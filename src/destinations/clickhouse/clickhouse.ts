@@ -27,6 +27,8 @@ import { tablesOf } from '../tables/table-mode.ts';
  */
 const batchEventsMax = 10_000;
 const heldEventsMax = 2 * batchEventsMax;
+/** Each insert is a part on the server's disk, which it has to merge. */
+const fullCallWaitMs = 100;
 
 /**
  * One row per event in a table of ClickHouse, in the table of its own, or in both.
@@ -79,6 +81,7 @@ export function createClickhouseDestination(
 
   return {
     batchEventsMax,
+    fullCallWaitMs,
     heldEventsMax,
     concurrency: Number(settings['concurrency']),
     ...closeWhenIdle(deliver, connection.close),
