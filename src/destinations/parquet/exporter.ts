@@ -27,6 +27,7 @@ import {
   type Partition,
 } from './spool/lots.ts';
 import { partsOf, type LotPart } from './spool/parts.ts';
+import { createReadText } from './spool/read-text.ts';
 
 /** The settings that the thread is started with. */
 export interface ExportData {
@@ -188,9 +189,10 @@ async function createWrite(
 
 function namesOf(events: LotEvents, places: Uint32Array): Set<string> {
   const names = new Set<string>();
+  const readText = createReadText();
   for (const place of places) {
     events.go(place);
-    names.add(events.text('eventName'));
+    names.add(readText(events.part('eventName')));
   }
   return names;
 }

@@ -164,7 +164,7 @@ export const misfitsAt = placeOf('misfits');
  * Those of the event's version. Without one that is known, the newest of each property: its type may have
  * changed.
  */
-function columnsInUse(columns: readonly PlannedColumn[], version: number): boolean[] {
+export function columnsInUse(columns: readonly PlannedColumn[], version: number): boolean[] {
   if (version !== 0) return columns.map(({ versions }) => versions.includes(version));
   const newest = new Map(columns.map((column) => [JSON.stringify(column.path), column]));
   const used = new Set(newest.values());

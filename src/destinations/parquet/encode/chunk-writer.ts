@@ -2,7 +2,7 @@ import { zstdCompressSync } from 'node:zlib';
 import type { ColumnChunk, Encoding, SchemaElement } from 'hyparquet';
 import type { ByteWriter } from 'hyparquet-writer';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
-import { createGrowingBytes } from './growing-bytes.ts';
+import { GrowingBytes } from './growing-bytes.ts';
 import { packBits } from './levels.ts';
 
 /** The smallest or largest value of a column. */
@@ -26,7 +26,7 @@ export interface ChunkWriter {
   end(bounds: ColumnBounds): ColumnChunk;
 }
 
-const levels = createGrowingBytes();
+const levels = new GrowingBytes();
 
 export function beginChunk(
   writer: ByteWriter,
@@ -65,7 +65,7 @@ export function beginChunk(
         num_nulls: isPresent.length - count,
         num_rows: isPresent.length,
         encoding,
-        definition_levels_byte_length: levels.length(),
+        definition_levels_byte_length: levels.end,
         repetition_levels_byte_length: 0,
         is_compressed: true,
       };
