@@ -166,7 +166,7 @@ export function encodeRows(events: LotEvents, places: Uint32Array, isFromBytes =
   const made = columns.map(({ name, kind }) => ({
     element: { name, ...elements[kind] },
     hold: kind === 'time' ? msOf : holders[kind],
-    hasBounds: !jsonColumns.has(name),
+    isJson: jsonColumns.has(name),
   }));
   const file = createFileEncoder(made, places.length);
   const adders = columns.map((column, at) => adderOf(column, file.encoders[at]!));

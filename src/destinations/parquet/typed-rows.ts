@@ -54,7 +54,7 @@ export function encodeTypedRows(
   const made = columns.map(({ name, type }) => ({
     element: elementOf(name, type),
     hold: (value: Exclude<ColumnValue, null>) => parquetValue(value, type),
-    hasBounds: type.kind !== 'json',
+    isJson: type.kind === 'json',
   }));
   const file = createFileEncoder(made, places.length);
   const rows = new TypedRows(plan, file);

@@ -31,6 +31,7 @@ export class ColumnEncoder {
   private readonly element: SchemaElement;
   private readonly hold: Hold;
   private readonly isRequired: boolean;
+  private readonly isJson: boolean;
   private readonly isPresent: Uint8Array;
   /** Which entry of `values` each value is. */
   private readonly entries: Uint32Array;
@@ -45,14 +46,15 @@ export class ColumnEncoder {
   constructor(
     element: SchemaElement,
     rowsMax: number,
-    { hold, hasBounds }: { readonly hold: Hold; readonly hasBounds?: boolean },
+    { hold, isJson = false }: { readonly hold: Hold; readonly isJson?: boolean },
   ) {
     this.element = element;
     this.hold = hold;
     this.isRequired = element.repetition_type === 'REQUIRED';
     this.isPresent = new Uint8Array(rowsMax);
     this.entries = new Uint32Array(rowsMax);
-    this.values = new PlainValues(element, rowsMax, hasBounds);
+    this.values = new PlainValues(element, rowsMax, !isJson);
+    this.isJson = isJson;
     this.bytes = this.values.bytes;
     this.isLookedUp = element.type !== 'BOOLEAN';
   }
@@ -110,7 +112,8 @@ export class ColumnEncoder {
     const isPresent = this.isPresent.subarray(0, rows);
     const entries = this.entries.subarray(0, count);
     const isDictionary = this.isLookedUp && savesHalf(values, entries);
-    const chunk = beginChunk(writer, element, isDictionary ? 'RLE_DICTIONARY' : 'PLAIN');
+    const encoding = isDictionary ? 'RLE_DICTIONARY' : 'PLAIN';
+    const chunk = beginChunk(writer, element, { encoding, isJson: this.isJson });
     if (isDictionary) {
       chunk.dictionary(values.written(0, values.count), values.count);
       const bits = bitsOf(values.count - 1);

@@ -224,3 +224,21 @@ test('whole numbers, times and decimals are the bytes that a bigint has', () => 
     ),
   );
 });
+
+test('two texts of one hash stay two', async () => {
+  const bytes = new GrowingBytes();
+  const seen = new Map<number, string>();
+  let pair: string[] = [];
+  for (let number = 0; pair.length === 0; number += 1) {
+    bytes.clear();
+    const text = `v${String(number).padStart(7, '0')}`;
+    bytes.lengthAndText(text);
+    const hash = bytes.hashOf(0, bytes.end);
+    const other = seen.get(hash);
+    if (other !== undefined) pair = [other, text];
+    seen.set(hash, text);
+  }
+  const rows = rowsOf(1_000, (row) => pair[row % 2]!);
+  const { file } = encode([columnOf('v', { kind: 'text' })], rows);
+  expect((await read(file)).map(({ v }) => v)).toEqual(rows.flat());
+});

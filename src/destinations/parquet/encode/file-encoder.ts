@@ -14,8 +14,8 @@ const rowGroupRows = 20_000;
 export interface FileColumn {
   readonly element: SchemaElement;
   readonly hold: Hold;
-  /** False: readers need no smallest and largest value. True if absent. */
-  readonly hasBounds?: boolean;
+  /** Its values are JSON: long, and readers need no smallest and largest of them. False if absent. */
+  readonly isJson?: boolean;
 }
 
 /**
