@@ -4,7 +4,6 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { LotEvents } from './spool/lot-events.ts';
-import { createReadText } from './spool/read-text.ts';
 import { parquetDialect } from './typed-columns.ts';
 import { encodeTypedRows } from './typed-rows.ts';
 
@@ -20,9 +19,14 @@ export interface TypedFiles {
   /**
    * The files of events of a lot.
    *
+   * @param byName the places of the events of each name, in their order.
    * @param tables the table of each name, as it was recorded with the lot.
    */
-  filesOf(events: LotEvents, places: Uint32Array, tables: ReadonlyMap<string, string>): TypedFile[];
+  filesOf(
+    events: LotEvents,
+    byName: ReadonlyMap<string, readonly number[]>,
+    tables: ReadonlyMap<string, string>,
+  ): TypedFile[];
 }
 
 /** @param folder of all files. */
@@ -45,22 +49,23 @@ export function createTypedFiles(
       const without = contracts.planWithout(event).table;
       return existsSync(path.join(folder, without)) ? without : contracts.unplanned.table;
     },
-    filesOf(events, places, tables) {
-      const groups = new Map<string, { plan: TablePlan; places: number[] }>();
-      const readText = createReadText();
-      for (const place of places) {
-        events.go(place);
-        const event = readText(events.part('eventName'));
+    filesOf(events, byName, tables) {
+      const groups = new Map<string, { plan: TablePlan; parts: (readonly number[])[] }>();
+      for (const [event, places] of byName) {
         const table = tables.get(event) ?? contracts.unplanned.table;
-        let group = groups.get(table);
-        if (group === undefined)
-          groups.set(table, (group = { plan: planOf(event, table), places: [] }));
-        group.places.push(place);
+        const group = groups.get(table);
+        if (group === undefined) groups.set(table, { plan: planOf(event, table), parts: [places] });
+        else group.parts.push(places);
       }
-      return [...groups.values()].map(({ plan, places: own }) => ({
+      return [...groups.values()].map(({ plan, parts }) => ({
         table: plan.table,
-        encode: () => encodeTypedRows(plan, events, own),
+        encode: () => encodeTypedRows(plan, events, merged(parts)),
       }));
     },
   };
+}
+
+/** In the order of the lot. */
+function merged(parts: readonly (readonly number[])[]): readonly number[] {
+  return parts.length === 1 ? parts[0]! : parts.flat().sort((one, other) => one - other);
 }
