@@ -222,6 +222,17 @@ test('a worker with older contracts leaves newer events in a shared spool, for a
   expect(await ask(folder, 'page_viewed', 'b')).toHaveLength(2);
 });
 
+test('events of several names that share a folder are in the order in which they came', async () => {
+  const folder = newFolder();
+  const spool = await openWriter(folder);
+  onTestFinished(() => spool.close());
+  const names = ['Other: b', 'Other: a', 'Other: b', 'Other: c', 'Other: a'];
+  await deliver(spool, ...names.map((name) => payloadOf(name, { version: 0, properties: '{}' })));
+  await exportSpool(exportOf(folder));
+  const rows = await askFiles(folder, 'SELECT event_name FROM files');
+  expect(rows.map((row) => row['event_name'])).toEqual(names);
+});
+
 test('a contract that comes after a crash moves no event that may be in a file', async () => {
   const folder = newFolder();
   const spool = await openWriter(folder);

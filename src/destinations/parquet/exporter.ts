@@ -27,6 +27,7 @@ import {
   type Partition,
 } from './spool/lots.ts';
 import { partsOf, type LotPart } from './spool/parts.ts';
+import { createReadText } from './spool/read-text.ts';
 
 /** The settings that the thread is started with. */
 export interface ExportData {
@@ -174,8 +175,9 @@ async function createWrite(
   return (part, events, tables) => {
     const at = (file: string): string => path.join(data.folder, file);
     if (mode !== 'events') {
-      const recorded = tables(namesOf(events, part.places), typed.tableOf);
-      for (const { table, encode } of typed.filesOf(events, part.places, recorded)) {
+      const byName = placesByName(events, part.places);
+      const recorded = tables(new Set(byName.keys()), typed.tableOf);
+      for (const { table, encode } of typed.filesOf(events, byName, recorded)) {
         writeBytes(at(typedPathOf(part, spoolId, table)), encode, data.folder);
       }
     }
@@ -186,11 +188,16 @@ async function createWrite(
   };
 }
 
-function namesOf(events: LotEvents, places: Uint32Array): Set<string> {
-  const names = new Set<string>();
+/** The events of each name, in their order. */
+function placesByName(events: LotEvents, places: Uint32Array): Map<string, number[]> {
+  const byName = new Map<string, number[]>();
+  const readText = createReadText();
   for (const place of places) {
     events.go(place);
-    names.add(events.text('eventName'));
+    const name = readText(events.part('eventName'));
+    const own = byName.get(name);
+    if (own === undefined) byName.set(name, [place]);
+    else own.push(place);
   }
-  return names;
+  return byName;
 }

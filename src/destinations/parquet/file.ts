@@ -15,9 +15,19 @@ import {
 import path from 'node:path';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import { createFileEncoder } from './encode/file-encoder.ts';
-import type { MemberName } from './spool/cut-event.ts';
-import type { LotEvents } from './spool/lot-events.ts';
+import type { ColumnEncoder } from './encode/column-encoder.ts';
+import { placeOf, type MemberName } from './spool/cut-event.ts';
+import type { CutEvent, LotEvents } from './spool/lot-events.ts';
 import type { Part } from './spool/parts.ts';
+import {
+  addDeliveredAt,
+  addInt32,
+  addMilliseconds,
+  addSequence,
+  addText,
+  writeMilliseconds,
+  type AddPart,
+} from './typed-parts.ts';
 import { wholeMark } from './whole-row.ts';
 
 interface Column {
@@ -147,19 +157,27 @@ function writeWhole(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
 }
 
-/** The file of all events, of those at these places. */
-export function encodeRows(events: LotEvents, places: Uint32Array): Uint8Array {
+/**
+ * The file of all events, of those at these places.
+ *
+ * @param isFromBytes false for a test: texts are made of all members, which makes the same file.
+ */
+export function encodeRows(events: LotEvents, places: Uint32Array, isFromBytes = true): Uint8Array {
   const made = columns.map(({ name, kind }) => ({
     element: { name, ...elements[kind] },
     hold: kind === 'time' ? msOf : holders[kind],
-    hasBounds: !jsonColumns.has(name),
+    isJson: jsonColumns.has(name),
   }));
   const file = createFileEncoder(made, places.length);
+  const adders = columns.map((column, at) => adderOf(column, file.encoders[at]!));
   for (const place of places) {
     events.go(place);
     const isWhole = events.isWhole();
-    for (let at = 0; at < columns.length; at += 1)
-      file.add(at, valueOf(events, columns[at]!, isWhole));
+    const cut = isFromBytes ? events.cut() : undefined;
+    for (let at = 0; at < columns.length; at += 1) {
+      if (cut === undefined || !adders[at]!(events, cut, isWhole))
+        file.add(at, valueOf(events, columns[at]!, isWhole));
+    }
     file.endRow();
   }
   return file.end();
@@ -173,6 +191,35 @@ function valueOf(events: LotEvents, column: Column, isWhole: boolean): ColumnVal
     return column.name === 'properties' ? events.payloadText() : null;
   }
   return events.value(column.member!);
+}
+
+/** Adds the same from the bytes of an event. False, and nothing is added, where they are of no help. */
+type AddCut = (events: LotEvents, cut: CutEvent, isWhole: boolean) => boolean;
+
+function adderOf(column: Column, encoder: ColumnEncoder): AddCut {
+  const { kind, name, member } = column;
+  if (member === undefined) {
+    return kind === 'sequence' ? addSequence(encoder) : addDeliveredAt(encoder, writeMilliseconds);
+  }
+  const add = addPartOf(kind);
+  const place = placeOf(member);
+  return (_events, { source, start, end, starts, ends }, isWhole) => {
+    if (isWhole && column.isWhole === undefined) {
+      if (name === 'traceparent') return false;
+      // It has no line feeds.
+      if (name === 'properties') encoder.addText(source, start, end);
+      else encoder.addNull();
+      return true;
+    }
+    if (starts[place] !== ends[place]) return add(encoder, source, starts[place]!, ends[place]!);
+    encoder.addNull();
+    return true;
+  };
+}
+
+function addPartOf(kind: Column['kind']): AddPart {
+  if (kind === 'time') return addMilliseconds;
+  return kind === 'integer' ? addInt32 : addText;
 }
 
 const holders = {

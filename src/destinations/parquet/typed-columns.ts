@@ -14,7 +14,8 @@ const precision = 38;
 /** Digits after the point of a column that takes numbers of any size. */
 const anyScale = 18;
 
-function scaleOf(type: LogicalType): number | undefined {
+/** Digits after the point of a column of decimals. */
+export function scaleOf(type: LogicalType): number | undefined {
   if (type.kind === 'number') return anyScale;
   if (type.kind === 'big_integer') return 0;
   return type.kind === 'decimal' ? type.scale : undefined;

@@ -3,20 +3,12 @@ import type { ByteWriter } from 'hyparquet-writer';
 import type { ColumnValue } from '../../tables/fit-value.ts';
 import type { ParquetValue } from '../typed-columns.ts';
 import { beginChunk } from './chunk-writer.ts';
-import { createGrowingBytes } from './growing-bytes.ts';
+import { GrowingBytes, type ByteSource } from './growing-bytes.ts';
 import { bitsOf, packBits } from './levels.ts';
-import { createPlainValues, type PlainValues } from './plain-values.ts';
+import { PlainValues } from './plain-values.ts';
 
 /** The value of a column. Undefined if it cannot hold it. */
 export type Hold = (value: Exclude<ColumnValue, null>) => ParquetValue | undefined;
-
-/** Takes the values of a column, and writes those of each group of rows. */
-export interface ColumnEncoder {
-  /** False if the column cannot hold the value. The row has null then. */
-  add(value: ColumnValue): boolean;
-  /** Writes what was added, and begins anew. */
-  write(writer: ByteWriter): ColumnChunk;
-}
 
 /** A page of values that are not in a dictionary ends after so many bytes. */
 const pageBytes = 1024 * 1024;
@@ -25,95 +17,135 @@ const pageBytes = 1024 * 1024;
 const sampleValues = 1000;
 const sampleDistinctMax = 900;
 
-const packed = createGrowingBytes();
-const inOrder = createGrowingBytes();
+const packed = new GrowingBytes();
+const inOrder = new GrowingBytes();
 
 /**
- * Each distinct value is made and written once, while many values are the same.
- *
- * @param rowsMax of a group.
+ * Takes the values of a column, one for each row, and writes those of each group of rows. Each distinct value is
+ * written once, while many values are the same.
  */
-export function createColumnEncoder(
-  element: SchemaElement,
-  rowsMax: number,
-  { hold, hasBounds }: { readonly hold: Hold; readonly hasBounds?: boolean },
-): ColumnEncoder {
-  const isPresent = new Uint8Array(rowsMax);
+export class ColumnEncoder {
+  /** A value may be written at their end, and is then added by `addWritten`. */
+  readonly bytes: GrowingBytes;
+
+  private readonly element: SchemaElement;
+  private readonly hold: Hold;
+  private readonly isRequired: boolean;
+  private readonly isJson: boolean;
+  private readonly isPresent: Uint8Array;
   /** Which entry of `values` each value is. */
-  const entries = new Uint32Array(rowsMax);
-  const values = createPlainValues(element, rowsMax, hasBounds);
-  const known = new Map<ColumnValue, number>();
-  let isLookedUp = element.type !== 'BOOLEAN';
-  let [rows, count] = [0, 0];
+  private readonly entries: Uint32Array;
+  private readonly values: PlainValues;
+  private isLookedUp: boolean;
+  private rows = 0;
+  private count = 0;
 
-  const entryOf = (value: Exclude<ColumnValue, null>): number | undefined => {
-    const found = isLookedUp ? known.get(value) : undefined;
-    if (found !== undefined) return found;
-    const held = hold(value);
-    if (held === undefined || held === null) return undefined;
-    const entry = values.add(held);
-    if (isLookedUp) known.set(value, entry);
-    return entry;
-  };
-  const addRow = (entry: number | undefined): void => {
-    if (entry === undefined && element.repetition_type === 'REQUIRED') {
-      throw new Error(`a row has no ${element.name}`);
+  /**
+   * @param rowsMax of a group.
+   */
+  constructor(
+    element: SchemaElement,
+    rowsMax: number,
+    { hold, isJson = false }: { readonly hold: Hold; readonly isJson?: boolean },
+  ) {
+    this.element = element;
+    this.hold = hold;
+    this.isRequired = element.repetition_type === 'REQUIRED';
+    this.isPresent = new Uint8Array(rowsMax);
+    this.entries = new Uint32Array(rowsMax);
+    this.values = new PlainValues(element, rowsMax, !isJson);
+    this.isJson = isJson;
+    this.bytes = this.values.bytes;
+    this.isLookedUp = element.type !== 'BOOLEAN';
+  }
+
+  /** False if the column cannot hold the value. The row has null then. */
+  add(value: ColumnValue): boolean {
+    const held = value === null ? null : this.hold(value);
+    if (held === undefined || held === null) {
+      this.addNull();
+      return value === null;
     }
-    isPresent[rows] = entry === undefined ? 0 : 1;
-    rows += 1;
-    if (entry === undefined) return;
-    entries[count] = entry;
-    count += 1;
-    if (count === sampleValues && known.size > sampleDistinctMax) isLookedUp = false;
-  };
+    this.values.put(held);
+    this.addWritten();
+    return true;
+  }
 
-  return {
-    add(value) {
-      const entry = value === null ? undefined : entryOf(value);
-      addRow(entry);
-      return entry !== undefined || value === null;
-    },
-    write(writer) {
-      const group = { isPresent: isPresent.subarray(0, rows), entries: entries.subarray(0, count) };
-      const isDictionary = isLookedUp && savesHalf(values, group.entries);
-      const chunk = beginChunk(writer, element, isDictionary ? 'RLE_DICTIONARY' : 'PLAIN');
-      if (isDictionary) {
-        chunk.dictionary(values.written(0, values.count()), values.count());
-        packed.clear();
-        packed.int8(bitsOf(values.count() - 1));
-        packBits(packed, group.entries, bitsOf(values.count() - 1));
-        chunk.page(group.isPresent, count, packed.written());
-      } else {
-        for (const page of pagesOf(values, group)) chunk.page(...page);
+  addNull(): void {
+    if (this.isRequired) throw new Error(`a row has no ${this.element.name}`);
+    this.isPresent[this.rows] = 0;
+    this.rows += 1;
+  }
+
+  /** The value that was written at the end of `bytes`. */
+  addWritten(): void {
+    this.addEntry(this.values.endValue(this.isLookedUp));
+  }
+
+  /** A text, from its bytes. */
+  addText(source: ByteSource, start: number, stop: number): void {
+    if (this.isLookedUp && this.count > 0) {
+      // Many columns have the same text row after row.
+      const last = this.entries[this.count - 1]!;
+      if (this.values.isText(last, source, start, stop)) {
+        this.addEntry(last);
+        return;
       }
-      const written = chunk.end({ ...values.bounds(), nulls: rows - count });
-      values.clear();
-      known.clear();
-      isLookedUp = element.type !== 'BOOLEAN';
-      [rows, count] = [0, 0];
-      return written;
-    },
-  };
+    }
+    this.bytes.lengthAndPart(source, start, stop);
+    this.addWritten();
+  }
+
+  private addEntry(entry: number): void {
+    this.isPresent[this.rows] = 1;
+    this.rows += 1;
+    this.entries[this.count] = entry;
+    this.count += 1;
+    if (this.count === sampleValues && this.values.count > sampleDistinctMax)
+      this.isLookedUp = false;
+    if (this.values.isCrowded) this.isLookedUp = false;
+  }
+
+  /** Writes what was added, and begins anew. */
+  write(writer: ByteWriter): ColumnChunk {
+    const { element, values, rows, count } = this;
+    const isPresent = this.isPresent.subarray(0, rows);
+    const entries = this.entries.subarray(0, count);
+    const isDictionary = this.isLookedUp && savesHalf(values, entries);
+    const encoding = isDictionary ? 'RLE_DICTIONARY' : 'PLAIN';
+    const chunk = beginChunk(writer, element, { encoding, isJson: this.isJson });
+    if (isDictionary) {
+      chunk.dictionary(values.written(0, values.count), values.count);
+      const bits = bitsOf(values.count - 1);
+      packed.clear();
+      packed.int8(bits);
+      packBits(packed, entries, bits);
+      chunk.page(isPresent, count, packed.written());
+    } else {
+      for (const page of pagesOf(values, isPresent, entries)) chunk.page(...page);
+    }
+    const written = chunk.end({ ...values.bounds(), nulls: rows - count });
+    values.clear();
+    this.isLookedUp = element.type !== 'BOOLEAN';
+    [this.rows, this.count] = [0, 0];
+    return written;
+  }
 }
 
 /** Whether the distinct values and where they stand take at most half of the values. */
 function savesHalf(values: PlainValues, entries: Uint32Array): boolean {
   if (entries.length === 0) return false;
   let plainBytes = 0;
-  for (const entry of entries) plainBytes += values.sizeOf(entry);
-  const indexBytes = (entries.length * bitsOf(values.count() - 1)) / 8;
-  return 2 * (values.length() + indexBytes) <= plainBytes;
-}
-
-interface RowsOfGroup {
-  readonly isPresent: Uint8Array;
-  readonly entries: Uint32Array;
+  for (let at = 0; at < entries.length; at += 1) plainBytes += values.sizeOf(entries[at]!);
+  const indexBytes = (entries.length * bitsOf(values.count - 1)) / 8;
+  return 2 * (values.bytes.end + indexBytes) <= plainBytes;
 }
 
 /** The rows of each page, how many have a value, and the values in their order. */
 function* pagesOf(
   values: PlainValues,
-  { isPresent, entries }: RowsOfGroup,
+  isPresent: Uint8Array,
+  entries: Uint32Array,
 ): Generator<[isPresent: Uint8Array, count: number, values: Uint8Array]> {
   let [rowFrom, entryFrom, count, bytes] = [0, 0, 0, 0];
   for (let row = 0; row < isPresent.length; row += 1) {
@@ -131,10 +163,13 @@ function* pagesOf(
 function valuesInOrder(values: PlainValues, entries: Uint32Array): Uint8Array {
   const first = entries[0] ?? 0;
   // Most columns of many distinct values have no value twice.
-  if (entries.every((entry, at) => entry === first + at)) {
-    return values.written(first, first + entries.length);
-  }
+  if (isRun(entries, first)) return values.written(first, first + entries.length);
   inOrder.clear();
   for (const entry of entries) inOrder.copy(values.written(entry, entry + 1));
   return inOrder.written();
+}
+
+function isRun(entries: Uint32Array, first: number): boolean {
+  for (let at = 0; at < entries.length; at += 1) if (entries[at] !== first + at) return false;
+  return true;
 }

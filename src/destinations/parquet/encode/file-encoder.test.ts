@@ -1,11 +1,13 @@
 import { zstdDecompressSync } from 'node:zlib';
 import { parquetMetadata, parquetReadObjects, type SchemaElement } from 'hyparquet';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ColumnValue } from '../../tables/fit-value.ts';
 import type { LogicalType } from '../../tables/logical-type.ts';
 import { readRows } from '../stored-rows.ts';
 import { elementOf, parquetValue } from '../typed-columns.ts';
 import { createFileEncoder, type FileColumn } from './file-encoder.ts';
+import { GrowingBytes } from './growing-bytes.ts';
 
 const groupRows = 2_000;
 
@@ -163,4 +165,80 @@ test('large texts are in pages of about a megabyte', async () => {
 
 test('a file without rows is one that can be read', async () => {
   expect(await read(encode([columnOf('v', { kind: 'text' })], []).file)).toEqual([]);
+});
+
+/** Texts that a search for equal ones looks for in the same place. */
+function* crowd(): Generator<string> {
+  const bytes = new GrowingBytes();
+  for (let number = 0; ; number += 1) {
+    bytes.clear();
+    bytes.lengthAndText(`v${number}`);
+    if ((bytes.hashOf(0, bytes.end) & 0xfff) === 7) yield `v${number}`;
+  }
+}
+
+test('values that were made to have one hash are written one after the other, and not compared', async () => {
+  const found = crowd();
+  const values = Array.from({ length: 70 }, () => found.next().value as string);
+  const encodingOf = (few: readonly string[]): string | undefined => {
+    const { file } = encode(
+      [columnOf('v', { kind: 'text' })],
+      rowsOf(1_000, (row) => few[row % few.length]!),
+    );
+    const { encodings } = parquetMetadata(file).row_groups[0]!.columns[0]!.meta_data!;
+    return encodings.at(-1);
+  };
+  expect(encodingOf(values.slice(0, 60))).toBe('RLE_DICTIONARY');
+  expect(encodingOf(values)).toBe('PLAIN');
+  const rows = rowsOf(1_000, (row) => values[row % 70]!);
+  const { file } = encode([columnOf('v', { kind: 'text' })], rows);
+  expect((await read(file)).map(({ v }) => v)).toEqual(rows.flat());
+});
+
+test('whole numbers, times and decimals are the bytes that a bigint has', () => {
+  const size = fc.nat(999_999_999_999_999);
+  const bytesOf = (write: (bytes: GrowingBytes) => void): string => {
+    const bytes = new GrowingBytes();
+    write(bytes);
+    return bytes.written().toString('hex');
+  };
+  fc.assert(
+    fc.property(
+      size,
+      fc.boolean(),
+      fc.nat(18),
+      fc.nat(999_999),
+      (size, isNegative, power, nanos) => {
+        const whole = isNegative ? -size : size;
+        expect(bytesOf((bytes) => bytes.wholeNumber(whole))).toBe(
+          bytesOf((bytes) => bytes.int64(BigInt(whole))),
+        );
+        expect(bytesOf((bytes) => bytes.scaled(size, isNegative, power))).toBe(
+          bytesOf((bytes) => bytes.int128(BigInt(whole) * 10n ** BigInt(power))),
+        );
+        const ms = size % 9_223_372_036_854;
+        expect(bytesOf((bytes) => bytes.nanoseconds(ms, nanos))).toBe(
+          bytesOf((bytes) => bytes.int64(BigInt(ms) * 1_000_000n + BigInt(nanos))),
+        );
+      },
+    ),
+  );
+});
+
+test('two texts of one hash stay two', async () => {
+  const bytes = new GrowingBytes();
+  const seen = new Map<number, string>();
+  let pair: string[] = [];
+  for (let number = 0; pair.length === 0; number += 1) {
+    bytes.clear();
+    const text = `v${String(number).padStart(7, '0')}`;
+    bytes.lengthAndText(text);
+    const hash = bytes.hashOf(0, bytes.end);
+    const other = seen.get(hash);
+    if (other !== undefined) pair = [other, text];
+    seen.set(hash, text);
+  }
+  const rows = rowsOf(1_000, (row) => pair[row % 2]!);
+  const { file } = encode([columnOf('v', { kind: 'text' })], rows);
+  expect((await read(file)).map(({ v }) => v)).toEqual(rows.flat());
 });

@@ -2,7 +2,7 @@ import { zstdCompressSync } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { ColumnValue } from '../../tables/fit-value.ts';
-import { createColumnEncoder, type Hold } from './column-encoder.ts';
+import { ColumnEncoder, type Hold } from './column-encoder.ts';
 
 /**
  * Rows that a reader has to load at once. Fewer than DuckDB's default of 122,880, because our own
@@ -14,8 +14,8 @@ const rowGroupRows = 20_000;
 export interface FileColumn {
   readonly element: SchemaElement;
   readonly hold: Hold;
-  /** False: readers need no smallest and largest value. True if absent. */
-  readonly hasBounds?: boolean;
+  /** Its values are JSON: long, and readers need no smallest and largest of them. False if absent. */
+  readonly isJson?: boolean;
 }
 
 /**
@@ -25,6 +25,8 @@ export interface FileColumn {
 export interface FileEncoder {
   /** The value of a column in the current row. False if the column cannot hold it: the row has null there. */
   add(column: number, value: ColumnValue): boolean;
+  /** The columns, for what adds a value in another way. Each gets one for each row. */
+  readonly encoders: readonly ColumnEncoder[];
   /** Each column has a value of the row. */
   endRow(): void;
   /** The whole file. */
@@ -50,7 +52,7 @@ export function createFileEncoder(
     compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
     createdBy: 'headgate',
   });
-  const encoders = columns.map((column) => createColumnEncoder(column.element, groupRows, column));
+  const encoders = columns.map((column) => new ColumnEncoder(column.element, groupRows, column));
   let rows = 0;
   const endGroup = (): void => {
     if (rows === 0) return;
@@ -68,6 +70,7 @@ export function createFileEncoder(
   };
   return {
     add: (column, value) => encoders[column]!.add(value),
+    encoders,
     endRow() {
       rows += 1;
       if (rows === groupRows) endGroup();

@@ -4,6 +4,8 @@ import type { GrowingBytes } from './growing-bytes.ts';
  * Numbers of a few bits, as RLE_DICTIONARY has indexes and a page its levels: one run if all are the same, else
  * all packed, the lowest bits first.
  * https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE
+ *
+ * @param bitWidth up to 24.
  */
 export function packBits(
   bytes: GrowingBytes,
@@ -12,26 +14,36 @@ export function packBits(
 ): void {
   const { length } = values;
   if (length === 0) return;
-  const [first] = values;
-  if (values.every((value) => value === first)) {
+  const first = values[0]!;
+  if (isAll(values, first)) {
     varint(bytes, length * 2);
-    for (let bits = 0; bits < bitWidth; bits += 8) bytes.int8((first! >>> bits) & 0xff);
+    for (let bits = 0; bits < bitWidth; bits += 8) bytes.int8((first >>> bits) & 0xff);
     return;
   }
   const groups = Math.ceil(length / 8);
   varint(bytes, groups * 2 + 1);
-  // At most 31 bits wait beside the 7 of a byte that is not full, which a double holds.
+  bytes.room(groups * bitWidth);
+  const to = bytes.bytes;
+  let end = bytes.end;
+  // At most 24 bits wait beside the 7 of a byte that is not full.
   let waiting = 0;
   let bits = 0;
   for (let at = 0; at < groups * 8; at += 1) {
-    waiting += (values[at] ?? 0) * 2 ** bits;
+    if (at < length) waiting |= values[at]! << bits;
     bits += bitWidth;
     while (bits >= 8) {
-      bytes.int8(waiting % 256);
-      waiting = Math.floor(waiting / 256);
+      to[end] = waiting & 0xff;
+      end += 1;
+      waiting >>>= 8;
       bits -= 8;
     }
   }
+  bytes.end = end;
+}
+
+function isAll(values: Uint32Array | Uint8Array, first: number): boolean {
+  for (let at = 1; at < values.length; at += 1) if (values[at] !== first) return false;
+  return true;
 }
 
 function varint(bytes: GrowingBytes, value: number): void {

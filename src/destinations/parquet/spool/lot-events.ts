@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer';
 import { noMembers, storedMembers, type PayloadMembers } from '../../payload-members.ts';
+import { byteSource, type ByteSource } from '../encode/growing-bytes.ts';
 import type { StoredBlock } from './blocks.ts';
 import { findMembers, memberCount, placeOf, type MemberName } from './cut-event.ts';
 import type { OddEvents, OddMembers } from './odd-events.ts';
@@ -9,6 +10,17 @@ export interface BytesPart {
   bytes: Uint8Array;
   start: number;
   end: number;
+}
+
+/** An event in the bytes of its block. Those of the next event take its place. */
+export interface CutEvent {
+  source: ByteSource;
+  /** Of the payload. */
+  start: number;
+  end: number;
+  /** Where each member begins and ends (`placeOf`): at one place if the event does not have it. */
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
 }
 
 /**
@@ -24,6 +36,8 @@ export interface LotEvents {
   value(name: MemberName): string | null;
   /** The same as UTF-8. Valid until the next call. */
   part(name: MemberName): BytesPart;
+  /** All members, as UTF-8. Undefined if the payload has none that can be read so. */
+  cut(): CutEvent | undefined;
   /** All members, as texts. */
   texts(): PayloadMembers;
   /** The payload in one line: its line feeds, which JSON has between tokens only, are spaces. */
@@ -46,23 +60,17 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
   const starts = new Int32Array(memberCount);
   /** Made when a text of the block is asked for. */
   const blockTexts: TextOf[] = [];
+  const sources: ByteSource[] = [];
+  const cutEvent = newCutEvent(starts);
   const found: BytesPart = { bytes: new Uint8Array(), start: 0, end: 0 };
   let block = blocks[0]!;
   let blockAt = 0;
-  let text: TextOf = noText;
   let index = 0;
   /** Of an event that could not be cut. */
   let odd: OddMembers | undefined;
   /** Whether the members are known: not every pass asks for one. */
   let isFound = false;
 
-  const goToBlock = (place: number): void => {
-    while (place < firsts[blockAt]!) blockAt -= 1;
-    while (place >= firsts[blockAt + 1]!) blockAt += 1;
-    if (blocks[blockAt] === block) return;
-    block = blocks[blockAt]!;
-    text = blockTexts[blockAt] ?? noText;
-  };
   const startOf = (): number => (index === 0 ? 0 : block.ends[index - 1]!);
   const lengthOf = (member: number): number => block.lengths[index * memberCount + member]!;
   const payload = (): Uint8Array => block.payloads.subarray(startOf(), block.ends[index]);
@@ -78,14 +86,16 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
     const member = places[name];
     const length = lengthOf(member);
     if (length === 0) return '';
-    if (text === noText) text = blockTexts[blockAt] = textsOf(block);
+    const text = (blockTexts[blockAt] ??= textsOf(block));
     return text(starts[member]!, starts[member]! + length);
   };
 
   return {
     count,
     go(place) {
-      goToBlock(place);
+      while (place < firsts[blockAt]!) blockAt -= 1;
+      while (place >= firsts[blockAt + 1]!) blockAt += 1;
+      block = blocks[blockAt]!;
       index = place - firsts[blockAt]!;
       isFound = false;
     },
@@ -104,6 +114,12 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
       found.end = found.start + lengthOf(member);
       return found;
     },
+    cut() {
+      if (!isFound) findAll();
+      if (odd !== undefined) return undefined;
+      cutEvent.source = sources[blockAt] ??= byteSource(block.payloads);
+      return moveTo(cutEvent, block, index, startOf());
+    },
     texts() {
       if (!isFound) findAll();
       return odd === undefined ? textsOfAll(this) : { ...noMembers(), ...odd };
@@ -113,6 +129,25 @@ export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEv
     deliveredAt: () => block.deliveredAt,
     isWhole: () => block.isWhole,
   };
+}
+
+function newCutEvent(starts: Int32Array): CutEvent {
+  const ends = new Int32Array(memberCount);
+  return { source: byteSource(new Uint8Array()), start: 0, end: 0, starts, ends };
+}
+
+function moveTo(
+  cut: CutEvent,
+  { lengths, ends }: StoredBlock,
+  index: number,
+  start: number,
+): CutEvent {
+  cut.start = start;
+  cut.end = ends[index]!;
+  for (let member = 0; member < memberCount; member += 1) {
+    cut.ends[member] = cut.starts[member]! + lengths[index * memberCount + member]!;
+  }
+  return cut;
 }
 
 function readOdd(events: OddEvents, payload: Uint8Array): OddMembers {
@@ -145,8 +180,6 @@ function firstsOf(blocks: readonly StoredBlock[]): number[] {
 }
 
 type TextOf = (start: number, end: number) => string;
-
-const noText: TextOf = () => '';
 
 /** Texts of a block. While all of it is ASCII, they are parts of one text. */
 function textsOf({ payloads }: StoredBlock): TextOf {

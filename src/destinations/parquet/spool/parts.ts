@@ -1,5 +1,6 @@
 import type { LotEvents } from './lot-events.ts';
 import type { Partition } from './lots.ts';
+import { createReadText } from './read-text.ts';
 
 /** The events of one file, or of one file for each table. */
 export interface Part {
@@ -59,9 +60,12 @@ export function partsOf(
 
 function createFolders(partition: Partition): (events: LotEvents) => string {
   let last = { time: '', folder: 'unknown' };
+  const readText = createReadText();
   return (events) => {
-    const eventTime = partition === 'event_date' ? events.text('eventTime') : '';
-    const text = (eventTime === '' ? events.text('timestamp') : eventTime).slice(0, timeLength);
+    let part = events.part(partition === 'event_date' ? 'eventTime' : 'timestamp');
+    if (part.start === part.end) part = events.part('timestamp');
+    // The form of a time has one byte for each character.
+    const text = readText(part, Math.min(part.end, part.start + timeLength));
     if (text !== last.time) {
       const folder = time.test(text) ? text.slice(0, nameLength[partition]) : 'unknown';
       last = { time: text, folder };
