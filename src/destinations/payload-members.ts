@@ -1,3 +1,19 @@
+import {
+  backslash,
+  brace,
+  braceEnd,
+  bracket,
+  bracketEnd,
+  colon,
+  comma,
+  dot,
+  isDigit,
+  minus,
+  plus,
+  quote,
+  zero,
+} from '../event/json/json-codes.ts';
+
 /**
  * The members of a stored event, as its payload has them: ids, names and times as they are, everything
  * else as JSON text. Empty where the event has no such member.
@@ -81,18 +97,6 @@ export function cutPayload(text: string): PayloadMembers | undefined {
   }
   return undefined;
 }
-
-const quote = 0x22;
-const comma = 0x2c;
-const minus = 0x2d;
-const dot = 0x2e;
-const zero = 0x30;
-const colon = 0x3a;
-const bracket = 0x5b;
-const backslash = 0x5c;
-const bracketEnd = 0x5d;
-const brace = 0x7b;
-const braceEnd = 0x7d;
 
 /** To be filled. */
 export function noMembers(): PayloadMembers {
@@ -205,7 +209,7 @@ function scalarEnd(text: string, start: number, first: number): number {
   // 0x20 makes an E an e.
   if ((text.charCodeAt(at) | 0x20) !== 0x65) return at;
   const sign = text.charCodeAt(at + 1);
-  return digitsEnd(text, sign === minus || sign === 0x2b ? at + 2 : at + 1);
+  return digitsEnd(text, sign === minus || sign === plus ? at + 2 : at + 1);
 }
 
 /** -1 without a digit. */
@@ -213,8 +217,4 @@ function digitsEnd(text: string, start: number): number {
   let at = start;
   while (isDigit(text.charCodeAt(at))) at += 1;
   return at === start ? -1 : at;
-}
-
-function isDigit(code: number): boolean {
-  return code >= zero && code <= 0x39;
 }

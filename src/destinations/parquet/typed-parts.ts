@@ -1,5 +1,5 @@
 import type { LogicalType } from '../tables/logical-type.ts';
-import { brace, bracket, powersOfTen, quote } from './bytes/codes.ts';
+import { brace, bracket, powersOfTen, quote } from '../../event/json/json-codes.ts';
 import { decimal, readDecimal } from './bytes/read-decimal.ts';
 import { readDay, readUtc, utc } from './bytes/read-time.ts';
 import { isAsWritten } from './bytes/written-json.ts';

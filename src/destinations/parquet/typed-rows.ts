@@ -18,7 +18,7 @@ import {
 import { fitValue, type ColumnValue } from '../tables/fit-value.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
-import { isDigit, minus, quote } from './bytes/codes.ts';
+import { isDigit, minus, quote } from '../../event/json/json-codes.ts';
 import { createFindMembers, type FoundMembers } from './bytes/find-members.ts';
 import { readUtc } from './bytes/read-time.ts';
 import type { ColumnEncoder } from './encode/column-encoder.ts';

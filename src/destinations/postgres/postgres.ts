@@ -20,6 +20,8 @@ import { readDelivery, writeRows, type ReadDelivery } from './write-rows.ts';
 
 /** Events per commit. While two such commits are under way, as many events wait for the next ones. */
 const batchEventsMax = 1_000;
+/** Each call is a commit, and a statement for each table. */
+const fullCallWaitMs = 50;
 
 /**
  * The limit of one statement. A larger batch is split into several; a single event may be larger.
@@ -98,6 +100,7 @@ export function createPostgresDestination(
 
   return {
     batchEventsMax,
+    fullCallWaitMs,
     concurrency: Number(settings['concurrency']),
     ...closeWhenIdle(deliver, connections.close),
     stored: (window) =>

@@ -1,20 +1,24 @@
+import {
+  backslash,
+  brace,
+  braceEnd,
+  bracket,
+  bracketEnd,
+  colon,
+  comma,
+  dot,
+  isDigit,
+  minus,
+  nine,
+  plus,
+  quote,
+  zero,
+} from '../../../event/json/json-codes.ts';
+
 /*
  * Reads JSON where it is, in the bytes of a payload: no text is made of it, and no value. A payload has to be valid
  * UTF-8, and JSON without spaces between its tokens; everything else is read in another way.
  */
-export const quote = 0x22;
-export const comma = 0x2c;
-const minus = 0x2d;
-const dot = 0x2e;
-const zero = 0x30;
-const nine = 0x39;
-export const colon = 0x3a;
-export const bracket = 0x5b;
-const backslash = 0x5c;
-const bracketEnd = 0x5d;
-export const brace = 0x7b;
-export const braceEnd = 0x7d;
-
 /** What `valueEnd` found, of the value that it read last. Reused: it is called for each property. */
 export const found = {
   /** It is written as `JSON.stringify` writes it, so that its bytes need not be written again. */
@@ -211,14 +215,10 @@ function isCanonicalFraction(
 
 function exponentEnd(bytes: Uint8Array, start: number): number {
   const sign = bytes[start];
-  const first = sign === minus || sign === 0x2b ? start + 1 : start;
+  const first = sign === minus || sign === plus ? start + 1 : start;
   let at = first;
   while (isDigit(bytes[at] ?? 0)) at += 1;
   return at === first ? -1 : at;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= zero && byte <= nine;
 }
 
 export function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {

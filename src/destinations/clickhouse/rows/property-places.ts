@@ -1,4 +1,5 @@
-import { brace, braceEnd, colon, comma, found, plainEnd, quote, valueEnd } from './json-bytes.ts';
+import { brace, braceEnd, colon, comma, quote } from '../../../event/json/json-codes.ts';
+import { found, plainEnd, valueEnd } from './json-bytes.ts';
 
 /** The properties of payloads that have columns, as places in the bytes of the payload that was read last. */
 export interface PropertyPlaces {

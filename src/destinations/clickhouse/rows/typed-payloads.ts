@@ -9,7 +9,8 @@ import { fitValue } from '../../tables/fit-value.ts';
 import type { LogicalType } from '../../tables/logical-type.ts';
 import type { TablePlan } from '../../tables/plan-table.ts';
 import { decimalOf, writtenColumns } from '../typed-statements.ts';
-import { brace, bracket, plainEnd, quote, startsWith } from './json-bytes.ts';
+import { brace, bracket, quote } from '../../../event/json/json-codes.ts';
+import { plainEnd, startsWith } from './json-bytes.ts';
 import type { PayloadPlaces } from './payload-places.ts';
 import {
   createPropertyPlaces,

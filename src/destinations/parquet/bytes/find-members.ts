@@ -1,4 +1,12 @@
-import { backslash, brace, braceEnd, bracket, bracketEnd, comma, quote } from './codes.ts';
+import {
+  backslash,
+  brace,
+  braceEnd,
+  bracket,
+  bracketEnd,
+  comma,
+  quote,
+} from '../../../event/json/json-codes.ts';
 
 /** Where the values of properties are in the JSON of an event. */
 export interface FoundMembers {

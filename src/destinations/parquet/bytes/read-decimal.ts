@@ -1,4 +1,4 @@
-import { dot, minus, nine, zero } from './codes.ts';
+import { dot, minus, nine, zero } from '../../../event/json/json-codes.ts';
 
 /** Numbers of so many digits are all different as doubles, and a double holds them without their point. */
 const digitsMax = 15;

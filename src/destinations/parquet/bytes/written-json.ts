@@ -9,7 +9,7 @@ import {
   isDigit,
   quote,
   zero,
-} from './codes.ts';
+} from '../../../event/json/json-codes.ts';
 import { decimal, readDecimal } from './read-decimal.ts';
 
 /** An object of more names takes too long here. */

@@ -1,3 +1,16 @@
+import {
+  backslash,
+  brace,
+  braceEnd,
+  bracket,
+  bracketEnd,
+  colon,
+  comma,
+  isDigit,
+  minus,
+  quote,
+  zero,
+} from '../../../event/json/json-codes.ts';
 import { storedMembers } from '../../payload-members.ts';
 
 export type MemberName = (typeof storedMembers)[number][0];
@@ -18,15 +31,6 @@ const required = (
   ['eventId', 'eventName', 'source', 'timestamp', 'eventTime', 'idempotencyKey'] as const
 ).map(placeOf);
 
-const quote = 0x22;
-const comma = 0x2c;
-const minus = 0x2d;
-const colon = 0x3a;
-const bracket = 0x5b;
-const backslash = 0x5c;
-const bracketEnd = 0x5d;
-const brace = 0x7b;
-const braceEnd = 0x7d;
 const digitsMax = 9;
 
 /** A longer member has no place in `lengths`. */
@@ -191,7 +195,7 @@ function scalarEnd(bytes: Uint8Array, start: number, first: number): number {
   }
   const whole = first === minus ? start + 1 : start;
   let at = digitsEnd(bytes, whole);
-  if (at === -1 || (at > whole + 1 && bytes[whole] === 0x30)) return -1;
+  if (at === -1 || (at > whole + 1 && bytes[whole] === zero)) return -1;
   if (bytes[at] === 0x2e && (at = digitsEnd(bytes, at + 1)) === -1) return -1;
   // 0x20 makes an E an e.
   if ((bytes[at]! | 0x20) !== 0x65) return at;
@@ -204,8 +208,4 @@ function digitsEnd(bytes: Uint8Array, start: number): number {
   let at = start;
   while (isDigit(bytes[at]!)) at += 1;
   return at === start ? -1 : at;
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
 }

@@ -1,4 +1,4 @@
-/** Characters of JSON as bytes. */
+/** Characters of JSON, as bytes of UTF-8 or as codes of a text. */
 export const quote = 0x22;
 export const plus = 0x2b;
 export const comma = 0x2c;
