@@ -106,7 +106,7 @@ test('who stops early leaves no consumer, and what a reader has not read may be 
     ({ length }) => length === 0,
   );
   const [part] = partsOf(log, 'EVENTS');
-  const reader = await openPartReader(log, part!, '>', 1);
+  const reader = await openPartReader(log, part!, 1);
   const { state } = await clientsForTests(log).manager.streams.info('EVENTS_0');
   const options = { log, retentionMs: 0, destinations: [] };
   const { heldFrom } = await findDeletable('EVENTS', part!, state, createStreamAges(0), options);

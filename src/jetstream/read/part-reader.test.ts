@@ -36,7 +36,7 @@ async function openReader(canAdd = true) {
   };
   const clients = { connection, manager: { consumers }, traffic: createTraffic() };
   const log = withClients({} as Log, clients as unknown as LogClients);
-  const reader = await openPartReader(log, otherStream('DEAD'), '>', 5);
+  const reader = await openPartReader(log, otherStream('DEAD'), 5);
   return {
     reader: reader!,
     isOpen: reader !== undefined,

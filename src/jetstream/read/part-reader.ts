@@ -34,11 +34,10 @@ const pageTimeoutMs = 5_000;
 /** A reader that waits longer, for a slower one of another partition, is broken then. */
 const inactiveMs = 300_000;
 
-/** Of messages whose subject matches. Undefined if the consumer cannot be made: read by `readPages` then. */
+/** Undefined if the consumer cannot be made: read by `readPages` then. */
 export async function openPartReader(
   log: Log,
   part: StreamPart,
-  subject: string,
   sequence: number,
 ): Promise<PartReader | undefined> {
   const { connection, manager, traffic } = clientsOf(log);
@@ -46,7 +45,6 @@ export async function openPartReader(
   try {
     await manager.consumers.add(part.stream, {
       name: consumer,
-      ...(subject !== '>' && { filter_subject: subject }),
       ack_policy: AckPolicy.None,
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, sequence),
