@@ -42,10 +42,12 @@ function rig(options: Partial<Destination> & { parking?: 'batch' | 'probe' }) {
     stopping: () => false,
     isTaking: () => false,
   });
-  const arrive = (count: number): void => {
+  const arrive = (count: number, eventsMax?: number): void => {
     for (let at = 0; at < count; at += 1) {
       const message = { subject: 'headgate.events.0.shop.order_completed', payload: Buffer.of() };
-      queue.push(new HeldEvent({ ...message, sequence: at } as never, 'EVENTS'));
+      const held = new HeldEvent({ ...message, sequence: at } as never, 'EVENTS');
+      if (eventsMax !== undefined) held.batchEventsMax = eventsMax;
+      queue.push(held);
     }
     pump();
   };
@@ -63,23 +65,40 @@ test('while another call runs, events wait for a fuller call, but no longer than
   const { arrive, sizes } = rig({ fullCallWaitMs: 100 });
   arrive(1);
   expect(sizes()).toEqual([1]);
+  for (let at = 0; at < 8; at += 1) {
+    arrive(1);
+    await vi.advanceTimersByTimeAsync(12);
+  }
+  expect(sizes()).toEqual([1]);
+  await vi.advanceTimersByTimeAsync(4);
+  expect(sizes()).toEqual([1, 8]);
+});
+
+test('when no more arrive, a call waits only a moment for them', async () => {
+  const { arrive, sizes } = rig({ fullCallWaitMs: 100 });
   arrive(1);
-  await vi.advanceTimersByTimeAsync(60);
-  arrive(2);
-  await vi.advanceTimersByTimeAsync(39);
+  arrive(3);
+  await vi.advanceTimersByTimeAsync(14);
   expect(sizes()).toEqual([1]);
   await vi.advanceTimersByTimeAsync(1);
   expect(sizes()).toEqual([1, 3]);
+});
+
+test('half of a call that has failed is full with its own events', () => {
+  const { arrive, sizes } = rig({ fullCallWaitMs: 100 });
+  arrive(1);
+  arrive(2, 2);
+  expect(sizes()).toEqual([1, 2]);
 });
 
 test('a full call starts at once, and the next one has a wait of its own', async () => {
   const { arrive, calls, sizes } = rig({ fullCallWaitMs: 100, concurrency: 3 });
   arrive(1);
   arrive(4);
-  await vi.advanceTimersByTimeAsync(90);
+  await vi.advanceTimersByTimeAsync(14);
   arrive(7);
   expect(sizes()).toEqual([1, 10]);
-  await vi.advanceTimersByTimeAsync(99);
+  await vi.advanceTimersByTimeAsync(14);
   expect(sizes()).toEqual([1, 10]);
   await vi.advanceTimersByTimeAsync(1);
   expect(sizes()).toEqual([1, 10, 1]);

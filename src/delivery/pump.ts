@@ -23,20 +23,28 @@ export interface PumpParts {
   readonly pause?: (() => Pause | undefined) | undefined;
 }
 
+/** When nothing has arrived for so long, a call waits no longer for more: the worker may hold all that it can. */
+const arrivalPauseMs = 15;
+
 /** Returns a function that starts every call that may start now, and schedules the next probe. */
 export function createPump(parts: PumpParts): () => void {
   const { destination, queue, parking, running, calls, stopping } = parts;
   let timer: NodeJS.Timeout | undefined;
   let exclusive = false;
   const { fullCallWaitMs = 0 } = destination;
-  /** Since when events wait for a fuller call. */
-  let waitingSinceMs: number | undefined;
+  /** The events that wait for a fuller call, if any do. */
+  let wait: { sinceMs: number; events: number; dueMs: number } | undefined;
 
-  /** Whether a call of fewer events would be a waste: another one is running, and more will arrive. */
+  /** Whether a call of fewer events would be a waste: another one is running, and more arrive. */
   const waitsForMore = (eventsMax: number, nowMs: number): boolean => {
-    if (running.count() === 0 || queue.length() >= eventsMax) return false;
-    waitingSinceMs ??= nowMs;
-    return nowMs - waitingSinceMs < fullCallWaitMs;
+    const events = queue.length();
+    if (fullCallWaitMs === 0 || running.count() === 0 || events >= eventsMax) return false;
+    wait ??= { sinceMs: nowMs, events: 0, dueMs: 0 };
+    if (events > wait.events) {
+      wait.events = events;
+      wait.dueMs = Math.min(wait.sinceMs + fullCallWaitMs, nowMs + arrivalPauseMs);
+    }
+    return nowMs < wait.dueMs;
   };
 
   const startNext = (nowMs: number): boolean => {
@@ -49,8 +57,8 @@ export function createPump(parts: PumpParts): () => void {
     const probe = what === 'probe';
     const { batchEventsMax, besideIntakeEventsMax = batchEventsMax } = destination;
     const eventsMax = parts.isTaking() ? besideIntakeEventsMax : batchEventsMax;
-    if (!probe && waitsForMore(eventsMax, nowMs)) return false;
-    waitingSinceMs = undefined;
+    if (!probe && waitsForMore(Math.min(eventsMax, next.batchEventsMax), nowMs)) return false;
+    wait = undefined;
     if (probe) parking.probeStarted();
     const events = turn.take(probe ? 1 : eventsMax);
     const ended = queue.started(turn);
@@ -78,7 +86,7 @@ export function createPump(parts: PumpParts): () => void {
     }
     while (startNext(nowMs));
     // A due probe that could not start lacks a free slot; the next freed slot calls this again.
-    const dueMs = parking.dueMs ?? (waitingSinceMs ?? -Infinity) + fullCallWaitMs;
+    const dueMs = parking.dueMs ?? wait?.dueMs ?? 0;
     if (dueMs > nowMs) timer = setTimeout(pump, dueMs - nowMs);
   };
   return pump;

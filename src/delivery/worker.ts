@@ -99,8 +99,8 @@ const answersPerTurn = 200;
  * batch -> settled (settle.ts), or queued again when the destination failed. parking.ts decides
  * whether the destination is open or parked.
  *
- * A batch contains the events that have arrived when a slot becomes free: a single event at low
- * load, which then does not wait, and a full batch under load. Each event costs its entry in the
+ * A batch contains the events that have arrived when a slot becomes free, or some milliseconds later if the
+ * destination wants fuller ones: a single event at low load, and a full batch under load. Each event costs its entry in the
  * queue and its acknowledgement; promises are created per batch.
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {

@@ -83,7 +83,8 @@ export interface Destination {
    */
   readonly besideIntakeEventsMax?: number;
   /**
-   * While another call runs, a call that is not full waits so long for more events: for a far side that pays by the call.
+   * While another call runs, a call that is not full waits so long for more events, as long as more arrive: for a far side that
+   * pays by the call.
    * Without it, a call takes what has arrived.
    */
   readonly fullCallWaitMs?: number;

@@ -6,6 +6,7 @@ import {
   writeEventRow,
 } from '../../src/destinations/clickhouse/rows/event-row.ts';
 import { binaryLayout, textLayout } from '../../src/destinations/clickhouse/rows/row-layout.ts';
+import { typedEventOf } from '../../src/destinations/clickhouse/typed-tables.ts';
 import { insertedRows } from './clickhouse-rows.ts';
 import { deliveryOf, storedEvent } from './deliveries.ts';
 
@@ -76,3 +77,13 @@ test.each([true, -1, 2.5, 2 ** 32, 'two', { a: 1 }])(
     }
   },
 );
+
+test.each([
+  ['1899-12-31T23:30:00-01:00', true],
+  ['1900-01-01T00:30:00+01:00', false],
+  ['2262-04-10T23:30:00-01:00', false],
+  ['2262-04-11T00:30:00+01:00', true],
+])('whether a table of the event can hold %s is decided in UTC', (time, isHeld) => {
+  const event = typedEventOf(deliveryOf(JSON.stringify({ ...storedEvent(), timestamp: time })), 0);
+  expect(typeof event).toBe(isHeld ? 'object' : 'string');
+});

@@ -64,6 +64,11 @@ test.each([
     undefined,
     /another server has answered: Ok/,
   ],
+  [
+    { ...clickhouseError(241, 'MEMORY_LIMIT_EXCEEDED', 'too late'), status: 200 },
+    '241',
+    /ClickHouse 241/,
+  ],
   [{ status: 200, text: '' }, undefined, /no header x-clickhouse/],
   [{ status: 204 }, undefined, /no header x-clickhouse/],
 ] as [StandInAnswer, string | undefined, RegExp][])(

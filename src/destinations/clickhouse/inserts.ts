@@ -1,10 +1,10 @@
 import { hash, randomUUID } from 'node:crypto';
 import { addAbortSignal, Readable } from 'node:stream';
 import { delivered, stoppedText, type Delivery, type Outcome } from '../destination.ts';
-import { excerpt } from '../http-client/answers.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import type { ClickhouseConnection } from './connection.ts';
 import { faultOf, isTableGone } from './fault.ts';
+import { readAnswer } from './read-answer.ts';
 import { idBytes, type RowLayout } from './rows/row-layout.ts';
 import { piecesOf, type RowBytes } from './rows/row-writer.ts';
 
@@ -100,28 +100,6 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
   };
 
   return { write };
-}
-
-const answerBytesMax = 1_024;
-
-/**
- * Reads the answer to an insert, for its connection to be free. Throws unless it is ClickHouse's, which has no text and
- * headers of its own: a proxy may answer 200 with a page of maintenance, and nothing is stored.
- */
-async function readAnswer(
-  stream: Readable,
-  headers: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  let text = '';
-  for await (const chunk of stream) {
-    text += String(chunk);
-    // The rest is not read, and the connection is closed.
-    if (text.length > answerBytesMax) break;
-  }
-  if (text !== '') throw new Error(`another server has answered: ${excerpt(text)}`);
-  if (!Object.keys(headers).some((name) => name.startsWith('x-clickhouse-'))) {
-    throw new Error('the answer has no header x-clickhouse-..., so another server has answered');
-  }
 }
 
 function faultOfInsert(

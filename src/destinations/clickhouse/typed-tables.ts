@@ -1,3 +1,4 @@
+import { readTime } from '../../event/time/time-text.ts';
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { isUuid } from '../../event/event-id.ts';
@@ -216,7 +217,9 @@ export function typedEventOf(delivery: Delivery, index: number): ClickhouseEvent
   const event = readTypedPayload(text);
   if (typeof event === 'string') return event;
   if (!isUuid(event.eventId)) return 'not a stored event: its eventId is not a UUID';
-  if (!isColumnTime(event.timestamp)) return 'not a stored event: its timestamp is not of our time';
+  // In UTC, as the column has it.
+  const utc = readTime(event.timestamp) ?? '';
+  if (!isColumnTime(utc)) return 'not a stored event: its timestamp is not of our time';
   // JSON writes other characters with a backslash, if it does not write them as they are.
   const { eventName, timestamp, schemaVersion } = event;
   const hasOnlyAscii = isAscii && !text.includes('\\');

@@ -1,5 +1,7 @@
+import { addAbortSignal } from 'node:stream';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { isTableGone } from './fault.ts';
+import { readAnswer } from './read-answer.ts';
 import { text } from './typed-statements.ts';
 
 /** What events left in the table of events without a contract, before they had one. */
@@ -37,7 +39,8 @@ export function createUnplannedRows(client: ClickHouseClient, table: string): Un
         if (found.length === 0) return;
         // Lightweight: the rows are hidden at once, and removed by a merge.
         const query = `DELETE FROM ${table} WHERE ${ofEvents(event, found)}`;
-        await client.command({ query, abort_signal });
+        const { stream, response_headers: headers } = await client.exec({ query, abort_signal });
+        await readAnswer(addAbortSignal(abort_signal, stream), headers);
       } catch (error) {
         if (!isTableGone(error)) throw error;
         hasRows.set(target, false);
