@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { root } from '../documentation/markdown.ts';
 
-/** `npm run dev` and `npm start`, on a copy of the sources, so that a change of one disturbs nobody. */
+/** `npm run dev` and `npm start`, on a copy of the sources, so that a change of one disturbs no other test. */
 let folder: string;
 let dev: ChildProcess;
 let output: string;

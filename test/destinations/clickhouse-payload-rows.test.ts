@@ -23,7 +23,7 @@ import { deliveryOf, storedEvent } from './deliveries.ts';
  * payload's spelling would decide what a table holds.
  */
 
-/** A row, or why there is none. */
+/** A row, or why the event has no row. */
 type Row = string | undefined;
 
 function planOf(schemas: readonly JsonObject[]): TablePlan {

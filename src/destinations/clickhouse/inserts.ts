@@ -1,5 +1,5 @@
 import { hash, randomUUID } from 'node:crypto';
-import { addAbortSignal, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { delivered, stoppedText, type Delivery, type Outcome } from '../destination.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import type { ClickhouseConnection } from './connection.ts';
@@ -75,7 +75,7 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
       const isOfNow = rows.every((row) => row.layout === layout);
       const written = isOfNow ? rows : target.rewrite(rows);
       const columns = layout.columns.map(([name]) => name).join(', ');
-      const { stream, response_headers: headers } = await client.exec({
+      const answer = await client.exec({
         query: `INSERT INTO ${target.table} (${columns}) FORMAT ${layout.format}`,
         values: Readable.from(bodyOf(layout, written), { objectMode: false }),
         query_id: queryId,
@@ -85,7 +85,7 @@ export function createInserts(connection: ClickhouseConnection, timeoutMs: numbe
           insert_deduplication_token: tokenOf(target.table, written),
         },
       });
-      await readAnswer(addAbortSignal(whole, stream), headers);
+      await readAnswer(answer, whole);
       return rows.map(() => delivered);
     } catch (error) {
       if (isTableGone(error)) target.forget();

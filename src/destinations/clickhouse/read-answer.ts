@@ -1,7 +1,13 @@
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { excerpt } from '../http-client/answers.ts';
 
 const answerBytesMax = 1_024;
+
+/** What `exec` of the client resolves to. */
+interface StatementAnswer {
+  readonly stream: Readable;
+  readonly response_headers: Readonly<Record<string, unknown>>;
+}
 
 /**
  * Reads the answer to a statement that changes rows, for its connection to be free. Throws unless ClickHouse says that it
@@ -9,11 +15,11 @@ const answerBytesMax = 1_024;
  * stored. ClickHouse itself may find a fault after it has sent 200; that error has a `code`, as others of the client.
  */
 export async function readAnswer(
-  stream: Readable,
-  headers: Readonly<Record<string, unknown>>,
+  { stream, response_headers: headers }: StatementAnswer,
+  signal: AbortSignal,
 ): Promise<void> {
   let text = '';
-  for await (const chunk of stream) {
+  for await (const chunk of addAbortSignal(signal, stream)) {
     text += String(chunk);
     // The rest is not read, and the connection is closed.
     if (text.length > answerBytesMax) break;

@@ -1,7 +1,7 @@
-import { readTime } from '../../event/time/time-text.ts';
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { isUuid } from '../../event/event-id.ts';
+import { readTime } from '../../event/time/time-text.ts';
 import type { Delivery } from '../destination.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { createRowMaker, readTypedPayload, type PayloadEvent } from '../tables/event-row.ts';

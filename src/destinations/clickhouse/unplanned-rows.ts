@@ -1,4 +1,3 @@
-import { addAbortSignal } from 'node:stream';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { isTableGone } from './fault.ts';
 import { readAnswer } from './read-answer.ts';
@@ -39,8 +38,7 @@ export function createUnplannedRows(client: ClickHouseClient, table: string): Un
         if (found.length === 0) return;
         // Lightweight: the rows are hidden at once, and removed by a merge.
         const query = `DELETE FROM ${table} WHERE ${ofEvents(event, found)}`;
-        const { stream, response_headers: headers } = await client.exec({ query, abort_signal });
-        await readAnswer(addAbortSignal(abort_signal, stream), headers);
+        await readAnswer(await client.exec({ query, abort_signal }), abort_signal);
       } catch (error) {
         if (!isTableGone(error)) throw error;
         hasRows.set(target, false);

@@ -1,3 +1,4 @@
+import { startsWith } from '../../../event/json/find-json.ts';
 import {
   backslash,
   brace,
@@ -35,17 +36,6 @@ export const found = {
 /** Deeper values are read in another way. */
 const depthMax = 60;
 const digitsMax = 15;
-
-/** Where the quote is that ends a string without escapes, or -1. */
-export function plainEnd(bytes: Uint8Array, start: number): number {
-  const { length } = bytes;
-  for (let at = start; at < length; at += 1) {
-    const byte = bytes[at]!;
-    if (byte === quote) return at;
-    if (byte <= 0x1f || byte === backslash) return -1;
-  }
-  return -1;
-}
 
 /** What comes after the value that begins at `start`, or -1 if it is not JSON without spaces. */
 export function valueEnd(bytes: Uint8Array, start: number): number {
@@ -219,11 +209,4 @@ function exponentEnd(bytes: Uint8Array, start: number): number {
   let at = first;
   while (isDigit(bytes[at] ?? 0)) at += 1;
   return at === first ? -1 : at;
-}
-
-export function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
-  for (let index = 0; index < text.length; index += 1) {
-    if (bytes[at + index] !== text[index]) return false;
-  }
-  return true;
 }

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { storedMembers } from '../../payload-members.ts';
 import { braceEnd, brace, comma } from '../../../event/json/json-codes.ts';
-import { plainEnd, startsWith, valueEnd } from './json-bytes.ts';
+import { plainEnd, startsWith } from '../../../event/json/find-json.ts';
+import { valueEnd } from './json-bytes.ts';
 
 type MemberName = (typeof storedMembers)[number][0];
 
@@ -71,7 +72,7 @@ export function createPayloadPlaces(payloads: number): PayloadPlaces {
       const kind = kinds[index]!;
       const isText = kind === 'text';
       const end = isText
-        ? plainEnd(bytes, begin)
+        ? plainEnd(bytes, begin, bytes.length)
         : index === propertiesAt
           ? readProperties(bytes, begin)
           : valueEnd(bytes, begin);

@@ -1,5 +1,6 @@
+import { plainEnd } from '../../../event/json/find-json.ts';
 import { brace, braceEnd, colon, comma, quote } from '../../../event/json/json-codes.ts';
-import { found, plainEnd, valueEnd } from './json-bytes.ts';
+import { found, valueEnd } from './json-bytes.ts';
 
 /** The properties of payloads that have columns, as places in the bytes of the payload that was read last. */
 export interface PropertyPlaces {
@@ -73,7 +74,7 @@ export function createPropertyPlaces(
     for (;;) {
       if (bytes[at] !== quote) return -1;
       const nameStart = at + 1;
-      const nameEnd = plainEnd(bytes, nameStart);
+      const nameEnd = plainEnd(bytes, nameStart, bytes.length);
       if (nameEnd === -1 || bytes[nameEnd + 1] !== colon) return -1;
       const expected = before === undefined ? of.first : before.next;
       let node = expected;

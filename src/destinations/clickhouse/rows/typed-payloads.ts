@@ -10,7 +10,7 @@ import type { LogicalType } from '../../tables/logical-type.ts';
 import type { TablePlan } from '../../tables/plan-table.ts';
 import { decimalOf, writtenColumns } from '../typed-statements.ts';
 import { brace, bracket, quote } from '../../../event/json/json-codes.ts';
-import { plainEnd, startsWith } from './json-bytes.ts';
+import { plainEnd, startsWith } from '../../../event/json/find-json.ts';
 import type { PayloadPlaces } from './payload-places.ts';
 import {
   createPropertyPlaces,
@@ -204,7 +204,8 @@ function fromBytes(type: LogicalType): WriteProperty {
     case 'text':
     case 'enum':
       return (rows, bytes, { start, end }) => {
-        if (bytes[start] !== quote || plainEnd(bytes, start + 1) !== end - 1) return false;
+        if (bytes[start] !== quote || plainEnd(bytes, start + 1, bytes.length) !== end - 1)
+          return false;
         rows.some();
         rows.copied(bytes, start + 1, end - 1);
         return true;

@@ -1,3 +1,4 @@
+import { plainEnd, startsWith } from '../../../event/json/find-json.ts';
 import {
   backslash,
   brace,
@@ -62,10 +63,10 @@ export function createFindMembers(paths: readonly (readonly string[] | undefined
     let last: Member | undefined;
     while (at < end) {
       let member = last === undefined ? members.first : last.next;
-      if (member !== undefined && isHead(bytes, at, member.head)) {
+      if (member !== undefined && startsWith(bytes, at, member.head)) {
         at += member.head.length;
       } else {
-        const stop = nameEnd(bytes, at + 1, end);
+        const stop = plainEnd(bytes, at + 1, end);
         if (stop === -1) return -1;
         member = members.all.get(nameOf(bytes, at + 1, stop));
         if (member !== undefined) follow(members, last, member);
@@ -130,25 +131,8 @@ function memberOf(root: Members, names: readonly string[]): Member {
   return around!;
 }
 
-function isHead(bytes: Uint8Array, at: number, head: Uint8Array): boolean {
-  for (let index = 0; index < head.length; index += 1) {
-    if (bytes[at + index] !== head[index]) return false;
-  }
-  return true;
-}
-
 function nameOf(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
-}
-
-/** Where the quote is that ends a name, or -1 if it has an escape. */
-function nameEnd(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; at += 1) {
-    const code = bytes[at]!;
-    if (code === quote) return at;
-    if (code === backslash) return -1;
-  }
-  return -1;
 }
 
 /** Whether `valueEnd` has met an escape. */

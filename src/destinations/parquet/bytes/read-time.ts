@@ -45,7 +45,7 @@ function fractionOf(bytes: Uint8Array, start: number, end: number): number {
   return nanos * powersOfTen[9 - digits]!;
 }
 
-/** The day of `2026-03-01` since 1970, or -1 if it is none of the years 1970 to 2261. */
+/** The day of `2026-03-01` since 1970, or -1 outside of the years 1970 to 2261. */
 export function readDay(bytes: Uint8Array, start: number): number {
   if (bytes[start + 4] !== minus || bytes[start + 7] !== minus) return -1;
   const high = two(bytes, start);

@@ -1,5 +1,5 @@
+import { plainEnd } from '../../../event/json/find-json.ts';
 import {
-  backslash,
   brace,
   braceEnd,
   bracket,
@@ -69,16 +69,6 @@ export function isAsWritten(bytes: Uint8Array, start: number, end: number): bool
 /** Those of `true`, `false` and `null`: no other stands outside of a string, but for the `e` of a number. */
 function isLetter(code: number): boolean {
   return code >= 0x61 && code <= 0x7a;
-}
-
-/** Where the quote is that ends a string without escapes, or -1. */
-function plainEnd(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; at += 1) {
-    const code = bytes[at]!;
-    if (code === quote) return at;
-    if (code === backslash) return -1;
-  }
-  return -1;
 }
 
 /** Notes a name of the object. False if it may be there already, or may be a number, which objects have first. */

@@ -202,7 +202,7 @@ export class GrowingBytes implements ByteSource {
     }
   }
 
-  /** The same for a UUID. False, and nothing is written, if it is none. */
+  /** The same for a UUID. False, and nothing is written, if it is another text. */
   uuid({ bytes }: ByteSource, start: number, stop: number): boolean {
     if (stop - start !== uuidLength) return false;
     this.room(uuidBytes);

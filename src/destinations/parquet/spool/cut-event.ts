@@ -1,3 +1,4 @@
+import { plainEnd } from '../../../event/json/find-json.ts';
 import {
   backslash,
   brace,
@@ -105,16 +106,6 @@ function hasHead(bytes: Uint8Array, at: number, head: Uint8Array): boolean {
 
 function isInteger(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start <= digitsMax && digitsEnd(bytes, start) === end;
-}
-
-/** Where the quote is that ends a text without escapes, or -1. */
-function plainEnd(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; at += 1) {
-    const code = bytes[at]!;
-    if (code === quote) return at;
-    if (code < 0x20 || code === backslash) return -1;
-  }
-  return -1;
 }
 
 /** Deeper than any accepted event, and shallow enough for every database. */
