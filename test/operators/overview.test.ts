@@ -1,11 +1,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
+import { Code, createClient, createRouterTransport } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hashOperatorToken, newOperatorToken } from '../../src/config/operators/operator-token.ts';
+import { SchemaRegistryService } from '../../gen/headgate/v1/schema_registry_service_pb.ts';
+import {
+  createRegistryService,
+  type RegistryServiceParts,
+} from '../../src/operators/contracts/registry-service.ts';
 import { walkTraffic, type TrafficSources } from '../../src/operators/contracts/walk-traffic.ts';
+import type { SchemaRegistry } from '../../src/validation/schema-registry.ts';
 import { askAdmin } from '../ask-admin.ts';
 import { order, type Sample } from '../endpoints/sample-events.ts';
 import { startHttpServer } from '../destinations/http-server.ts';
@@ -235,14 +243,54 @@ test('one reading has a limit, and says when there is more', async () => {
     limits: { storedMax, rejectedMax: 1, msMax: 10_000 },
   });
   const range = { eventName: 'order_completed', source: '', sinceMs: 0 };
+  const { signal } = new AbortController();
   const walk = async (storedMax: number) => {
     let stored = 0;
     const sink = { stored: () => void (stored += 1), rejected: () => {} };
-    return { isIncomplete: await walkTraffic(sources(storedMax), range, sink), stored };
+    return { isIncomplete: await walkTraffic(sources(storedMax), range, sink, signal), stored };
   };
   expect(await walk(29)).toEqual({ isIncomplete: true, stored: 29 });
   expect(await walk(30)).toMatchObject({ stored: 30 });
   expect(await walk(31)).toEqual({ isIncomplete: false, stored: 30 });
+});
+
+test('a reading ends with its caller: the next one does not wait for it', async () => {
+  const { log } = real.service;
+  const isRead = Promise.withResolvers<void>();
+  let pages = 0;
+  let lists = 0;
+  // The first list has no end, and every other one has one page.
+  const page = async (_filter: object, _size: number, token: string) => {
+    pages += 1;
+    if (token === '') lists += 1;
+    isRead.resolve();
+    await sleep(1);
+    const nextPageToken = token !== '' || lists === 1 ? 'more' : '';
+    return { items: [], nextPageToken, walk: { from: 0n, upTo: 0n, reached: 0n } };
+  };
+  const { inferSchema } = createClient(
+    SchemaRegistryService,
+    createRouterTransport(({ service }) =>
+      service(
+        SchemaRegistryService,
+        createRegistryService({
+          registry: () => ({ events: [] }) as unknown as SchemaRegistry,
+          readTaxonomy: async () => undefined,
+          traffic: { log, rejected: { rejected: { page } as never, textOf: () => '' } },
+        } as unknown as RegistryServiceParts),
+      ),
+    ),
+  );
+  const caller = new AbortController();
+  const left = inferSchema({ eventName: 'never' }, { signal: caller.signal });
+  await isRead.promise;
+  const next = inferSchema({ eventName: 'never' });
+  caller.abort();
+  await expect(left).rejects.toMatchObject({ code: Code.Canceled });
+  const readUntilNow = pages;
+  expect(await next).toMatchObject({ incomplete: false });
+  // The page in work of the one that left, and the only one of the next.
+  expect(pages - readUntilNow).toBeLessThanOrEqual(2);
 });
 
 describe("doctor's findings", () => {

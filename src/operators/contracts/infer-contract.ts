@@ -9,7 +9,12 @@ import { createTraffic, type EventTraffic } from '../../inference/traffic.ts';
 import { updateEvent } from '../../inference/widen/update-event.ts';
 import type { SchemaRegistry } from '../../validation/schema-registry.ts';
 import { readEventText } from './read-events.ts';
-import { walkTraffic, type TrafficRange, type TrafficSources } from './walk-traffic.ts';
+import {
+  walkTraffic,
+  type TrafficRange,
+  type TrafficSink,
+  type TrafficSources,
+} from './walk-traffic.ts';
 
 /** A first contract for the events of a name, or the next version of one, as InferSchemaResponse. */
 export async function inferContract(
@@ -18,11 +23,12 @@ export async function inferContract(
   range: TrafficRange,
   samplesMin: number,
   taxonomy: string | undefined,
+  signal: AbortSignal,
 ) {
   const { eventName } = range;
   // Aliases are stored under the name of the contract.
   const traffic = createTraffic(() => eventName, registry.events);
-  const incomplete = await walkTraffic(sources, range, {
+  const sink: TrafficSink = {
     stored: (_sequence, storedJson) => {
       const event = readEventText(Buffer.from(storedJson).toString('utf8'));
       if (event !== undefined) traffic.add(event, 'stored');
@@ -31,7 +37,8 @@ export async function inferContract(
       const event = readEventText(text);
       if (event !== undefined) traffic.add({ ...event, source }, 'rejected');
     },
-  });
+  };
+  const incomplete = await walkTraffic(sources, range, sink, signal);
   const [event] = traffic.events();
   if (event === undefined) return { eventName, incomplete };
   const contract = contractFor(event, registry, samplesMin, taxonomy);

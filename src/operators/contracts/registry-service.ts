@@ -100,13 +100,17 @@ export function createRegistryService(
     trySchema: async ({ version, schemaJson, ...request }, context) => {
       if (schemaJson !== '') checkMayTry(context);
       const range = readRange(request, dayMs);
-      return inTurn(() => trySchema(traffic, registry(), { version, schemaJson }, range));
+      return inTurn(context.signal, () =>
+        trySchema(traffic, registry(), { version, schemaJson }, range, context.signal),
+      );
     },
-    inferSchema: async ({ samplesMin, ...request }) => {
+    inferSchema: async ({ samplesMin, ...request }, { signal }) => {
       const range = readRange(request, 7 * dayMs);
       const least = samplesMin === 0 ? samplesMinDefault : samplesMin;
       const taxonomy = await options.readTaxonomy();
-      return inTurn(() => inferContract(traffic, registry(), range, least, taxonomy));
+      return inTurn(signal, () =>
+        inferContract(traffic, registry(), range, least, taxonomy, signal),
+      );
     },
     deprecateSchema: async ({ eventName, version }) => {
       await changeable().deprecate(eventName, version);

@@ -8,21 +8,27 @@ import { createTryTally, type BrokenRule } from '../../validation/trial/try-tall
 import { versionOf } from '../../registry/registry-editor.ts';
 import { refuse } from '../request-fields.ts';
 import { triedRejected, triedStored } from './tried-events.ts';
-import { walkTraffic, type TrafficRange, type TrafficSources } from './walk-traffic.ts';
+import {
+  walkTraffic,
+  type TrafficRange,
+  type TrafficSink,
+  type TrafficSources,
+} from './walk-traffic.ts';
 
 /** Rules in one answer. */
 const rulesMax = 100;
 
-/** What a candidate would have said of the events that came, as TrySchemaResponse. */
+/** What a candidate would have said of the events that came, as TrySchemaResponse. Rejects as `walkTraffic` does. */
 export async function trySchema(
   sources: TrafficSources,
   registry: SchemaRegistry,
   wanted: Pick<TrySchemaRequest, 'version' | 'schemaJson'>,
   range: TrafficRange,
+  signal: AbortSignal,
 ) {
   const candidate = readCandidate(registry, range.eventName, wanted);
   const tally = createTryTally(candidate);
-  const incomplete = await walkTraffic(sources, range, {
+  const sink: TrafficSink = {
     stored: (sequence, storedJson) => {
       const event = triedStored(storedJson);
       const { idempotencyKey: idempotency_key } = event;
@@ -36,7 +42,8 @@ export async function trySchema(
         tally.validate(event, { stream: 'REJECTED', sequence, idempotency_key });
       }
     },
-  });
+  };
+  const incomplete = await walkTraffic(sources, range, sink, signal);
   const { stored, rejected } = tally.counts;
   return {
     stored: BigInt(stored.seen),

@@ -2,17 +2,20 @@ import { expect, test } from 'vitest';
 
 import { createOneAtATime, waitingMax } from './walk-traffic.ts';
 
+/** The signal of a caller that waits for its answer. */
+const { signal: stays } = new AbortController();
+
 test('one runs at a time, in order, also after a failure', async () => {
   const inTurn = createOneAtATime();
   const seen: string[] = [];
   const first = Promise.withResolvers<void>();
-  const one = inTurn(async () => {
+  const one = inTurn(stays, async () => {
     seen.push('one begins');
     await first.promise;
     seen.push('one ends');
     throw new Error('a failure');
   });
-  const two = inTurn(async () => void seen.push('two'));
+  const two = inTurn(stays, async () => void seen.push('two'));
   await Promise.resolve();
   expect(seen).toEqual(['one begins']);
   first.resolve();
@@ -24,9 +27,24 @@ test('one runs at a time, in order, also after a failure', async () => {
 test(`${waitingMax} wait, and one more is refused until there is room`, async () => {
   const inTurn = createOneAtATime();
   const gate = Promise.withResolvers<void>();
-  const all = Array.from({ length: waitingMax + 1 }, () => inTurn(() => gate.promise));
-  expect(() => inTurn(async () => {})).toThrow(/Too many operators/);
+  const all = Array.from({ length: waitingMax + 1 }, () => inTurn(stays, () => gate.promise));
+  expect(() => inTurn(stays, async () => {})).toThrow(/Too many operators/);
   gate.resolve();
   await Promise.all(all);
-  await inTurn(async () => {});
+  await inTurn(stays, async () => {});
+});
+
+test('one whose caller has left does not run when its turn comes', async () => {
+  const inTurn = createOneAtATime();
+  const first = Promise.withResolvers<void>();
+  const one = inTurn(stays, () => first.promise);
+  const caller = new AbortController();
+  let runs = 0;
+  const two = inTurn(caller.signal, async () => void (runs += 1));
+  caller.abort(new Error('the caller is gone'));
+  first.resolve();
+  await expect(two).rejects.toThrow('the caller is gone');
+  await one;
+  expect(runs).toBe(0);
+  await expect(inTurn(stays, async () => 'three')).resolves.toBe('three');
 });

@@ -42,12 +42,14 @@ const pageSize = 250;
 
 /**
  * Reads the events that came, the oldest first, page by page. Resolves to whether there are more than
- * one call reads. Rejects when the log cannot be reached.
+ * one call reads. Rejects when the log cannot be reached, and with the reason of `signal` before the next page
+ * once it is aborted: then no caller waits for the result.
  */
 export async function walkTraffic(
   sources: TrafficSources,
   range: TrafficRange,
   sink: TrafficSink,
+  signal: AbortSignal,
 ): Promise<boolean> {
   const limits = sources.limits ?? trafficLimits;
   // The rejected events have a part of the time for themselves.
@@ -63,6 +65,7 @@ export async function walkTraffic(
     untilMs: Infinity,
   } as const;
   const areStoredLeft = await eachPage(limits.storedMax, storedUntilMs, async (size, token) => {
+    signal.throwIfAborted();
     const page = await walkPage(log, 'events', walk, token, { itemsMax: size }, (message) =>
       isCanarySubject(message.subject) ? undefined : message,
     );
@@ -74,6 +77,7 @@ export async function walkTraffic(
     limits.rejectedMax,
     rejectedUntilMs,
     async (size, token) => {
+      signal.throwIfAborted();
       const page = await rejected.rejected.page(filter, size, token);
       for (const { entry } of page.items) {
         sink.rejected(entry.sequence, rejected.textOf(entry), entry);
@@ -115,19 +119,27 @@ export const waitingMax = 8;
 
 /**
  * Runs one at a time, in order. Throws a ServiceError `overloaded` when too many wait: each reads
- * thousands of events.
+ * thousands of events. One whose caller has left before its turn rejects with the reason of its signal.
  */
-export function createOneAtATime(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+export function createOneAtATime(): <Result>(
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+) => Promise<Result> {
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
+  return (signal, work) => {
     if (waiting > waitingMax) {
       throw new ServiceError('overloaded', 'Too many operators try schemas now. Try again soon.');
     }
     waiting += 1;
-    const result = last.then(work).finally(() => {
-      waiting -= 1;
-    });
+    const result = last
+      .then(() => {
+        signal.throwIfAborted();
+        return work();
+      })
+      .finally(() => {
+        waiting -= 1;
+      });
     last = result.catch(() => {});
     return result;
   };
