@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 
 import type { Config, DestinationConfig } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
-import { readSomeSettings } from '../config/read-some-settings.ts';
+import {
+  readSchemasDir,
+  readSomeDestinations,
+  readSomeSettings,
+  type SomeDestinations,
+  type WantsDestination,
+} from '../config/read-some-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { StartError } from '../errors.ts';
@@ -34,19 +40,42 @@ export function schemasFolder(
   return schemas ?? commandSettings(config, env, ['schemas_dir']).schemas_dir;
 }
 
+/** The same for commands that also work without contracts, as the gate does. Throws a StartError. */
+export function commandContracts(
+  { schemas, config: configFile }: SchemasOptions,
+  env: CommandContext['env'],
+): Pick<Config, 'schemasDir' | 'schemasDirNamed'> {
+  if (schemas !== undefined) return { schemasDir: schemas, schemasDirNamed: true };
+  return readSchemasDir({ env, configFile, readFile: (file) => readFileSync(file, 'utf8') });
+}
+
 /** The whole configuration of the gate, for commands that open what it opens. Throws a StartError. */
 export function readGateConfig(env: CommandContext['env'], configFile: string | undefined): Config {
   const readFile = (file: string): string => readFileSync(file, 'utf8');
   return readConfig({ env, configFile, readFile, destinationTypes });
 }
 
+/** Some destinations of the configuration, for commands that need nothing else of it. Throws a StartError. */
+export function commandDestinations(
+  configFile: string | undefined,
+  env: CommandContext['env'],
+  isWanted: WantsDestination,
+): SomeDestinations {
+  const readFile = (file: string): string => readFileSync(file, 'utf8');
+  return readSomeDestinations({ env, configFile, readFile, destinationTypes }, isWanted);
+}
+
+/** `names`: of all destinations that there are, where these are only some of them. */
+type FoundDestinations = Pick<Config, 'destinations'> & Partial<SomeDestinations>;
+
 /** Throws a StartError that names the destinations there are. */
 export function findDestination(
-  { destinations }: Pick<Config, 'destinations'>,
+  { destinations, names = destinations.map(({ name }) => name) }: FoundDestinations,
   wanted: string,
 ): DestinationConfig {
   const found = destinations.find(({ name }) => name === wanted);
   if (found !== undefined) return found;
-  const names = destinations.map(({ name }) => name).join(', ') || 'it has none';
-  throw new StartError(`${wanted} is not a destination of the configuration: ${names}.`);
+  throw new StartError(
+    `${wanted} is not a destination of the configuration: ${names.join(', ') || 'it has none'}.`,
+  );
 }

@@ -1,7 +1,10 @@
 import { StartError } from '../errors.ts';
+import { buildDestinations } from './build/build-destinations.ts';
 import { describeFaults } from './build/build.ts';
 import { readTable } from './build/table-values.ts';
-import { gather, type ConfigSources } from './gather/gather.ts';
+import type { Config, DestinationConfig } from './config.ts';
+import type { RawDestination } from './gather/gather-destinations.ts';
+import { gather, type ConfigSources, type RawConfig } from './gather/gather.ts';
 import { settings, type SettingValues } from './settings.ts';
 
 /**
@@ -15,11 +18,63 @@ export function readSomeSettings<Path extends keyof SettingValues>(
 ): Pick<SettingValues, Path> {
   const table = Object.fromEntries(paths.map((path) => [path, settings[path]]));
   const raw = gather({ ...sources, destinationTypes: [] });
-  const places = paths.flatMap((path) => raw.values.get(path)?.from ?? []);
-  const faults = raw.faults.filter(
-    (fault) => raw.fileBroken || places.some((place) => fault.startsWith(`${place}:`)),
+  const faults = faultsAt(
+    raw,
+    paths.flatMap((path) => raw.values.get(path)?.from ?? []),
   );
   const { values } = readTable(table, raw.values, (path) => `default: ${path}`, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   return Object.fromEntries(values) as Pick<SettingValues, Path>;
+}
+
+/** The folder of contracts, and whether the configuration names it. Throws as `readSomeSettings` does. */
+export function readSchemasDir(
+  sources: Omit<ConfigSources, 'destinationTypes'>,
+): Pick<Config, 'schemasDir' | 'schemasDirNamed'> {
+  const { schemas_dir: schemasDir } = readSomeSettings(sources, ['schemas_dir']);
+  const { values } = gather({ ...sources, destinationTypes: [] });
+  return { schemasDir, schemasDirNamed: values.has('schemas_dir') };
+}
+
+export interface SomeDestinations {
+  readonly destinations: readonly DestinationConfig[];
+  /** Of all destinations of the configuration. */
+  readonly names: readonly string[];
+}
+
+/** Which destinations a command uses. */
+export type WantsDestination = (destination: Pick<RawDestination, 'name' | 'type'>) => boolean;
+
+/**
+ * Reads only some destinations of the configuration, and nothing else: the secrets of the others, and of the
+ * gate, need not be there. Throws a StartError that lists the problems of these destinations, and of a file that
+ * cannot be read.
+ */
+export function readSomeDestinations(
+  sources: ConfigSources,
+  isWanted: WantsDestination,
+): SomeDestinations {
+  const { data_dir } = readSomeSettings(sources, ['data_dir']);
+  const raw = gather(sources);
+  const wanted = raw.destinations.filter(isWanted);
+  const section = /^[^:]*: destinations:/;
+  const faults = raw.faults.filter((fault) => section.test(fault));
+  faults.push(...faultsAt(raw, wanted.flatMap(placesOf)));
+  const destinations = buildDestinations(wanted, data_dir, faults);
+  if (faults.length > 0) throw new StartError(describeFaults(faults));
+  return { destinations, names: raw.destinations.map(({ name }) => name) };
+}
+
+/** Where values of a destination are, and where others would be. */
+function placesOf({ from, values }: RawDestination): string[] {
+  return [from, ...[...values.values()].map((value) => value.from)];
+}
+
+/** The faults of values at these places, or below them; of a file that could not be read, all. */
+function faultsAt({ faults, fileBroken }: RawConfig, places: readonly string[]): string[] {
+  return faults.filter(
+    (fault) =>
+      fileBroken ||
+      places.some((place) => fault.startsWith(place) && /^[:.]/.test(fault.slice(place.length))),
+  );
 }

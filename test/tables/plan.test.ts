@@ -67,6 +67,28 @@ test('the statements are printed before, and then only what is missing', async (
   expect(none.code).toBe(1);
   expect(none.stderr).toContain('set tables: per_event, or both');
 
+  // An analyst's shell has the secrets of no destination but this one.
+  const shared = path.join(folder, 'shared.yaml');
+  writeFileSync(
+    shared,
+    `admin: { token: "\${NO_TOKEN}" }
+destinations:
+  warehouse: { type: sqlite, path: ${file}, tables: per_event }
+  crm: { type: webhook, url: "https://crm.example", secret: "\${NO_SECRET}" }
+  pg: { type: postgres, url: "\${NO_URL}", tables: per_event }
+`,
+  );
+  const alone = await plan('--config', shared, '--destination', 'warehouse');
+  expect([alone.code, alone.stderr]).toEqual([0, '']);
+  expect(alone.stdout).toContain('CREATE TABLE "unplanned_events"');
+  const all = await plan('--config', shared);
+  expect([all.code, all.stdout]).toEqual([1, '']);
+  expect(all.stderr).toContain('1 fault:\n  ');
+  expect(all.stderr).toContain('destinations.pg.url: asks for ${NO_URL}');
+  expect((await plan('--config', shared, '--destination', 'nix')).stderr).toContain(
+    'nix is not a destination of the configuration: warehouse, crm, pg.',
+  );
+
   // A new version, and a table that somebody has altered.
   const newest = JSON.stringify({ type: 'object', properties: { gift: { type: 'boolean' } } });
   writeFileSync(path.join(schemas, 'order_completed', '3.json'), newest);

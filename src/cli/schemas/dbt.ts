@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 
 import type { CatalogContract } from '../../catalog/read-catalog.ts';
-import { destinationTypeOf } from '../../destinations/registry.ts';
+import { destinationTypeOf, destinationTypes } from '../../destinations/registry.ts';
 import {
   dbtSource,
   type DbtSource,
@@ -12,7 +12,7 @@ import { compileEventGlobs } from '../../event/glob.ts';
 import { expandSchema, schemaAt } from '../../validation/schema/expand-schema.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { CommandContext } from '../command-context.ts';
-import { readGateConfig } from '../command-settings.ts';
+import { commandDestinations } from '../command-settings.ts';
 
 export const dbtFile = 'sources.yml';
 
@@ -27,7 +27,10 @@ export async function dbtSources(
 ): Promise<string> {
   const described = contracts.map(describe);
   const sources: DbtSource[] = [];
-  for (const { name, type, settings, events } of readGateConfig(env, configFile).destinations) {
+  const typesWithTables = destinationTypes.filter(({ locateTables }) => locateTables !== undefined);
+  const tableTypes = new Set(typesWithTables.map(({ type }) => type));
+  const { destinations } = commandDestinations(configFile, env, ({ type }) => tableTypes.has(type));
+  for (const { name, type, settings, events } of destinations) {
     const location = await destinationTypeOf(type).locateTables?.(name, settings);
     if (location === undefined) continue;
     const isTaken = compileEventGlobs(events);

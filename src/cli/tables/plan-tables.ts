@@ -5,7 +5,7 @@ import { compileEventGlobs } from '../../event/glob.ts';
 import { eventContractsOf } from '../../validation/schema/event-contracts.ts';
 import { loadContracts } from '../../validation/schema-registry.ts';
 import type { CommandContext } from '../command-context.ts';
-import { findDestination, readGateConfig } from '../command-settings.ts';
+import { commandContracts, commandDestinations, findDestination } from '../command-settings.ts';
 import { oneLine, print } from '../terminal/print.ts';
 
 export interface PlanFlags {
@@ -16,14 +16,13 @@ export interface PlanFlags {
 
 /** Prints statements for each destination with tables of events. Throws a StartError. */
 export async function planTables({ env }: CommandContext, flags: PlanFlags): Promise<void> {
-  const config = readGateConfig(env, flags.config);
-  const { schemas } = flags;
-  const folder = schemas === undefined ? config : { schemasDir: schemas, schemasDirNamed: true };
-  const registry = await loadContracts(folder);
-  const contracts = eventContractsOf(registry);
-  let count = 0;
   const wanted = flags.destination;
-  const chosen = wanted === undefined ? config.destinations : [findDestination(config, wanted)];
+  const some = commandDestinations(flags.config, env, ({ name, type }) =>
+    wanted === undefined ? typesWithTables().includes(type) : name === wanted,
+  );
+  const chosen = wanted === undefined ? some.destinations : [findDestination(some, wanted)];
+  const contracts = eventContractsOf(await loadContracts(commandContracts(flags, env)));
+  let count = 0;
   for (const destination of chosen) {
     const { name, type, settings, events } = destination;
     const isTaken = compileEventGlobs(events);

@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+
+import { StartError } from '../errors.ts';
+import { destinationTypes, type Given } from './read-config.fixture.ts';
+import {
+  readSchemasDir,
+  readSomeDestinations,
+  type SomeDestinations,
+  type WantsDestination,
+} from './read-some-settings.ts';
+
+/* A command uses a part of the configuration, in a shell that has the secrets of no other part. */
+
+const sourcesOf = ({ file = '', env = {} }: Given) => ({
+  env,
+  readFile: () => file,
+  destinationTypes,
+});
+
+const readSome = (given: Given, isWanted: WantsDestination): SomeDestinations =>
+  readSomeDestinations(sourcesOf(given), isWanted);
+
+function faultsOfSome(given: Given, isWanted: WantsDestination): string[] {
+  try {
+    readSome(given, isWanted);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    return error.message
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim());
+  }
+  return [];
+}
+
+const named =
+  (wanted: string): WantsDestination =>
+  ({ name }) =>
+    name === wanted;
+
+/** Everything but `lake` is wrong, each in its own way. */
+const file = `
+listen: 0.0.0.0:99999
+admin: { token: "\${ADMIN_TOKEN}", listen: 0.0.0.0:1 }
+keys:
+  web: { key: "\${WEB_KEY}" }
+destinations:
+  lake: { type: sqlite, path: /tmp/lake.db, busy_timeout: 7s }
+  lake2: { type: sqlite, path: "\${LAKE2}" }
+  crm: { type: webhook, url: "https://crm.example", secret: "\${CRM_SECRET}" }
+  other: { type: webhook, url: "https://crm.example", secret: s, concurrency: 9999, colour: red }
+  far: { type: fax }
+`;
+
+describe('some destinations', () => {
+  test('are read, whatever is wrong elsewhere', () => {
+    const some = readSome({ file }, named('lake'));
+    expect(some.destinations).toMatchObject([
+      { name: 'lake', type: 'sqlite', settings: { path: '/tmp/lake.db' } },
+    ]);
+    expect(some.names).toEqual(['lake', 'lake2', 'crm', 'other', 'far']);
+    expect(readSome({ file }, () => false).destinations).toEqual([]);
+  });
+
+  test('take their variables, and the default warehouse its folder', () => {
+    const env = { HEADGATE_DESTINATIONS_LAKE_PATH: '/tmp/other.db' };
+    expect(readSome({ file, env }, named('lake')).destinations[0]).toMatchObject({
+      settings: { path: '/tmp/other.db' },
+    });
+    const fromFolder = readSome({ file: 'data_dir: /var/h' }, named('warehouse'));
+    expect(fromFolder.destinations[0]).toMatchObject({ settings: { path: '/var/h/warehouse.db' } });
+  });
+
+  test('name their own faults, and no others', () => {
+    expect(faultsOfSome({ file }, named('crm'))).toEqual([
+      'headgate.yaml: destinations.crm.secret: asks for ${CRM_SECRET}, which the environment does not have: set CRM_SECRET',
+    ]);
+    const other = faultsOfSome({ file }, named('other'));
+    expect(other).toHaveLength(2);
+    expect(other.join('\n')).toMatch(/other\.colour(.|\n)*other\.concurrency/);
+    expect(faultsOfSome({ file }, named('far'))).toEqual([
+      expect.stringContaining('destinations.far.type: "fax" is not known'),
+    ]);
+    // A name that begins another name.
+    expect(faultsOfSome({ file }, named('lake'))).toEqual([]);
+    expect(faultsOfSome({ file }, named('lake2'))).toHaveLength(1);
+    const env = { HEADGATE_DESTINATIONS_LAKE_BUSY_TIMEOUT: 'soon' };
+    expect(faultsOfSome({ file, env }, named('lake'))).toEqual([
+      expect.stringContaining('HEADGATE_DESTINATIONS_LAKE_BUSY_TIMEOUT: '),
+    ]);
+  });
+
+  test('are not read from a file or a section that cannot be read', () => {
+    expect(faultsOfSome({ file: 'a: [' }, named('lake'))).toHaveLength(1);
+    expect(faultsOfSome({ file: 'destinations: 7' }, named('lake'))).toEqual([
+      expect.stringContaining('destinations: is not a map'),
+    ]);
+    expect(faultsOfSome({ file: 'data_dir: "${NIX}"' }, named('lake'))).toEqual([
+      expect.stringContaining('data_dir: asks for ${NIX}'),
+    ]);
+  });
+});
+
+test('the folder of contracts is named, or the default', () => {
+  expect(readSchemasDir(sourcesOf({ file }))).toEqual({
+    schemasDir: './schemas',
+    schemasDirNamed: false,
+  });
+  const env = { HEADGATE_SCHEMAS_DIR: '/etc/schemas' };
+  expect(readSchemasDir(sourcesOf({ file, env }))).toEqual({
+    schemasDir: '/etc/schemas',
+    schemasDirNamed: true,
+  });
+});
