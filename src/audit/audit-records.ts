@@ -1,6 +1,6 @@
 import type { Log } from '../jetstream/log.ts';
 import { readMatching, readMessage, type StoredMessage } from '../jetstream/read/read.ts';
-import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
+import { walkPage, type WalkPage } from '../jetstream/read/walk/walk-pages.ts';
 import { subjects } from '../jetstream/topology.ts';
 import { bucketOf } from './audit-log.ts';
 import { isOpening, readAuditPart, type AuditOpening } from './audit-part.ts';

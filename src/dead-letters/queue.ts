@@ -10,7 +10,7 @@ import {
   readNext,
   type StoredMessage,
 } from '../jetstream/read/read.ts';
-import type { WalkProgress } from '../jetstream/read/walk-pages.ts';
+import type { WalkProgress } from '../jetstream/read/walk/walk-pages.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
 import {
   discardedPayload,

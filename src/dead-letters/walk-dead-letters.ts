@@ -2,7 +2,7 @@ import type { Log } from '../jetstream/log.ts';
 import type { StoredMessage } from '../jetstream/read/read.ts';
 import { compilePerson } from '../event/stored-event.ts';
 import { nameProblem } from '../event/name/event-name.ts';
-import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
+import { walkPage, type WalkPage } from '../jetstream/read/walk/walk-pages.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
 import { splitEntry, type EntryFields } from './dead-letter-entry.ts';
 

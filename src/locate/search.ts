@@ -6,8 +6,16 @@ import type { Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
 import { anyName, subjects, type StreamName } from '../jetstream/topology.ts';
 import { nameOf } from '../quarantine/rejected-entry.ts';
-import { readPageToken, writePageToken, type PageStart } from '../jetstream/read/page-token.ts';
-import { walkPart, type MessageToItem, type WalkProgress } from '../jetstream/read/walk-pages.ts';
+import {
+  readPageToken,
+  writePageToken,
+  type PageStart,
+} from '../jetstream/read/walk/page-token.ts';
+import {
+  walkPart,
+  type MessageToItem,
+  type WalkProgress,
+} from '../jetstream/read/walk/walk-pages.ts';
 import { createMatchers, type Matchers, type ReadRejected, type Wanted } from './matchers.ts';
 
 export interface Search extends Wanted {

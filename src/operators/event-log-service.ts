@@ -5,7 +5,7 @@ import { isCanarySubject } from '../event/canary.ts';
 import { canonicalName, nameProblem } from '../event/name/event-name.ts';
 import type { Log } from '../jetstream/log.ts';
 import { anyName as everyName, subjects } from '../jetstream/topology.ts';
-import { walkPage } from '../jetstream/read/walk-pages.ts';
+import { walkPage } from '../jetstream/read/walk/walk-pages.ts';
 import { readBounds, readPageSize, refuse } from './request-fields.ts';
 
 const namePattern = /^[a-z0-9_-]+$/;

@@ -16,7 +16,7 @@ import { ServiceError } from '../errors.ts';
 import type { EventFilter } from '../event/event-filter.ts';
 import { readLanePosition } from '../jetstream/consume/lane/lane-consumer.ts';
 import type { Log } from '../jetstream/log.ts';
-import { walkProgress } from '../jetstream/read/walk-pages.ts';
+import { walkProgress } from '../jetstream/read/walk/walk-pages.ts';
 import type { Signals } from '../observability/signals.ts';
 import { countSelection, type StoredEventsOf } from '../redelivery/count-selection.ts';
 import { hasEnded, type JobState, type RedeliveryJob } from '../redelivery/job.ts';

@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import type { WalkPage } from '../jetstream/read/walk-pages.ts';
+import type { WalkPage } from '../jetstream/read/walk/walk-pages.ts';
 import type { InTurn } from './in-turn.ts';
 import type { Found, RejectedEvents, RejectedFilter } from './rejected-events.ts';
 import type { ReplayMarks } from './replay-marks.ts';

@@ -8,7 +8,7 @@ import { codeOf, nameOf, readEntry, vendorCallOf, type RejectedEntry } from './r
 import type { Discard, ReplayOutcome } from './outcome-note.ts';
 import { createIsOfPerson, type DecodeRejected, type IsOfPerson } from './rejected-person.ts';
 import type { ReplayMarks } from './replay-marks.ts';
-import { walkPage, type WalkPage } from '../jetstream/read/walk-pages.ts';
+import { walkPage, type WalkPage } from '../jetstream/read/walk/walk-pages.ts';
 
 /** Selects rejected events. Empty, 0 and Infinity match any event. */
 export interface RejectedFilter {

@@ -10,7 +10,7 @@ import type { ClaimedCopy } from './claims.ts';
 import type { Claimed, ReplayMarks } from './replay-marks.ts';
 import type { StoredIds } from './stored-ids.ts';
 import type { InTurn } from './in-turn.ts';
-import type { WalkPage } from '../jetstream/read/walk-pages.ts';
+import type { WalkPage } from '../jetstream/read/walk/walk-pages.ts';
 import { subjects } from '../jetstream/topology.ts';
 
 /** One change to an event before it is validated again. */

@@ -2,13 +2,13 @@ import { ServiceError } from '../errors.ts';
 import { eventNameOf } from '../event/delivery-attempt.ts';
 import { lengthOf } from '../jetstream/events/ranges.ts';
 import type { Log } from '../jetstream/log.ts';
-import { readPageToken, writePageToken } from '../jetstream/read/page-token.ts';
+import { readPageToken, writePageToken } from '../jetstream/read/walk/page-token.ts';
 import {
   walkPositions,
   walkProgress,
   walkRanges,
   type WalkProgress,
-} from '../jetstream/read/walk-pages.ts';
+} from '../jetstream/read/walk/walk-pages.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
 import { NoAnswerError } from '../reconciliation/confirm-range.ts';
 import { findRange, selectEvents, type LeftOut, type Selection } from './selection.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { walkPage, type PageLimits } from '../../src/jetstream/read/walk-pages.ts';
+import { walkPage, type PageLimits } from '../../src/jetstream/read/walk/walk-pages.ts';
 import { reconcile } from '../../src/reconciliation/reconcile.ts';
 import { publishEvents, until } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';

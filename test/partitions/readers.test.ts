@@ -7,7 +7,7 @@ import { lengthOf } from '../../src/jetstream/events/ranges.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { findRanges, readInOrder } from '../../src/jetstream/read/read-ranges.ts';
 import { readMessage } from '../../src/jetstream/read/read.ts';
-import { walkPage, type Walk } from '../../src/jetstream/read/walk-pages.ts';
+import { walkPage, type Walk } from '../../src/jetstream/read/walk/walk-pages.ts';
 import {
   requestPartitions,
   waitForPartitions,

@@ -34,7 +34,10 @@ const pageTimeoutMs = 5_000;
 /** A reader that waits longer, for a slower one of another partition, is broken then. */
 const inactiveMs = 300_000;
 
-/** Undefined if the consumer cannot be made: read by `readPages` then. */
+/**
+ * Of all messages: to make a consumer with a filter takes nats-server longer the more messages it has to count, and
+ * publishing waits for it. Undefined if the consumer cannot be made: read by `readPages` then.
+ */
 export async function openPartReader(
   log: Log,
   part: StreamPart,

@@ -61,14 +61,15 @@ export async function* readInOrder(
   );
 }
 
-/** The same of all messages, for readers that need every one of them. */
+/** The same, for readers that need every one of them. */
 export function readAllInOrder(
   log: Log,
   stream: StreamName,
   ranges: EventRanges,
+  subject = '>',
 ): AsyncGenerator<StoredMessage> {
   const wanted = ranges.filter(({ from, to }) => from <= to);
-  return mergeRanges(wanted, (range) => [readRangePages(log, stream, range)]);
+  return mergeRanges(wanted, (range) => [readRangePages(log, stream, subject, range)]);
 }
 
 type Pages = AsyncGenerator<StoredMessage[]>;

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import { isCanarySubject } from '../../event/canary.ts';
 import type { Log } from '../../jetstream/log.ts';
-import { walkPage, type WalkPage } from '../../jetstream/read/walk-pages.ts';
+import { walkPage, type WalkPage } from '../../jetstream/read/walk/walk-pages.ts';
 import { subjects } from '../../jetstream/topology.ts';
 import type { Found } from '../../quarantine/rejected-events.ts';
 import type { RejectedServiceOptions } from '../rejected/rejected-service.ts';

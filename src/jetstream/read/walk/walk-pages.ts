@@ -5,10 +5,10 @@ import {
   createReadPositions,
   progressOf,
   type EventRanges,
-} from '../events/event-ranges.ts';
-import type { Log } from '../log.ts';
-import type { StreamName } from '../topology.ts';
-import { createPaceKeeper } from './pace-keeper.ts';
+} from '../../events/event-ranges.ts';
+import type { Log } from '../../log.ts';
+import type { StreamName } from '../../topology.ts';
+import { createPaceKeeper } from '../pace-keeper.ts';
 import {
   readPageToken,
   writePageToken,
@@ -16,8 +16,9 @@ import {
   type PageStart,
   type WalkPosition,
 } from './page-token.ts';
-import type { StoredMessage } from './read.ts';
-import { findRanges, readInOrder } from './read-ranges.ts';
+import type { StoredMessage } from '../read.ts';
+import { findRanges, readAllInOrder, readInOrder } from '../read-ranges.ts';
+import { closeWalk, keptWalksOf, keyOfWalk, type WalkMessages } from './kept-walks.ts';
 
 /** The messages of a stream that a walk reads, oldest first: read-ranges.ts says in which order. */
 export interface Walk {
@@ -118,25 +119,63 @@ export async function walkPart<Item>(
   const keepPace = createPageKeeper(log, endsMs);
   let messages = 0;
   let bytes = 0;
-  const firstMax = firstPageMax(itemsMax, rest.length);
-  for await (const message of readInOrder(log, walk.stream, walk.subjects, rest, firstMax)) {
-    if (walk.untilMs !== Infinity && message.storedAtMs >= walk.untilMs) break;
-    if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax || isOver()) {
-      keepPace.end();
-      const left = read.restOf(rest);
-      return { items, next: walkPositions(ranges, left), walk: walkProgress(ranges, left) };
+  let isKept = false;
+  const { first, others } = openWalk(log, walk, rest, limits);
+  const nextMessage = async (): Promise<StoredMessage | undefined> => (await others.next()).value;
+  try {
+    for (
+      let message = first ?? (await nextMessage());
+      message !== undefined;
+      message = await nextMessage()
+    ) {
+      if (walk.untilMs !== Infinity && message.storedAtMs >= walk.untilMs) break;
+      if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax || isOver()) {
+        const left = read.restOf(rest);
+        isKept = isLongWalk(walk, rest, limits);
+        if (isKept)
+          keptWalksOf(log).keep(keyOfWalk(walk.subjects, left), { first: message, others });
+        return { items, next: walkPositions(ranges, left), walk: walkProgress(ranges, left) };
+      }
+      const made = toItem(message);
+      const item = made instanceof Promise ? await made : made;
+      if (item !== undefined) items.push(item);
+      read.pass(message.sequence);
+      messages += 1;
+      bytes += message.payload.length;
+      const waits = keepPace.read(message.payload.length);
+      if (waits !== undefined) await waits;
     }
-    const made = toItem(message);
-    const item = made instanceof Promise ? await made : made;
-    if (item !== undefined) items.push(item);
-    read.pass(message.sequence);
-    messages += 1;
-    bytes += message.payload.length;
-    const waits = keepPace.read(message.payload.length);
-    if (waits !== undefined) await waits;
+  } finally {
+    keepPace.end();
+    if (!isKept) closeWalk({ others });
   }
-  keepPace.end();
   return { items, next: undefined, walk: walkProgress(ranges, allRead(ranges)) };
+}
+
+/** A caller of such pages reads the rest of the walk, too. */
+const longPage = { items: 200, messages: 10_000 };
+/** Each partition has a reader that holds some MiB between two pages. */
+const keptPartitionsMax = 8;
+
+function isLongWalk(
+  { stream, subjects }: Walk,
+  rest: EventRanges,
+  { itemsMax, messagesMax = 0 }: PageLimits,
+): boolean {
+  if (stream !== 'EVENTS' || subjects.length !== 1 || rest.length > keptPartitionsMax) return false;
+  return itemsMax >= longPage.items || messagesMax >= longPage.messages;
+}
+
+function openWalk(log: Log, walk: Walk, rest: EventRanges, limits: PageLimits): WalkMessages {
+  const { stream, subjects } = walk;
+  if (!isLongWalk(walk, rest, limits)) {
+    const { itemsMax } = limits;
+    return {
+      others: readInOrder(log, stream, subjects, rest, firstPageMax(itemsMax, rest.length)),
+    };
+  }
+  const kept = keptWalksOf(log).take(keyOfWalk(subjects, rest));
+  return kept ?? { others: readAllInOrder(log, stream, rest, subjects[0]) };
 }
 
 interface PageKeeper {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { ServiceError } from '../../errors.ts';
-import { eventPosition, partitionsMax } from '../events/event-position.ts';
+import { ServiceError } from '../../../errors.ts';
+import { eventPosition, partitionsMax } from '../../events/event-position.ts';
 import { readPageToken, writePageToken, type PagedList } from './page-token.ts';
 
 const position = { next: 12, from: 1, upTo: 300 };

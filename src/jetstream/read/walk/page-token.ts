@@ -1,4 +1,4 @@
-import { ServiceError } from '../../errors.ts';
+import { ServiceError } from '../../../errors.ts';
 
 /** The lists that are read in pages. A token is valid only for its own list. */
 export type PagedList = 'events' | 'rejected' | 'dead' | 'located' | 'audit' | 'redelivery';
