@@ -1,8 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
-import type { SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { ColumnValue } from '../../tables/fit-value.ts';
-import { ColumnEncoder, type Hold } from './column-encoder.ts';
+import { ColumnEncoder, type EncodedColumn } from './column-encoder.ts';
 
 /**
  * Rows that a reader has to load at once. Fewer than DuckDB's default of 122,880, because our own
@@ -10,12 +9,29 @@ import { ColumnEncoder, type Hold } from './column-encoder.ts';
  */
 const rowGroupRows = 20_000;
 
-/** A column of a file, and how its values are made. */
-export interface FileColumn {
-  readonly element: SchemaElement;
-  readonly hold: Hold;
-  /** Its values are JSON: long, and readers need no smallest and largest of them. False if absent. */
-  readonly isJson?: boolean;
+/**
+ * Encoders of finished files, for the next one: their memory is there already. And V8 discards the compiled code of a
+ * class when its last instance is gone, so that it would compile the encoders again after each file.
+ */
+let idle: ColumnEncoder[] = [];
+
+/** What idle encoders hold of values, in bytes: as much as most files need, and a large file leaves less. */
+const idleBytesMax = 64 * 1024 * 1024;
+
+function takeEncoder(column: EncodedColumn, rowsMax: number): ColumnEncoder {
+  const encoder = idle.pop();
+  if (encoder === undefined) return new ColumnEncoder(column, rowsMax);
+  encoder.begin(column, rowsMax);
+  return encoder;
+}
+
+/** In the order in which the next file takes them, so that most columns find room for values of their size. */
+function giveBack(encoders: readonly ColumnEncoder[]): void {
+  let bytes = 0;
+  idle = [...idle, ...encoders.toReversed()].filter((encoder) => {
+    bytes += encoder.memoryBytes();
+    return bytes <= idleBytesMax;
+  });
 }
 
 /**
@@ -38,7 +54,7 @@ export interface FileEncoder {
  * @param groupRowsMax for a test.
  */
 export function createFileEncoder(
-  columns: readonly FileColumn[],
+  columns: readonly EncodedColumn[],
   rowsAll: number,
   groupRowsMax = rowGroupRows,
 ): FileEncoder {
@@ -52,7 +68,7 @@ export function createFileEncoder(
     compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
     createdBy: 'headgate',
   });
-  const encoders = columns.map((column) => new ColumnEncoder(column.element, groupRows, column));
+  const encoders = columns.map((column) => takeEncoder(column, groupRows));
   let rows = 0;
   const endGroup = (): void => {
     if (rows === 0) return;
@@ -77,6 +93,7 @@ export function createFileEncoder(
     },
     end() {
       endGroup();
+      giveBack(encoders);
       void file.finish();
       return writer.getBytes();
     },

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { createIdPages, type IdPages } from './id-pages.ts';
+import { createIdPages, type IdPage, type IdPages } from './id-pages.ts';
 import { idBytes, mergeIds, pickIds, type SortedIds } from './sorted-ids.ts';
 
 /**
@@ -82,21 +82,25 @@ export function createKeptIds(database: DatabaseSync, idsKeptMs: number): KeptId
 
 /** Both are in the order of their hashes. */
 function findIn(pages: IdPages, segment: number, ids: SortedIds, isSecond: Uint8Array): void {
+  for (let at = 0; at < ids.hashes.length;) {
+    at = findOnPage(pages.pageOf(segment, ids.hashes[at]!), ids, at, isSecond);
+  }
+}
+
+/** Returns which id comes next: its hash is behind the last of this page, so that it is on a later page, or on none. */
+function findOnPage(page: IdPage, ids: SortedIds, from: number, isSecond: Uint8Array): number {
   const { hashes, places } = ids;
-  for (let at = 0; at < hashes.length;) {
-    const page = pages.pageOf(segment, hashes[at]!);
-    const last = page.hashes.at(-1) ?? -1;
-    let inPage = 0;
-    // A hash behind the last of this page is on the next one, or on none.
-    const from = at;
-    for (; at < hashes.length && (at === from || hashes[at]! <= last); at += 1) {
-      const hash = hashes[at]!;
-      while (page.hashes[inPage]! < hash) inPage += 1;
-      for (let same = inPage; page.hashes[same] === hash; same += 1) {
-        if (isSame(page.ids(), same, ids.ids, at)) isSecond[places[at]!] = 1;
-      }
+  const last = page.hashes.at(-1) ?? -1;
+  let inPage = 0;
+  let at = from;
+  for (; at < hashes.length && (at === from || hashes[at]! <= last); at += 1) {
+    const hash = hashes[at]!;
+    while (page.hashes[inPage]! < hash) inPage += 1;
+    for (let same = inPage; page.hashes[same] === hash; same += 1) {
+      if (isSame(page.ids(), same, ids.ids, at)) isSecond[places[at]!] = 1;
     }
   }
+  return at;
 }
 
 function isSame(one: Uint8Array, at: number, other: Uint8Array, otherAt: number): boolean {
