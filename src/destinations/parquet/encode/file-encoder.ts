@@ -58,22 +58,53 @@ export function createFileEncoder(
   rowsAll: number,
   groupRowsMax = rowGroupRows,
 ): FileEncoder {
-  const groupRows = Math.min(rowsAll, groupRowsMax);
-  const writer = new ByteWriter();
-  const elements = columns.map(({ element }) => element);
-  const file = new ParquetWriter({
-    writer,
-    schema: [{ name: 'root', num_children: elements.length }, ...elements],
-    codec: 'ZSTD',
-    compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
-    createdBy: 'headgate',
-  });
-  const encoders = columns.map((column) => takeEncoder(column, groupRows));
-  let rows = 0;
-  const endGroup = (): void => {
+  return new GroupsEncoder(columns, Math.min(rowsAll, groupRowsMax));
+}
+
+/** A class, so that what adds rows is not compiled again for each file. */
+class GroupsEncoder implements FileEncoder {
+  readonly encoders: readonly ColumnEncoder[];
+
+  private readonly groupRows: number;
+  private readonly writer = new ByteWriter();
+  private readonly file: ParquetWriter;
+  /** Of the current group. */
+  private rows = 0;
+
+  constructor(columns: readonly EncodedColumn[], groupRows: number) {
+    const elements = columns.map(({ element }) => element);
+    this.groupRows = groupRows;
+    this.file = new ParquetWriter({
+      writer: this.writer,
+      schema: [{ name: 'root', num_children: elements.length }, ...elements],
+      codec: 'ZSTD',
+      compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
+      createdBy: 'headgate',
+    });
+    this.encoders = columns.map((column) => takeEncoder(column, groupRows));
+  }
+
+  add(column: number, value: ColumnValue): boolean {
+    return this.encoders[column]!.add(value);
+  }
+
+  endRow(): void {
+    this.rows += 1;
+    if (this.rows === this.groupRows) this.endGroup();
+  }
+
+  end(): Uint8Array {
+    this.endGroup();
+    giveBack(this.encoders);
+    void this.file.finish();
+    return this.writer.getBytes();
+  }
+
+  private endGroup(): void {
+    const { rows, writer, file } = this;
     if (rows === 0) return;
     const start = writer.offset;
-    const chunks = encoders.map((encoder) => encoder.write(writer));
+    const chunks = this.encoders.map((encoder) => encoder.write(writer));
     const sizes = chunks.map(({ meta_data }) => meta_data?.total_uncompressed_size ?? 0n);
     file.num_rows += BigInt(rows);
     file.row_groups.push({
@@ -82,20 +113,6 @@ export function createFileEncoder(
       num_rows: BigInt(rows),
       total_compressed_size: BigInt(writer.offset - start),
     });
-    rows = 0;
-  };
-  return {
-    add: (column, value) => encoders[column]!.add(value),
-    encoders,
-    endRow() {
-      rows += 1;
-      if (rows === groupRows) endGroup();
-    },
-    end() {
-      endGroup();
-      giveBack(encoders);
-      void file.finish();
-      return writer.getBytes();
-    },
-  };
+    this.rows = 0;
+  }
 }
