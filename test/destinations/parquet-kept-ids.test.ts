@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 
 import type { Delivery } from '../../src/destinations/destination.ts';
 import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
 import { createKeptIds } from '../../src/destinations/parquet/ids/kept-ids.ts';
 import { openSpool } from '../../src/destinations/parquet/spool/database.ts';
 import {
+  finishLot,
   forgetIds,
   lastBlock,
   readLot,
@@ -77,4 +78,27 @@ test('no id is forgotten while a lot is open, so that its files are the same for
   await writer.deliver(known, never);
   const next = takeLot(database, data.fileEventsMax, lastBlock(database))!;
   expect([...readLot(database, next, kept)!.isSecond]).toEqual([0, 0]);
+});
+
+test('a lot that another process finishes while its ids are merged leaves each id once', async () => {
+  const [known, fresh] = [make(3), make(2)];
+  await writer.deliver(known, never);
+  await exportSpool(data, 10_000);
+  await writer.deliver(fresh, never);
+  const lot = takeLot(database, data.fileEventsMax, lastBlock(database))!;
+  const other = openSpool(data.spool, 5_000);
+  onTestFinished(() => other.close());
+  const [slow, fast] = [database, other].map((own) => createKeptIds(own, data.idsKeptMs));
+  const read = { ...readLot(database, lot, slow!)!, files: 1 };
+  const merge = slow!.merge.bind(slow);
+  slow!.merge = (ids, isSecond, nowMs) => {
+    const merged = merge(ids, isSecond, nowMs);
+    finishLot(other, lot, read, { kept: fast!, nowMs });
+    return merged;
+  };
+  finishLot(database, lot, read, { kept: slow!, nowMs: 20_000 });
+  expect(database.prepare('SELECT sum(ids) AS n FROM id_segments').get()).toEqual({ n: 5 });
+  await writer.deliver([...known, ...fresh], never);
+  const next = takeLot(database, data.fileEventsMax, lastBlock(database))!;
+  expect([...readLot(database, next, fast!)!.isSecond]).toEqual([1, 1, 1, 1, 1]);
 });

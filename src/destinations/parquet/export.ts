@@ -21,6 +21,12 @@ export interface ParquetExport {
   close(): Promise<void>;
 }
 
+/**
+ * The spool takes the events of so many files before batches wait for the thread. With two, they waited for its first
+ * file, which is slow: its code is not compiled yet.
+ */
+const waitingFiles = 3;
+
 export function createParquetExport(
   data: ExportData,
   intervalMs: number,
@@ -60,7 +66,7 @@ export function createParquetExport(
       if (waiting >= data.fileEventsMax && !closed) void start();
     },
     async room(signal) {
-      if (fault === undefined && waiting < 2 * data.fileEventsMax) return undefined;
+      if (fault === undefined && waiting < waitingFiles * data.fileEventsMax) return undefined;
       const aborted = whenAborted(signal);
       await Promise.race([start(), aborted.promise]).finally(aborted.forget);
       return reason();

@@ -27,6 +27,7 @@ import {
   type Partition,
 } from './spool/lots.ts';
 import { partsOf, type LotPart } from './spool/parts.ts';
+import type { TypedFiles } from './typed-files.ts';
 import { createReadText } from './spool/read-text.ts';
 
 /** The settings that the thread is started with. */
@@ -163,6 +164,15 @@ function writeLot({ database, kept, nowMs, write }: LotWriter, lot: Lot): void {
   finishLot(database, lot, { ...read, files: parts.length }, { kept, nowMs });
 }
 
+/** Of the last run: while the contracts are the same, so are the plans, and what is made of them. */
+let last:
+  | {
+      readonly data: ExportData;
+      readonly contracts: readonly EventContract[];
+      readonly typed: TypedFiles;
+    }
+  | undefined;
+
 async function createWrite(
   data: ExportData,
   spoolId: string,
@@ -171,7 +181,11 @@ async function createWrite(
   const { encodeRows, filePathOf, typedPathOf, writeBytes } = await import('./file.ts');
   const mode = data.tables?.mode ?? 'events';
   const { createTypedFiles } = await import('./typed-files.ts');
-  const typed = createTypedFiles(data.folder, data.tables?.prefix ?? '', contracts);
+  if (last?.data !== data || last.contracts !== contracts) {
+    const typed = createTypedFiles(data.folder, data.tables?.prefix ?? '', contracts);
+    last = { data, contracts, typed };
+  }
+  const { typed } = last;
   return (part, events, tables) => {
     const at = (file: string): string => path.join(data.folder, file);
     if (mode !== 'events') {
@@ -188,10 +202,11 @@ async function createWrite(
   };
 }
 
+const readText = createReadText();
+
 /** The events of each name, in their order. */
 function placesByName(events: LotEvents, places: Uint32Array): Map<string, number[]> {
   const byName = new Map<string, number[]>();
-  const readText = createReadText();
   for (const place of places) {
     events.go(place);
     const name = readText(events.part('eventName'));

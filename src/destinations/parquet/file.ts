@@ -169,13 +169,12 @@ export function encodeRows(events: LotEvents, places: Uint32Array, isFromBytes =
     isJson: jsonColumns.has(name),
   }));
   const file = createFileEncoder(made, places.length);
-  const adders = columns.map((column, at) => adderOf(column, file.encoders[at]!));
   for (const place of places) {
     events.go(place);
     const isWhole = events.isWhole();
     const cut = isFromBytes ? events.cut() : undefined;
     for (let at = 0; at < columns.length; at += 1) {
-      if (cut === undefined || !adders[at]!(events, cut, isWhole))
+      if (cut === undefined || !adders[at]!(file.encoders[at]!, events, cut, isWhole))
         file.add(at, valueOf(events, columns[at]!, isWhole));
     }
     file.endRow();
@@ -194,16 +193,21 @@ function valueOf(events: LotEvents, column: Column, isWhole: boolean): ColumnVal
 }
 
 /** Adds the same from the bytes of an event. False, and nothing is added, where they are of no help. */
-type AddCut = (events: LotEvents, cut: CutEvent, isWhole: boolean) => boolean;
+type AddCut = (
+  encoder: ColumnEncoder,
+  events: LotEvents,
+  cut: CutEvent,
+  isWhole: boolean,
+) => boolean;
 
-function adderOf(column: Column, encoder: ColumnEncoder): AddCut {
+function adderOf(column: Column): AddCut {
   const { kind, name, member } = column;
   if (member === undefined) {
-    return kind === 'sequence' ? addSequence(encoder) : addDeliveredAt(encoder, writeMilliseconds);
+    return kind === 'sequence' ? addSequence : addDeliveredAt(writeMilliseconds);
   }
   const add = addPartOf(kind);
   const place = placeOf(member);
-  return (_events, { source, start, end, starts, ends }, isWhole) => {
+  return (encoder, _events, { source, start, end, starts, ends }, isWhole) => {
     if (isWhole && column.isWhole === undefined) {
       if (name === 'traceparent') return false;
       // It has no line feeds.
@@ -228,6 +232,9 @@ const holders = {
   integer: int32Of,
   sequence: (value: ColumnValue) => BigInt(Number(value)),
 };
+
+/** Of each column. */
+const adders = columns.map(adderOf);
 
 /** Undefined if the column cannot hold it: an event may have any JSON as its version. */
 function int32Of(value: ColumnValue): number | undefined {

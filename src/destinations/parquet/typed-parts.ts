@@ -104,30 +104,27 @@ function addDecimal(scale: number): AddPart {
   };
 }
 
-/** Adds the sequence of an event. */
-export function addSequence(column: ColumnEncoder): (events: LotEvents) => boolean {
-  return (events) => {
-    const sequence = events.sequence();
-    if (!Number.isSafeInteger(sequence)) return false;
-    column.bytes.wholeNumber(sequence);
-    column.addWritten();
-    return true;
-  };
-}
+/** Adds what is known of an event beside its payload. */
+export type AddAbout = (column: ColumnEncoder, events: LotEvents) => boolean;
+
+export const addSequence: AddAbout = (column, events) => {
+  const sequence = events.sequence();
+  if (!Number.isSafeInteger(sequence)) return false;
+  column.bytes.wholeNumber(sequence);
+  column.addWritten();
+  return true;
+};
 
 /**
  * Adds when the batch of an event came: one time for many rows, which is read once.
  *
  * @param write the time that was read.
  */
-export function addDeliveredAt(
-  column: ColumnEncoder,
-  write: WriteTime,
-): (events: LotEvents) => boolean {
+export function addDeliveredAt(write: WriteTime): AddAbout {
   let last = '';
   let isRead = false;
   const time = { ms: 0, nanosBelowMs: 0 };
-  return (events) => {
+  return (column, events) => {
     const deliveredAt = events.deliveredAt();
     if (deliveredAt !== last) {
       last = deliveredAt;

@@ -21,7 +21,7 @@ import type { TablePlan } from '../tables/plan-table.ts';
 import { isDigit, minus, quote } from '../../event/json/json-codes.ts';
 import { createFindMembers, type FoundMembers } from './bytes/find-members.ts';
 import { readUtc } from './bytes/read-time.ts';
-import type { ColumnEncoder } from './encode/column-encoder.ts';
+import type { ColumnEncoder, EncodedColumn } from './encode/column-encoder.ts';
 import type { ByteSource } from './encode/growing-bytes.ts';
 import { createFileEncoder, type FileEncoder } from './encode/file-encoder.ts';
 import { placeOf, type MemberName } from './spool/cut-event.ts';
@@ -50,20 +50,23 @@ export function encodeTypedRows(
   places: readonly number[],
   isFromBytes = true,
 ): Uint8Array {
-  const columns = [...eventColumns, ...plan.columns];
-  const made = columns.map(({ name, type }) => ({
-    element: elementOf(name, type),
-    hold: (value: Exclude<ColumnValue, null>) => parquetValue(value, type),
-    isJson: type.kind === 'json',
-  }));
-  const file = createFileEncoder(made, places.length);
-  const rows = new TypedRows(plan, file);
+  const rows = rowsOf(plan);
+  rows.begin(places.length);
   for (const place of places) {
     events.go(place);
     const cut = isFromBytes ? events.cut() : undefined;
     if (cut === undefined || !rows.addCut(events, cut)) rows.addParsed(events);
   }
-  return file.end();
+  return rows.end();
+}
+
+/** Of the columns of each plan, for all its files: what finds and reads their values is made once. */
+const rowsOfPlans = new WeakMap<TablePlan['columns'], TypedRows>();
+
+function rowsOf(plan: TablePlan): TypedRows {
+  let rows = rowsOfPlans.get(plan.columns);
+  if (rows === undefined) rowsOfPlans.set(plan.columns, (rows = new TypedRows(plan)));
+  return rows;
 }
 
 /** A row that was made of values. */
@@ -78,13 +81,15 @@ const versionPlace = placeOf('schemaVersion');
 const propertiesPlace = placeOf('properties');
 const letterN = 0x6e;
 
-/** Adds rows to a file. */
+const noFile = createFileEncoder([], 0);
+
+/** Adds rows to a file after another. */
 class TypedRows {
-  private readonly file: FileEncoder;
+  private file = noFile;
   private readonly columns: readonly Pick<EventColumn, 'name' | 'type'>[];
+  private readonly encoded: readonly EncodedColumn[];
   private readonly maker: RowMaker;
   private readonly findOf: (version: number) => FoundMembers;
-  private readonly addEventColumns: AddEventColumns;
   /** For each property. */
   private readonly adders: readonly (AddPart | undefined)[];
   // Of the current event. Most events need none of them.
@@ -92,13 +97,30 @@ class TypedRows {
   private unfit: string[] = [];
   private unheld: string[] = [];
 
-  constructor(plan: TablePlan, file: FileEncoder) {
-    this.file = file;
+  constructor(plan: TablePlan) {
     this.columns = [...eventColumns, ...plan.columns];
+    this.encoded = this.columns.map(({ name, type }) => ({
+      element: elementOf(name, type),
+      hold: (value) => parquetValue(value, type),
+      isJson: type.kind === 'json',
+    }));
     this.maker = createRowMaker(plan);
     this.findOf = createFinders(plan);
-    this.addEventColumns = createEventColumns(file);
     this.adders = plan.columns.map(({ type }) => addPartOf(type));
+  }
+
+  /** Rows are added to a new file from now on, at most so many. */
+  begin(rowsAll: number): void {
+    this.file = createFileEncoder(this.encoded, rowsAll);
+    // A file may have failed in the middle of a row.
+    [this.parsed, this.unfit, this.unheld] = [undefined, [], []];
+  }
+
+  /** The whole file. */
+  end(): Uint8Array {
+    const { file } = this;
+    this.file = noFile;
+    return file.end();
   }
 
   addParsed(events: LotEvents): void {
@@ -115,7 +137,7 @@ class TypedRows {
     if (!readUtc(source.bytes, starts[timestampPlace]!, ends[timestampPlace]!)) return false;
     const found = this.findOf(versionOf(cut));
     if (!found.find(source.bytes, starts[propertiesPlace]!, ends[propertiesPlace]!)) return false;
-    const left = this.addEventColumns(events, cut);
+    const left = addEventColumns(this.file, events, cut);
     for (const at of left) this.addColumn(events, at);
     for (let index = 0; index < this.adders.length; index += 1) {
       const start = found.starts[index]!;
@@ -204,32 +226,30 @@ function versionOf({ source, starts, ends }: CutEvent): number {
   return version;
 }
 
-type AddColumn = (events: LotEvents, cut: CutEvent) => boolean;
+type AddColumn = (encoder: ColumnEncoder, events: LotEvents, cut: CutEvent) => boolean;
 
 /** Adds the columns that every event has, but for `misfits`. Returns those whose bytes are of no help: they wait. */
-type AddEventColumns = (events: LotEvents, cut: CutEvent) => readonly number[];
-
-function createEventColumns(file: FileEncoder): AddEventColumns {
-  const adders = eventColumns.map((column, at) => addEventColumn(column, file.encoders[at]!));
-  return (events, cut) => {
-    let left = nothingLeft;
-    for (let at = 0; at < adders.length; at += 1) {
-      if (at !== misfitsAt && !adders[at]!(events, cut)) left = [...left, at];
-    }
-    return left;
-  };
+function addEventColumns(file: FileEncoder, events: LotEvents, cut: CutEvent): readonly number[] {
+  let left = nothingLeft;
+  for (let at = 0; at < eventAdders.length; at += 1) {
+    if (at === misfitsAt || eventAdders[at]!(file.encoders[at]!, events, cut)) continue;
+    left = [...left, at];
+  }
+  return left;
 }
 
 const nothingLeft: readonly number[] = [];
 
-function addEventColumn(column: EventColumn, encoder: ColumnEncoder): AddColumn {
+const eventAdders = eventColumns.map(eventAdder);
+
+function eventAdder(column: EventColumn): AddColumn {
   const { name, type, field } = column;
-  if (name === 'sequence') return addSequence(encoder);
-  if (field === '') return addDeliveredAt(encoder, writeNanoseconds);
+  if (name === 'sequence') return addSequence;
+  if (field === '') return addDeliveredAt(writeNanoseconds);
   const add = addPartOfEvent(column);
   const place = placeOf(field as MemberName);
   const isJson = type.kind === 'json';
-  return (_events, { source, starts, ends }) => {
+  return (encoder, _events, { source, starts, ends }) => {
     const start = starts[place]!;
     const end = ends[place]!;
     if (start !== end && !(isJson && source.bytes[start] === letterN)) {

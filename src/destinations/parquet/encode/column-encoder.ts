@@ -20,48 +20,64 @@ const sampleDistinctMax = 900;
 const packed = new GrowingBytes();
 const inOrder = new GrowingBytes();
 
+/** A column, and how its values are made. */
+export interface EncodedColumn {
+  readonly element: SchemaElement;
+  readonly hold: Hold;
+  /** Its values are JSON: long, and readers need no smallest and largest of them. False if absent. */
+  readonly isJson?: boolean;
+}
+
 /**
  * Takes the values of a column, one for each row, and writes those of each group of rows. Each distinct value is
- * written once, while many values are the same.
+ * written once, while many values are the same. An encoder is used for one column after another.
  */
 export class ColumnEncoder {
+  private column: EncodedColumn;
+  private isRequired = false;
+  private isPresent = new Uint8Array();
+  /** Which entry of `values` each value is. */
+  private entries = new Uint32Array();
+  private readonly values: PlainValues;
   /** A value may be written at their end, and is then added by `addWritten`. */
   readonly bytes: GrowingBytes;
-
-  private readonly element: SchemaElement;
-  private readonly hold: Hold;
-  private readonly isRequired: boolean;
-  private readonly isJson: boolean;
-  private readonly isPresent: Uint8Array;
-  /** Which entry of `values` each value is. */
-  private readonly entries: Uint32Array;
-  private readonly values: PlainValues;
-  private isLookedUp: boolean;
+  private isLookedUp = false;
   private rows = 0;
   private count = 0;
 
+  constructor(column: EncodedColumn, rowsMax: number) {
+    this.column = column;
+    this.values = new PlainValues(column.element);
+    this.bytes = this.values.bytes;
+    this.begin(column, rowsMax);
+  }
+
   /**
+   * Forgets everything, and takes the values of a column.
+   *
    * @param rowsMax of a group.
    */
-  constructor(
-    element: SchemaElement,
-    rowsMax: number,
-    { hold, isJson = false }: { readonly hold: Hold; readonly isJson?: boolean },
-  ) {
-    this.element = element;
-    this.hold = hold;
+  begin(column: EncodedColumn, rowsMax: number): void {
+    const { element, isJson = false } = column;
+    this.column = column;
     this.isRequired = element.repetition_type === 'REQUIRED';
-    this.isPresent = new Uint8Array(rowsMax);
-    this.entries = new Uint32Array(rowsMax);
-    this.values = new PlainValues(element, rowsMax, !isJson);
-    this.isJson = isJson;
-    this.bytes = this.values.bytes;
+    if (this.entries.length < rowsMax) {
+      this.isPresent = new Uint8Array(rowsMax);
+      this.entries = new Uint32Array(rowsMax);
+    }
+    this.values.begin(element, rowsMax, !isJson);
     this.isLookedUp = element.type !== 'BOOLEAN';
+    [this.rows, this.count] = [0, 0];
+  }
+
+  /** What it holds, used or not. */
+  memoryBytes(): number {
+    return this.isPresent.byteLength + this.entries.byteLength + this.values.memoryBytes();
   }
 
   /** False if the column cannot hold the value. The row has null then. */
   add(value: ColumnValue): boolean {
-    const held = value === null ? null : this.hold(value);
+    const held = value === null ? null : this.column.hold(value);
     if (held === undefined || held === null) {
       this.addNull();
       return value === null;
@@ -72,7 +88,7 @@ export class ColumnEncoder {
   }
 
   addNull(): void {
-    if (this.isRequired) throw new Error(`a row has no ${this.element.name}`);
+    if (this.isRequired) throw new Error(`a row has no ${this.column.element.name}`);
     this.isPresent[this.rows] = 0;
     this.rows += 1;
   }
@@ -108,12 +124,13 @@ export class ColumnEncoder {
 
   /** Writes what was added, and begins anew. */
   write(writer: ByteWriter): ColumnChunk {
-    const { element, values, rows, count } = this;
+    const { values, rows, count } = this;
+    const { element, isJson = false } = this.column;
     const isPresent = this.isPresent.subarray(0, rows);
     const entries = this.entries.subarray(0, count);
     const isDictionary = this.isLookedUp && savesHalf(values, entries);
     const encoding = isDictionary ? 'RLE_DICTIONARY' : 'PLAIN';
-    const chunk = beginChunk(writer, element, { encoding, isJson: this.isJson });
+    const chunk = beginChunk(writer, element, { encoding, isJson });
     if (isDictionary) {
       chunk.dictionary(values.written(0, values.count), values.count);
       const bits = bitsOf(values.count - 1);

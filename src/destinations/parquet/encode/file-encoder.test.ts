@@ -6,17 +6,22 @@ import type { ColumnValue } from '../../tables/fit-value.ts';
 import type { LogicalType } from '../../tables/logical-type.ts';
 import { readRows } from '../stored-rows.ts';
 import { elementOf, parquetValue } from '../typed-columns.ts';
-import { createFileEncoder, type FileColumn } from './file-encoder.ts';
+import type { EncodedColumn } from './column-encoder.ts';
+import { createFileEncoder } from './file-encoder.ts';
 import { GrowingBytes } from './growing-bytes.ts';
 
 const groupRows = 2_000;
 
-function columnOf(name: string, type: LogicalType): FileColumn {
+function columnOf(name: string, type: LogicalType): EncodedColumn {
   return { element: elementOf(name, type), hold: (value) => parquetValue(value, type) };
 }
 
-function encode(columns: readonly FileColumn[], rows: readonly (readonly ColumnValue[])[]) {
-  const encoder = createFileEncoder(columns, rows.length, groupRows);
+function encode(
+  columns: readonly EncodedColumn[],
+  rows: readonly (readonly ColumnValue[])[],
+  group = groupRows,
+) {
+  const encoder = createFileEncoder(columns, rows.length, group);
   const held = rows.map((row) => {
     const all = row.map((value, at) => encoder.add(at, value));
     encoder.endRow();
@@ -242,3 +247,26 @@ test('two texts of one hash stay two', async () => {
   const { file } = encode([columnOf('v', { kind: 'text' })], rows);
   expect((await read(file)).map(({ v }) => v)).toEqual(rows.flat());
 });
+
+test('a file is the same, whatever files were made before it', async () => {
+  const made = types.map(([type, valueOf], at) => ({ column: columnOf(`c${at}`, type), valueOf }));
+  type Made = typeof made;
+  const fileOf = (of: Made, rows: number, distinct: number, group?: number): ArrayBuffer => {
+    const values = Array.from({ length: rows }, (_, row) =>
+      of.map(({ valueOf }, at) => (row % (at + 2) === 1 ? null : valueOf(row % distinct))),
+    );
+    const columns = of.map(({ column }) => column);
+    return encode(columns, values, group).file;
+  };
+  const small = () => [fileOf(made, 100, 7), fileOf(made.slice(2, 5), 50, 50)].map(textOf);
+  const first = small();
+  // Columns of other types, more rows than any file before, and values that do not repeat.
+  const large = fileOf(made.toReversed(), 2_500, 2_500, 2_500);
+  expect(small()).toEqual(first);
+  const rows = await read(large);
+  const at = made.length - 1;
+  const texts = rows.map((_, row) => (row % (at + 2) === 1 ? null : types[0]![2](row)));
+  expect(rows.map((row) => row['c0'])).toEqual(texts);
+});
+
+const textOf = (file: ArrayBuffer): string => Buffer.from(file).toString('base64');

@@ -24,29 +24,44 @@ export class PlainValues {
   /** Equal values are not found any more: too many have one hash. */
   isCrowded = false;
 
-  private readonly element: SchemaElement;
-  private readonly write: (bytes: GrowingBytes, value: HeldValue) => void;
+  private element: SchemaElement;
+  private write: (bytes: GrowingBytes, value: HeldValue) => void;
   /** Where each value begins, and the last one ends. */
-  private readonly starts: Uint32Array;
-  private readonly hashes: Int32Array;
+  private starts = new Uint32Array();
+  private hashes = new Int32Array();
   /** A hash table with open addressing: the entry of each value, plus 1. */
   private slots = new Int32Array(slotsAtFirst);
   private used = 0;
-  private readonly isBelow: IsBelow | undefined;
+  private isBelow: IsBelow | undefined;
   private low = -1;
   private high = -1;
 
+  constructor(element: SchemaElement) {
+    this.element = element;
+    this.write = writeOf(element);
+  }
+
   /**
+   * Forgets everything, and takes the values of a column.
+   *
    * @param valuesMax how many can be added.
    * @param hasBounds whether readers may look for a value. JSON is long, and alike at its beginning: to compare it takes
    *   time, and no reader looks for all of it.
    */
-  constructor(element: SchemaElement, valuesMax: number, hasBounds = true) {
+  begin(element: SchemaElement, valuesMax: number, hasBounds: boolean): void {
     this.element = element;
     this.write = writeOf(element);
-    this.starts = new Uint32Array(valuesMax + 1);
-    this.hashes = new Int32Array(valuesMax);
     this.isBelow = hasBounds ? isBelowOf(element) : undefined;
+    if (this.hashes.length < valuesMax) {
+      this.starts = new Uint32Array(valuesMax + 1);
+      this.hashes = new Int32Array(valuesMax);
+    }
+    this.clear();
+  }
+
+  memoryBytes(): number {
+    const { bytes, starts, hashes, slots } = this;
+    return bytes.bytes.length + starts.byteLength + hashes.byteLength + slots.byteLength;
   }
 
   /** Writes a value, which is still to be ended. */
@@ -152,7 +167,7 @@ export class PlainValues {
 
   clear(): void {
     this.bytes.clear();
-    this.slots.fill(0);
+    if (this.used > 0) this.slots.fill(0);
     this.used = 0;
     this.count = 0;
     this.isCrowded = false;

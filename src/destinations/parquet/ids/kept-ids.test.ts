@@ -36,7 +36,8 @@ function keep(
   const ids = sorted(lot);
   markRepeated(ids, isSecond);
   kept.find(ids, isSecond);
-  kept.keep(ids, isSecond, nowMs);
+  const merged = kept.merge(ids, isSecond, nowMs);
+  if (merged !== undefined) kept.keep(merged);
   return lot.filter((_id, place) => isSecond[place] === 0);
 }
 

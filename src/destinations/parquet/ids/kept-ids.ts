@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { createIdPages, type IdPages } from './id-pages.ts';
+import { createIdPages, type IdPage, type IdPages } from './id-pages.ts';
 import { idBytes, mergeIds, pickIds, type SortedIds } from './sorted-ids.ts';
 
 /**
@@ -14,8 +14,13 @@ export interface KeptIds {
   find(ids: SortedIds, isSecond: Uint8Array): void;
   /** The same in steps of some milliseconds: one for each segment. */
   findInSteps(ids: SortedIds, isSecond: Uint8Array): Generator<void>;
-  /** Keeps those that are not marked. The caller has the transaction. */
-  keep(ids: SortedIds, isSecond: Uint8Array, nowMs: number): void;
+  /**
+   * Reads and merges what keeping those that are not marked takes. Before the transaction, which batches wait for: while
+   * the lot is open, no other process changes the kept ids.
+   */
+  merge(ids: SortedIds, isSecond: Uint8Array, nowMs: number): MergedIds | undefined;
+  /** Keeps them. The caller has the transaction, and knows that the lot was open until then. */
+  keep(merged: MergedIds): void;
   /** Deletes segments that were written before a time. The caller has the transaction. */
   forget(beforeMs: number): void;
 }
@@ -25,6 +30,13 @@ const segmentIdsMax = 1_000_000;
 
 /** So that an id is forgotten when it is older than `ids_kept` by this part of it, at the latest. */
 const spansOfKept = 8;
+
+/** A segment that takes the place of others. */
+export interface MergedIds {
+  readonly segment: Omit<Segment, 'ids'>;
+  readonly ids: SortedIds;
+  readonly replaced: readonly Segment[];
+}
 
 interface Segment {
   readonly id: number;
@@ -54,25 +66,30 @@ export function createKeptIds(database: DatabaseSync, idsKeptMs: number): KeptId
       for (const _ of findInSteps(ids, isSecond));
     },
     findInSteps,
-    keep(all, isSecond, nowMs) {
+    merge(all, isSecond, nowMs) {
       let ids = pickIds(all, isSecond);
-      if (ids.hashes.length === 0) return;
+      if (ids.hashes.length === 0) return undefined;
       const known = segments();
-      let own = { id: (known.at(-1)?.id ?? 0) + 1, oldest: nowMs, newest: nowMs };
+      const replaced: Segment[] = [];
+      let segment = { id: (known.at(-1)?.id ?? 0) + 1, oldest: nowMs, newest: nowMs };
       for (const before of known.toReversed()) {
         const count = before.ids + ids.hashes.length;
         const [oldest, newest] = [
-          Math.min(before.oldest, own.oldest),
-          Math.max(before.newest, own.newest),
+          Math.min(before.oldest, segment.oldest),
+          Math.max(before.newest, segment.newest),
         ];
         const isAlike = before.ids <= ids.hashes.length && count <= segmentIdsMax;
         if (!isAlike || newest - oldest > idsKeptMs / spansOfKept) break;
         ids = mergeIds(pages.read(before.id), ids);
-        removeSegment(before);
-        own = { id: before.id, oldest, newest };
+        replaced.push(before);
+        segment = { id: before.id, oldest, newest };
       }
-      insert.run(own.id, ids.hashes.length, own.oldest, own.newest);
-      pages.insert(own.id, ids);
+      return { segment, ids, replaced };
+    },
+    keep({ segment: { id, oldest, newest }, ids, replaced }) {
+      for (const before of replaced) removeSegment(before);
+      insert.run(id, ids.hashes.length, oldest, newest);
+      pages.insert(id, ids);
     },
     forget(beforeMs) {
       for (const segment of segments()) if (segment.newest < beforeMs) removeSegment(segment);
@@ -82,21 +99,25 @@ export function createKeptIds(database: DatabaseSync, idsKeptMs: number): KeptId
 
 /** Both are in the order of their hashes. */
 function findIn(pages: IdPages, segment: number, ids: SortedIds, isSecond: Uint8Array): void {
+  for (let at = 0; at < ids.hashes.length;) {
+    at = findOnPage(pages.pageOf(segment, ids.hashes[at]!), ids, at, isSecond);
+  }
+}
+
+/** Returns which id comes next: its hash is behind the last of this page, so that it is on a later page, or on none. */
+function findOnPage(page: IdPage, ids: SortedIds, from: number, isSecond: Uint8Array): number {
   const { hashes, places } = ids;
-  for (let at = 0; at < hashes.length;) {
-    const page = pages.pageOf(segment, hashes[at]!);
-    const last = page.hashes.at(-1) ?? -1;
-    let inPage = 0;
-    // A hash behind the last of this page is on the next one, or on none.
-    const from = at;
-    for (; at < hashes.length && (at === from || hashes[at]! <= last); at += 1) {
-      const hash = hashes[at]!;
-      while (page.hashes[inPage]! < hash) inPage += 1;
-      for (let same = inPage; page.hashes[same] === hash; same += 1) {
-        if (isSame(page.ids(), same, ids.ids, at)) isSecond[places[at]!] = 1;
-      }
+  const last = page.hashes.at(-1) ?? -1;
+  let inPage = 0;
+  let at = from;
+  for (; at < hashes.length && (at === from || hashes[at]! <= last); at += 1) {
+    const hash = hashes[at]!;
+    while (page.hashes[inPage]! < hash) inPage += 1;
+    for (let same = inPage; page.hashes[same] === hash; same += 1) {
+      if (isSame(page.ids(), same, ids.ids, at)) isSecond[places[at]!] = 1;
     }
   }
+  return at;
 }
 
 function isSame(one: Uint8Array, at: number, other: Uint8Array, otherAt: number): boolean {

@@ -48,6 +48,18 @@ export interface LotEvents {
   isWhole(): boolean;
 }
 
+const noBytes = byteSource(new Uint8Array());
+
+const noBlock: StoredBlock = {
+  events: 0,
+  payloads: noBytes.bytes,
+  ends: new Uint32Array(),
+  sequences: new Float64Array(),
+  lengths: new Uint16Array(),
+  deliveredAt: '',
+  isWhole: false,
+};
+
 const places = Object.fromEntries(storedMembers.map(([name]) => [name, placeOf(name)])) as Record<
   MemberName,
   number
@@ -55,99 +67,151 @@ const places = Object.fromEntries(storedMembers.map(([name]) => [name, placeOf(n
 
 /** Throws if a payload is not what its block was made of. */
 export function createLotEvents(blocks: readonly StoredBlock[], oddEvents: OddEvents): LotEvents {
-  const count = blocks.reduce((sum, { events }) => sum + events, 0);
-  const firsts = firstsOf(blocks);
-  const starts = new Int32Array(memberCount);
-  /** Made when a text of the block is asked for. */
-  const blockTexts: TextOf[] = [];
-  const sources: ByteSource[] = [];
-  const cutEvent = newCutEvent(starts);
-  const found: BytesPart = { bytes: new Uint8Array(), start: 0, end: 0 };
-  let block = blocks[0]!;
-  let blockAt = 0;
-  let index = 0;
-  /** Of an event that could not be cut. */
-  let odd: OddMembers | undefined;
+  return new BlockEvents(blocks, oddEvents);
+}
+
+class BlockEvents implements LotEvents {
+  readonly count: number;
+
+  private readonly blocks: readonly StoredBlock[];
+  private readonly oddEvents: OddEvents;
+  private readonly firsts: readonly number[];
+  private readonly found: BytesPart = { bytes: noBytes.bytes, start: 0, end: 0 };
+  private readonly cutMembers: CutEvent = {
+    source: noBytes,
+    start: 0,
+    end: 0,
+    starts: new Int32Array(memberCount),
+    ends: new Int32Array(memberCount),
+  };
+  // Of the block.
+  private blockAt = -1;
+  private block = noBlock;
+  private ends = noBlock.ends;
+  private lengths = noBlock.lengths;
+  private source = noBytes;
+  private readText: TextOf | undefined;
+  // Of the event.
+  private index = 0;
+  /** If it could not be cut. */
+  private odd: OddMembers | undefined;
   /** Whether the members are known: not every pass asks for one. */
-  let isFound = false;
+  private isFound = false;
 
-  const startOf = (): number => (index === 0 ? 0 : block.ends[index - 1]!);
-  const lengthOf = (member: number): number => block.lengths[index * memberCount + member]!;
-  const payload = (): Uint8Array => block.payloads.subarray(startOf(), block.ends[index]);
-  const findAll = (): void => {
-    isFound = true;
-    odd = lengthOf(0) === 0 ? readOdd(oddEvents, payload()) : undefined;
-    if (odd === undefined) findMembers(startOf(), block.lengths, index * memberCount, starts);
-  };
-
-  const textOf = (name: MemberName): string => {
-    if (!isFound) findAll();
-    if (odd !== undefined) return odd[name] ?? '';
-    const member = places[name];
-    const length = lengthOf(member);
-    if (length === 0) return '';
-    const text = (blockTexts[blockAt] ??= textsOf(block));
-    return text(starts[member]!, starts[member]! + length);
-  };
-
-  return {
-    count,
-    go(place) {
-      while (place < firsts[blockAt]!) blockAt -= 1;
-      while (place >= firsts[blockAt + 1]!) blockAt += 1;
-      block = blocks[blockAt]!;
-      index = place - firsts[blockAt]!;
-      isFound = false;
-    },
-    text: textOf,
-    value(name) {
-      const found = textOf(name);
-      // `cutEvent` cuts no event with an empty text.
-      return found === '' && odd?.[name] === undefined ? null : found;
-    },
-    part(name) {
-      if (!isFound) findAll();
-      if (odd !== undefined) return partOf(odd[name] ?? '');
-      const member = places[name];
-      found.bytes = block.payloads;
-      found.start = starts[member]!;
-      found.end = found.start + lengthOf(member);
-      return found;
-    },
-    cut() {
-      if (!isFound) findAll();
-      if (odd !== undefined) return undefined;
-      cutEvent.source = sources[blockAt] ??= byteSource(block.payloads);
-      return moveTo(cutEvent, block, index, startOf());
-    },
-    texts() {
-      if (!isFound) findAll();
-      return odd === undefined ? textsOfAll(this) : { ...noMembers(), ...odd };
-    },
-    payloadText: () => lineOf(payload()),
-    sequence: () => block.sequences[index]!,
-    deliveredAt: () => block.deliveredAt,
-    isWhole: () => block.isWhole,
-  };
-}
-
-function newCutEvent(starts: Int32Array): CutEvent {
-  const ends = new Int32Array(memberCount);
-  return { source: byteSource(new Uint8Array()), start: 0, end: 0, starts, ends };
-}
-
-function moveTo(
-  cut: CutEvent,
-  { lengths, ends }: StoredBlock,
-  index: number,
-  start: number,
-): CutEvent {
-  cut.start = start;
-  cut.end = ends[index]!;
-  for (let member = 0; member < memberCount; member += 1) {
-    cut.ends[member] = cut.starts[member]! + lengths[index * memberCount + member]!;
+  constructor(blocks: readonly StoredBlock[], oddEvents: OddEvents) {
+    this.blocks = blocks;
+    this.oddEvents = oddEvents;
+    this.firsts = firstsOf(blocks);
+    this.count = this.firsts.at(-1)!;
+    if (this.count > 0) this.enter(0);
   }
-  return cut;
+
+  go(place: number): void {
+    const { firsts } = this;
+    if (place < firsts[this.blockAt]! || place >= firsts[this.blockAt + 1]!) {
+      let at = this.blockAt;
+      while (place < firsts[at]!) at -= 1;
+      while (place >= firsts[at + 1]!) at += 1;
+      this.enter(at);
+    }
+    this.index = place - firsts[this.blockAt]!;
+    this.isFound = false;
+  }
+
+  private enter(blockAt: number): void {
+    const block = this.blocks[blockAt]!;
+    this.blockAt = blockAt;
+    this.block = block;
+    this.ends = block.ends;
+    this.lengths = block.lengths;
+    this.source = byteSource(block.payloads);
+    this.readText = undefined;
+  }
+
+  text(name: MemberName): string {
+    if (!this.isFound) this.findAll();
+    if (this.odd !== undefined) return this.odd[name] ?? '';
+    const member = places[name];
+    const length = this.lengthOf(member);
+    if (length === 0) return '';
+    const start = this.cutMembers.starts[member]!;
+    return (this.readText ??= textsOf(this.source.bytes))(start, start + length);
+  }
+
+  value(name: MemberName): string | null {
+    const found = this.text(name);
+    // `cutEvent` cuts no event with an empty text.
+    return found === '' && this.odd?.[name] === undefined ? null : found;
+  }
+
+  part(name: MemberName): BytesPart {
+    if (!this.isFound) this.findAll();
+    if (this.odd !== undefined) return partOf(this.odd[name] ?? '');
+    const member = places[name];
+    const { found } = this;
+    found.bytes = this.source.bytes;
+    found.start = this.cutMembers.starts[member]!;
+    found.end = found.start + this.lengthOf(member);
+    return found;
+  }
+
+  cut(): CutEvent | undefined {
+    if (!this.isFound) this.findAll();
+    if (this.odd !== undefined) return undefined;
+    const { cutMembers, lengths } = this;
+    const { starts, ends } = cutMembers;
+    cutMembers.source = this.source;
+    cutMembers.start = this.startOf();
+    cutMembers.end = this.ends[this.index]!;
+    const first = this.index * memberCount;
+    for (let member = 0; member < memberCount; member += 1) {
+      ends[member] = starts[member]! + lengths[first + member]!;
+    }
+    return cutMembers;
+  }
+
+  texts(): PayloadMembers {
+    if (!this.isFound) this.findAll();
+    if (this.odd !== undefined) return { ...noMembers(), ...this.odd };
+    const texts = noMembers();
+    for (const [name] of storedMembers) texts[name] = this.text(name);
+    return texts;
+  }
+
+  payloadText(): string {
+    return lineOf(this.payload());
+  }
+
+  sequence(): number {
+    return this.block.sequences[this.index]!;
+  }
+
+  deliveredAt(): string {
+    return this.block.deliveredAt;
+  }
+
+  isWhole(): boolean {
+    return this.block.isWhole;
+  }
+
+  private startOf(): number {
+    return this.index === 0 ? 0 : this.ends[this.index - 1]!;
+  }
+
+  private lengthOf(member: number): number {
+    return this.lengths[this.index * memberCount + member]!;
+  }
+
+  private payload(): Uint8Array {
+    return this.source.bytes.subarray(this.startOf(), this.ends[this.index]);
+  }
+
+  private findAll(): void {
+    this.isFound = true;
+    this.odd = this.lengthOf(0) === 0 ? readOdd(this.oddEvents, this.payload()) : undefined;
+    if (this.odd !== undefined) return;
+    findMembers(this.startOf(), this.lengths, this.index * memberCount, this.cutMembers.starts);
+  }
 }
 
 function readOdd(events: OddEvents, payload: Uint8Array): OddMembers {
@@ -166,12 +230,6 @@ function partOf(text: string): BytesPart {
   return { bytes, start: 0, end: bytes.length };
 }
 
-function textsOfAll(events: LotEvents): PayloadMembers {
-  const texts = noMembers();
-  for (const [name] of storedMembers) texts[name] = events.text(name);
-  return texts;
-}
-
 /** The place of the first event of each block, and after them the number of all events. */
 function firstsOf(blocks: readonly StoredBlock[]): number[] {
   const firsts = [0];
@@ -182,9 +240,14 @@ function firstsOf(blocks: readonly StoredBlock[]): number[] {
 type TextOf = (start: number, end: number) => string;
 
 /** Texts of a block. While all of it is ASCII, they are parts of one text. */
-function textsOf({ payloads }: StoredBlock): TextOf {
-  const bytes = Buffer.from(payloads.buffer, payloads.byteOffset, payloads.length);
+function textsOf(bytes: Buffer): TextOf {
   if (!isAscii(bytes)) return (start, end) => bytes.toString('utf8', start, end);
   const all = bytes.toString('latin1');
   return (start, end) => all.slice(start, end);
 }
+
+/**
+ * V8 discards the compiled code of a class when its last instance is gone, and a lot has one instance: without another,
+ * all that reads events would be compiled again for each lot.
+ */
+export const noEvents: LotEvents = new BlockEvents([], { read: () => ({}) });

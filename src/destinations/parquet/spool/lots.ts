@@ -217,8 +217,9 @@ export function finishLot(
   database: DatabaseSync,
   lot: Lot,
   read: ReadLot & { readonly files: number },
-  keep: { readonly kept: KeptIds; readonly nowMs: number },
+  { kept, nowMs }: { readonly kept: KeptIds; readonly nowMs: number },
 ): void {
+  const merged = kept.merge(read.ids, read.isSecond, nowMs);
   inTransaction(database, () => {
     const { changes } = database.prepare('DELETE FROM lots WHERE id = ?').run(lot.id);
     if (changes === 0) return;
@@ -227,7 +228,7 @@ export function finishLot(
       .prepare('DELETE FROM blocks WHERE number >= ? AND number <= ?')
       .run(lot.blockMin, lot.blockMax);
     database.prepare('UPDATE files SET next = ?').run(read.firstFile + read.files);
-    keep.kept.keep(read.ids, read.isSecond, keep.nowMs);
+    if (merged !== undefined) kept.keep(merged);
   });
 }
 
