@@ -7,7 +7,8 @@ import type { Delivery, Destination, Outcome } from '../../src/destinations/dest
 import { createPostgresDestination } from '../../src/destinations/postgres/postgres.ts';
 import type { EventContract } from '../../src/event/contracts/event-contract.ts';
 import '../property-seed.ts';
-import { deliveryOf, deliveryOfEvent, never, storedEvent } from './deliveries.ts';
+import { deliveryOf, never, storedEvent } from './deliveries.ts';
+import { asStored, payloads, values } from './payloads-of-all-types.ts';
 import { askPostgres, postgresSettings } from './postgres-far-side.ts';
 import { startPostgres, whyNoPostgres, type PostgresServer } from './postgres-server.ts';
 import { startRelay } from './relay.ts';
@@ -70,12 +71,8 @@ function open({ contracts, settings = {}, mayCopy = true }: Opened = {}): Destin
 const ask = (sql: string): Promise<Record<string, unknown>[]> => askPostgres(server, sql);
 
 function deliveryWith(properties: Record<string, unknown>, more: object = {}): Delivery {
-  return deliveryOfEvent({
-    eventName: name,
-    schemaVersion: 1,
-    properties: properties as never,
-    ...more,
-  });
+  const own = { eventName: name, schemaVersion: 1, properties: properties as never };
+  return deliveryOf(asStored(storedEvent({ ...own, ...more })));
 }
 
 const several = (count = 8): Delivery[] =>
@@ -110,81 +107,6 @@ async function openReady(options: Opened = {}): Promise<Destination> {
 async function expectDelivered(destination: Destination, batch: Delivery[]): Promise<void> {
   expect(await destination.deliver(batch, never)).toEqual(batch.map(() => delivered));
 }
-
-const time = fc
-  .date({ noInvalidDate: true, min: new Date('0001-01-02'), max: new Date('9999-12-30') })
-  .map((date) => date.toISOString());
-const fraction = fc.oneof(
-  fc.constant(''),
-  fc.nat(999_999_999).map((nanos) => `.${String(nanos).padStart(9, '0')}`),
-  fc.nat(999).map((ms) => `.${String(ms).padStart(3, '0')}`),
-  fc.constantFrom('.5', '.999999999', '.9999995', '.0000005', '.1234565', '.1234575'),
-);
-const zone = fc.constantFrom('Z', '+02:00', '-03:30', '+15:59', '-00:00');
-const moment = fc
-  .tuple(time, fraction, zone)
-  .map(([text, digits, offset]) => `${text.slice(0, 19)}${digits}${offset}`);
-const digits = (lengthMax: number): fc.Arbitrary<string> =>
-  fc.stringMatching(new RegExp(`^[1-9][0-9]{0,${lengthMax - 1}}$`));
-const numbers = fc.oneof(
-  fc.integer().map(String),
-  fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
-  fc.tuple(digits(20), digits(20)).map(([whole, part]) => `-${whole}.000${part}0`),
-  fc
-    .tuple(digits(18), fc.integer({ min: -399, max: 380 }))
-    .map(([whole, power]) => `${whole}e${power}`),
-  fc.constantFrom(
-    '0',
-    '-0',
-    '0.0',
-    '10000',
-    '9999',
-    '0.0001',
-    '0.00001',
-    '1e22',
-    '1e-7',
-    '100000000',
-  ),
-);
-const text = fc.oneof(
-  fc.string({ unit: 'grapheme', maxLength: 60 }).filter((value) => !value.includes('\0')),
-  fc.constantFrom('', '\\N', '\t', 'null', `${'long '.repeat(50)}ü`, 'x'.repeat(100_000)),
-);
-const quoted = (values: fc.Arbitrary<string>): fc.Arbitrary<string> =>
-  values.map((value) => JSON.stringify(value));
-/** The JSON of each property. */
-const values = {
-  text: quoted(text),
-  flag: fc.constantFrom('true', 'false'),
-  whole: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
-  large: fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }).map(String),
-  amount: numbers,
-  rough: fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
-  id: quoted(fc.uuid()),
-  day: quoted(time.map((value) => value.slice(0, 10))),
-  clock: quoted(moment.map((value) => value.slice(11))),
-  moment: quoted(moment),
-  list: fc.array(numbers, { maxLength: 3 }).map((items) => `[${items.join(',')}]`),
-};
-const payloads = fc
-  .tuple(
-    fc.record(values, { requiredKeys: [] }),
-    moment,
-    moment,
-    fc.oneof(text, fc.constant('\ud800')),
-  )
-  .map(([properties, occurredAt, sentAt, userId]) => {
-    const event = storedEvent({
-      eventName: 'NAME',
-      schemaVersion: 1,
-      occurredAt,
-      sentAt,
-      userId,
-      properties: 'HERE' as never,
-    });
-    const members = Object.entries(properties).map(([key, value]) => `"${key}":${value}`);
-    return JSON.stringify(event).replace('"HERE"', () => `{${members.join(',')}}`);
-  });
 
 test('rows are the same by COPY and by INSERT, to the last digit', async () => {
   const batch = fc.sample(payloads, { numRuns: 400 });
@@ -286,6 +208,26 @@ test.each([
   expect(JSON.stringify(outcomes)).not.toContain('secret');
   expect(await countRows()).toBe(7);
 });
+
+test.each(['per_event', 'both'])(
+  'a damaged payload is dead alone, and the others go by COPY: %s',
+  async (tables) => {
+    const table = `all_${name}`;
+    const destination = await openReady({ settings: { tables, table } });
+    const whole = deliveryWith({ flag: true }).payload;
+    const damaged = [`${String(whole)}!`, String(whole).replace('true', 'secret')];
+    const batch = [...several(2), ...damaged.map((payload) => deliveryOf(payload)), ...several(2)];
+    const outcomes = await destination.deliver(batch, never);
+    const dead = { kind: 'dead', reason: 'the payload is not JSON' };
+    expect(outcomes).toEqual(
+      [0, 1, 2, 3, 4, 5].map((at) => (at === 2 || at === 3 ? dead : delivered)),
+    );
+    expect(await waysOf()).toEqual({ copy: 4 });
+    expect(await countRows(tables === 'both' ? table : name)).toBe(5);
+    // Alone.
+    expect(await destination.deliver(batch.slice(3, 4), never)).toEqual([dead]);
+  },
+);
 
 test("what a constraint of yours refuses is the event's own, in both tables", async () => {
   const table = `all_${name}`;
@@ -401,6 +343,56 @@ test('an event that was stored without a contract moves to its table', async () 
   expect(await countRows()).toBe(9);
   const left = await ask(`SELECT 1 FROM unplanned_events WHERE event_name = '${name}'`);
   expect(left).toEqual([]);
+});
+
+test.each([
+  [
+    'partitions',
+    'PARTITION BY HASH (event_id)',
+    'PARTITION OF FROM FOR VALUES WITH (MODULUS 1, REMAINDER 0)',
+  ],
+  ['an heir', '', '(PRIMARY KEY (event_id)) INHERITS (FROM)'],
+])('it moves also from a table with %s, which has no rows itself', async (_what, by, below) => {
+  let contracts: EventContract[] = [];
+  const destination = open({ contracts: () => contracts, settings: { table_prefix: `${name}_` } });
+  const from = `${name}_unplanned_events`;
+  const batch = several();
+  await expectDelivered(
+    destination,
+    batch.map(({ payload }) =>
+      deliveryOf(String(payload).replace('"schemaVersion":1', '"schemaVersion":0')),
+    ),
+  );
+  await ask(`ALTER TABLE ${from} RENAME TO old_${name};
+    CREATE TABLE ${from} (LIKE old_${name} INCLUDING DEFAULTS, PRIMARY KEY (event_id)) ${by};
+    CREATE TABLE heir_${name} ${below.replace('FROM', from)};
+    INSERT INTO heir_${name} SELECT * FROM old_${name}`);
+  contracts = [{ name, schemas: [schema] }];
+  await expectDelivered(destination, batch);
+  expect(await countRows(`${name}_${name}`)).toBe(8);
+  expect(await countRows(from)).toBe(0);
+});
+
+test('while another worker stores an event without a contract, it moves from there, too', async () => {
+  const contracts = [{ name, schemas: [schema] }];
+  const settings = { table_prefix: `${name}_` };
+  const destination = open({ contracts: () => contracts, settings });
+  const other = open({ contracts: () => [], settings });
+  await expectDelivered(destination, several());
+  const batch = several().map(({ payload }) =>
+    deliveryOf(
+      String(payload)
+        .replace('"schemaVersion":1', '"schemaVersion":0')
+        .replace(name, `${name}_late`),
+    ),
+  );
+  await expectDelivered(other, batch);
+  expect(await countRows(`${name}_unplanned_events`)).toBe(8);
+  const late = [...contracts, { name: `${name}_late`, schemas: [schema] }];
+  const again = open({ contracts: () => late, settings });
+  await expectDelivered(again, batch);
+  expect(await countRows(`${name}_unplanned_events`)).toBe(0);
+  expect(await countRows(`${name}_${name}_late`)).toBe(8);
 });
 
 test.each(['per_event', 'both'])(

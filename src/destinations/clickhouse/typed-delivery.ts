@@ -4,8 +4,12 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import type { Delivery, DestinationContext, Outcome } from '../destination.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import { faultOf } from './fault.ts';
-import { PayloadHead } from './rows/payload-head.ts';
-import { baseOf, createPayloadPlaces, type PayloadPlaces } from './rows/payload-places.ts';
+import { PayloadHead } from '../payload-bytes/payload-head.ts';
+import {
+  baseOf,
+  createPayloadPlaces,
+  type PayloadPlaces,
+} from '../payload-bytes/payload-places.ts';
 import { bySequence, rowsPerPiece, type InsertedRow, type Inserts } from './inserts.ts';
 import {
   createClickhouseTables,

@@ -4,10 +4,15 @@ import { isUuid } from '../../event/event-id.ts';
 import { readTime } from '../../event/time/time-text.ts';
 import type { Delivery } from '../destination.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
-import { createRowMaker, readTypedPayload, type PayloadEvent } from '../tables/event-row.ts';
+import {
+  createRowMaker,
+  readTypedPayload,
+  type NamedEvent,
+  type PayloadEvent,
+} from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import type { InsertedRow, InsertTarget } from './inserts.ts';
-import type { PayloadHead } from './rows/payload-head.ts';
+import type { PayloadHead } from '../payload-bytes/payload-head.ts';
 import { payloadText } from './rows/payload-text.ts';
 import { binaryLayout, hasColumns, textLayout, type RowLayout } from './rows/row-layout.ts';
 import { BinaryRows } from './rows/row-binary.ts';
@@ -18,9 +23,6 @@ import { findEventTables, isTableOf, makeTable, tablesAmong } from './table-regi
 import { readTypes } from './table-types.ts';
 import { clickhouseDialect, quoted, typedColumns } from './typed-statements.ts';
 import { createUnplannedRows } from './unplanned-rows.ts';
-
-/** What decides which table takes an event. */
-export type NamedEvent = Pick<PayloadEvent, 'eventName' | 'timestamp' | 'schemaVersion'>;
 
 /** An event with what its row needs. */
 export interface ClickhouseEvent extends NamedEvent {

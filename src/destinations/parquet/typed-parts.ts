@@ -1,7 +1,7 @@
 import type { LogicalType } from '../tables/logical-type.ts';
 import { brace, bracket, powersOfTen, quote } from '../../event/json/json-codes.ts';
 import { decimal, readDecimal } from './bytes/read-decimal.ts';
-import { readDay, readUtc, utc } from './bytes/read-time.ts';
+import { readDay, readUtc, utc } from '../payload-bytes/read-time.ts';
 import { isAsWritten } from './bytes/written-json.ts';
 import type { ColumnEncoder } from './encode/column-encoder.ts';
 import { powerMax, type ByteSource } from './encode/growing-bytes.ts';

@@ -20,7 +20,7 @@ import type { LogicalType } from '../tables/logical-type.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { isDigit, minus, quote } from '../../event/json/json-codes.ts';
 import { createFindMembers, type FoundMembers } from './bytes/find-members.ts';
-import { readUtc } from './bytes/read-time.ts';
+import { readUtc } from '../payload-bytes/read-time.ts';
 import type { ColumnEncoder, EncodedColumn } from './encode/column-encoder.ts';
 import type { ByteSource } from './encode/growing-bytes.ts';
 import { createFileEncoder, type FileEncoder } from './encode/file-encoder.ts';

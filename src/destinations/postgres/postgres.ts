@@ -1,6 +1,5 @@
 import { closeWhenIdle } from '../close-when-idle.ts';
 import {
-  delivered,
   type Delivery,
   type Destination,
   type DestinationContext,
@@ -9,14 +8,16 @@ import {
 } from '../destination.ts';
 import { createPostgresConnections } from './connections.ts';
 import { createCopyPace } from './copy/copy-pace.ts';
+import { NotEmptyError } from './copy/copy-tables.ts';
 import { NoCopyError } from './copy/no-copy-error.ts';
 import { createEventsTable } from './events-table.ts';
 import { faultOf, isTableGone, isTableOther } from './fault.ts';
+import { readDeliveries, type ReadDelivery } from './rows/read-delivery.ts';
 import { readPostgresTables, readPostgresWindow } from './reader.ts';
 import { tablesOf } from '../tables/table-mode.ts';
 import { readConnection, readTable } from './settings.ts';
 import { createPostgresTables } from './typed-tables.ts';
-import { readDelivery, writeRows, type ReadDelivery } from './write-rows.ts';
+import { writeRows } from './write-rows.ts';
 
 /** Events per commit. While two such commits are under way, as many events wait for the next ones. */
 const batchEventsMax = 1_000;
@@ -66,8 +67,12 @@ export function createPostgresDestination(
       const writers = { insert, typed, byCopy };
       await connections.use(signal, (client) => writeRows(client, writers, batch));
       if (byCopy) pace.copied();
-      return batch.map(() => delivered);
+      return batch.map((one) => one.outcome());
     } catch (error) {
+      if (error instanceof NotEmptyError) {
+        typed?.expectUnplanned();
+        return write(batch, signal, byCopy);
+      }
       // Also where the connection broke: something between may not let COPY pass, and would break it each time.
       if (byCopy) pace.failed();
       if (error instanceof NoCopyError) return write(batch, signal, false);
@@ -85,14 +90,14 @@ export function createPostgresDestination(
     if (typed !== undefined && context !== undefined) typed.use(context.contracts());
     const outcomes: Outcome[] = [];
     for (const part of partsOf(batch)) {
-      const read = part.map((delivery) => readDelivery(delivery, typed !== undefined));
-      const written = await write(
-        read.filter((one) => typeof one !== 'string'),
-        signal,
-        mayCopy && pace.mayCopy(),
-      );
+      const read = readDeliveries(part, typed !== undefined);
+      const alive = read.filter((one) => !one.isDead());
+      const written = await write(alive, signal, mayCopy && pace.mayCopy());
+      let at = 0;
       for (const one of read) {
-        outcomes.push(typeof one === 'string' ? { kind: 'dead', reason: one } : written.shift()!);
+        const isWritten = one === alive[at];
+        outcomes.push(isWritten ? written[at]! : one.outcome());
+        if (isWritten) at += 1;
       }
     }
     return outcomes;

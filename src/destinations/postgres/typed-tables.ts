@@ -2,24 +2,20 @@ import type { PoolClient } from 'pg';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { eventColumns } from '../tables/event-columns.ts';
-import {
-  createRowMaker,
-  type EventRow,
-  type RowMaker,
-  type PayloadEvent,
-} from '../tables/event-row.ts';
+import { createRowMaker, type EventRow, type NamedEvent } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
-import { copyRows } from './copy/copy-rows.ts';
-import { copyStatements, type CopyStatements, type TableCopy } from './copy/copy-tables.ts';
+import { copyRows, type LineMakers } from './copy/copy-rows.ts';
+import {
+  checkEmpty,
+  copyStatements,
+  type CopyStatements,
+  type TableCopy,
+} from './copy/copy-tables.ts';
+import { createPayloadLines } from './copy/payload-line.ts';
+import type { ReadDelivery } from './rows/read-delivery.ts';
 import { isTableOf, makeTable, registeredAmong } from './table-register.ts';
-import { textArray } from './text-array.ts';
+import { textArray } from './rows/text-array.ts';
 import { insertRows, postgresDialect, type SchemaPrefix } from './typed-statements.ts';
-
-/** An event that was read from its payload, with all digits. */
-export interface TypedEvent {
-  readonly event: PayloadEvent;
-  readonly sequence: number;
-}
 
 /** The tables of events. */
 export interface PostgresTables {
@@ -30,14 +26,20 @@ export interface PostgresTables {
    *
    * @param byCopy instead of by `INSERT`. Throws a NoCopyError if they cannot.
    */
-  prepare(client: PoolClient, events: readonly TypedEvent[], byCopy: boolean): Promise<TableWrites>;
+  prepare(
+    client: PoolClient,
+    events: readonly ReadDelivery[],
+    byCopy: boolean,
+  ): Promise<TableWrites>;
+  /** The table of events without a contract has rows: from now on it is searched. */
+  expectUnplanned(): void;
   /** A table is not as it was: look again. */
   forget(): void;
 }
 
 interface OpenTable {
   readonly plan: TablePlan;
-  readonly rows: RowMaker;
+  readonly lines: LineMakers;
   readonly statement: string;
   readonly copy: CopyStatements;
 }
@@ -47,6 +49,8 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
   let inUse: readonly EventContract[] | undefined;
   let open = new Map<string, OpenTable>();
   let hasUnplanned = false;
+  let isEmpty = true;
+  const check = checkEmpty(schema, contracts.unplanned);
 
   const planOf = async (client: PoolClient, event: string): Promise<TablePlan> => {
     const plan = contracts.planOf(event);
@@ -73,7 +77,14 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
     await makeTable(client, schema, plan);
     const statement = insertRows(schema, plan, contracts.unplanned);
     const copy = copyStatements(schema, plan, contracts.unplanned);
-    return { plan, rows: createRowMaker(plan), statement, copy };
+    const lines = { fromBytes: createPayloadLines(plan), rows: createRowMaker(plan) };
+    return { plan, lines, statement, copy };
+  };
+
+  /** The plan that is open is of the contracts in force: most events need no more than that. */
+  const expectVersion = (event: NamedEvent): void => {
+    const { eventName, schemaVersion } = event;
+    if (schemaVersion > (open.get(eventName)?.plan.versions ?? 0)) contracts.expectVersion(event);
   };
 
   const forget = (): void => {
@@ -89,20 +100,21 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
       open = new Map();
     },
     async prepare(client, events, byCopy) {
-      for (const { event } of events) contracts.expectVersion(event);
+      for (const event of events) expectVersion(event.named());
       if (!hasUnplanned) await makeTable(client, schema, contracts.unplanned);
       hasUnplanned = true;
       // Names of events without a contract have no limit.
       if (open.size >= tablesOpenMax) open = new Map();
       // A change of contracts during a wait makes another map.
       const opening = open;
-      const names = new Set(events.map(({ event }) => event.eventName));
+      const names = new Set(events.map((event) => event.named().eventName));
       await forgetPlanned(client, names);
       for (const name of names) {
         if (!opening.has(name)) opening.set(name, await openTable(client, name));
       }
-      return writesOf(events, opening, byCopy);
+      return { ...writesOf(events, opening, byCopy), checkEmpty: isEmpty ? check : undefined };
     },
+    expectUnplanned: () => void (isEmpty = false),
     forget,
   };
 }
@@ -121,36 +133,49 @@ export interface InsertStatement {
 export interface TableWrites {
   readonly inserts: readonly InsertStatement[];
   readonly copies: readonly TableCopy[];
+  /** As `runCopies` takes it. */
+  readonly checkEmpty: string | undefined;
 }
 
 /** In the order of the tables' names: two workers lock them in the same order. */
 function writesOf(
-  events: readonly TypedEvent[],
+  events: readonly ReadDelivery[],
   open: ReadonlyMap<string, OpenTable>,
   byCopy: boolean,
-): TableWrites {
-  const groups = new Map<string, { table: OpenTable; rows: EventRow[] }>();
-  for (const { event, sequence } of events) {
-    const table = open.get(event.eventName)!;
+): Omit<TableWrites, 'checkEmpty'> {
+  const groups = new Map<string, { table: OpenTable; events: ReadDelivery[] }>();
+  for (const event of events) {
+    const table = open.get(event.named().eventName)!;
     let group = groups.get(table.plan.table);
-    if (group === undefined) groups.set(table.plan.table, (group = { table, rows: [] }));
-    group.rows.push(table.rows.rowOf(event, { sequence, deliveredAt: '' }));
+    if (group === undefined) groups.set(table.plan.table, (group = { table, events: [] }));
+    group.events.push(event);
   }
   const inOrder = [...groups]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([, group]) => group);
   if (byCopy) {
-    const copies = inOrder.map(({ table, rows }) => ({
+    const copies = inOrder.map(({ table, events: ofTable }) => ({
       statements: table.copy,
-      rows: copyRows(rows),
+      rows: copyRows(table.lines, ofTable),
     }));
     return { inserts: [], copies };
   }
-  const inserts = inOrder.map(({ table, rows }) => ({
+  const inserts = inOrder.map(({ table, events: ofTable }) => ({
     text: table.statement,
-    values: arraysOf(table, rows),
+    values: arraysOf(table, rowsOf(table, ofTable)),
   }));
   return { inserts, copies: [] };
+}
+
+/** Without those that turn out to be dead. */
+function rowsOf({ lines }: OpenTable, events: readonly ReadDelivery[]): EventRow[] {
+  return events.flatMap((delivery) => {
+    const { sequence } = delivery;
+    const event = delivery.event();
+    return typeof event === 'string'
+      ? []
+      : [lines.rows.rowOf(event, { sequence, deliveredAt: '' })];
+  });
 }
 
 const deliveredAt = eventColumns.findIndex(({ name }) => name === 'delivered_at');

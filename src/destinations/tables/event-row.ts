@@ -22,6 +22,9 @@ export interface PayloadEvent {
   readonly properties: JsonValue | undefined;
 }
 
+/** What decides which table takes an event. */
+export type NamedEvent = Pick<PayloadEvent, 'eventName' | 'timestamp' | 'schemaVersion'>;
+
 /** A row of the table of an event. */
 export interface EventRow {
   /** In the order of `eventColumns`. */

@@ -1,22 +1,19 @@
-import { parseExactly } from '../../../event/exact-numbers.ts';
-import type { JsonValue } from '../../../event/json/json.ts';
-import { parseJsonText } from '../../../event/json/parse-json.ts';
 import { readTime } from '../../../event/time/time-text.ts';
 import { storedMembers } from '../../payload-members.ts';
 import type { EventColumn } from '../../tables/event-columns.ts';
-import { columnsInUse } from '../../tables/event-row.ts';
 import { fitValue } from '../../tables/fit-value.ts';
 import type { LogicalType } from '../../tables/logical-type.ts';
 import type { TablePlan } from '../../tables/plan-table.ts';
 import { decimalOf, writtenColumns } from '../typed-statements.ts';
 import { brace, bracket, quote } from '../../../event/json/json-codes.ts';
-import { plainEnd, startsWith } from '../../../event/json/find-json.ts';
-import type { PayloadPlaces } from './payload-places.ts';
+import { plainEnd } from '../../../event/json/find-json.ts';
+import type { PayloadPlaces } from '../../payload-bytes/payload-places.ts';
 import {
-  createPropertyPlaces,
-  type PropertyPlace,
-  type PropertyPlaces,
-} from './property-places.ts';
+  createFindProperties,
+  isNullAt,
+  valueBetween,
+} from '../../payload-bytes/planned-properties.ts';
+import type { PropertyPlace } from '../../payload-bytes/property-places.ts';
 import type { BinaryRows } from './row-binary.ts';
 import { readTicks, ticks, type Ticks } from './ticks.ts';
 import { cellOf, isColumnTime, type WriteCell } from './typed-rows.ts';
@@ -38,35 +35,15 @@ export interface ReadHead {
  */
 export type WritePayload = (rows: BinaryRows, head: ReadHead) => boolean;
 
-export function createPayloadWriting({ columns, versions }: TablePlan): WritePayload {
+export function createPayloadWriting(plan: TablePlan): WritePayload {
+  const { columns } = plan;
   const cells = columns.map(({ type }) => propertyCell(type));
-  const ofJson = [...columns.keys()].filter((at) => jsonKinds.has(columns[at]!.type.kind));
-  /** How such a number is written depends on the numbers beside it (exact-numbers.ts). */
-  const hasOddNumber = (properties: PropertyPlaces): boolean =>
-    ofJson.some((at) => {
-      const place = properties.columns[at];
-      return place?.turn === properties.turn() && place.hasOddNumber;
-    });
-  const byVersion = new Map<number, PropertyPlaces>();
-  const propertiesOf = (version: number): PropertyPlaces => {
-    const known = version <= versions ? version : 0;
-    let properties = byVersion.get(known);
-    if (properties === undefined) {
-      const used = columnsInUse(columns, known);
-      properties = createPropertyPlaces(
-        columns.map(({ path }, index) => (used[index] === true ? path : undefined)),
-      );
-      byVersion.set(known, properties);
-    }
-    return properties;
-  };
+  const findProperties = createFindProperties(plan);
 
   return (rows, head) => {
-    const { bytes, places, base, schemaVersion } = head;
-    const properties = propertiesOf(schemaVersion);
-    properties.clear();
-    const isRead = places.readRest(bytes, base, properties.read) && !hasOddNumber(properties);
-    if (!isRead || !writeEvent(rows, head)) {
+    const { bytes } = head;
+    const properties = findProperties(head);
+    if (properties === undefined || !writeEvent(rows, head)) {
       rows.drop();
       return false;
     }
@@ -89,8 +66,6 @@ export function createPayloadWriting({ columns, versions }: TablePlan): WritePay
   };
 }
 
-const jsonKinds: ReadonlySet<string> = new Set(['array', 'map', 'json']);
-
 /** Writes the columns that every event has. False if the event cannot be in a table. */
 function writeEvent(rows: BinaryRows, head: ReadHead): boolean {
   const { bytes, base } = head;
@@ -104,7 +79,7 @@ function writeEvent(rows: BinaryRows, head: ReadHead): boolean {
     const place = base + memberPlaces[at]!;
     const start = places[place]!;
     const end = places[place + 1]!;
-    if (start === 0 || (type.kind === 'json' && isNull(bytes, start))) {
+    if (start === 0 || (type.kind === 'json' && isNullAt(bytes, start))) {
       rows.none();
       continue;
     }
@@ -135,12 +110,6 @@ function writeEvent(rows: BinaryRows, head: ReadHead): boolean {
 const memberPlaces = writtenColumns.map(
   ({ field }: EventColumn) => 2 * storedMembers.findIndex(([name]) => name === field),
 );
-
-const nullWord = Buffer.from('null');
-
-function isNull(bytes: Uint8Array, start: number): boolean {
-  return startsWith(bytes, start, nullWord);
-}
 
 /** The time that was read last: an event has the same one twice, and others of its batch have it too. */
 const lastTime = Buffer.alloc(64);
@@ -179,7 +148,7 @@ function propertyCell(type: LogicalType): WriteProperty {
   const write = fromBytes(type);
   const ofValue = fromValue(type);
   return (rows, bytes, place) => {
-    if (isNull(bytes, place.start)) {
+    if (isNullAt(bytes, place.start)) {
       rows.none();
       return true;
     }
@@ -248,10 +217,7 @@ function json(fits: (first: number) => boolean): WriteProperty {
 function fromValue(type: LogicalType): WriteProperty {
   const write: WriteCell = cellOf(type, true);
   return (rows, bytes, { start, end }) => {
-    // In an array, so that numbers are found as in an object.
-    const text = `[${bytes.toString('utf8', start, end)}]`;
-    const [value] = (parseExactly(text) ?? parseJsonText(text)) as [JsonValue];
-    const fitting = fitValue(value, type);
+    const fitting = fitValue(valueBetween(bytes, start, end), type);
     if (fitting === null) rows.none();
     return fitting === null || (fitting !== undefined && write(rows, fitting, false));
   };

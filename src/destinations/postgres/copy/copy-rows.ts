@@ -1,78 +1,69 @@
-import { isUuid } from '../../../event/event-id.ts';
 import { eventColumns } from '../../tables/event-columns.ts';
-import type { EventRow } from '../../tables/event-row.ts';
-import type { ColumnValue } from '../../tables/fit-value.ts';
+import type { EventRow, RowMaker } from '../../tables/event-row.ts';
+import type { ReadDelivery } from '../rows/read-delivery.ts';
+import { CopyLines } from './copy-lines.ts';
+import { idKey, orderOfIds } from './id-order.ts';
 import { NoCopyError } from './no-copy-error.ts';
+import type { WritePayloadLine } from './payload-line.ts';
 
 const deliveredAt = eventColumns.findIndex(({ name }) => name === 'delivered_at');
-const eventId = eventColumns.findIndex(({ name }) => name === 'event_id');
 
 /** The rows of one table, ready to be sent. */
 export interface CopyRows {
-  /** All of them are UUIDs, in their order. */
-  readonly ids: readonly string[];
+  /** All of them are UUIDs. */
+  readonly ids: () => readonly string[];
   /** The messages `CopyData` and `CopyDone`. */
   readonly messages: Buffer;
 }
 
+/** What makes the lines of a table. */
+export interface LineMakers {
+  readonly fromBytes: WritePayloadLine;
+  readonly rows: RowMaker;
+}
+
+/** The values of a row beside the JSON of its event, which has most of its bytes. */
+const rowBytesExpected = 400;
+
 /**
- * Writes rows as `COPY` reads text: a line for each row, a tab between columns ("File Formats" of `COPY` in PostgreSQL's
- * manual). The columns are those of every table and then those of the plan. PostgreSQL reads each value by the type of
- * its column, as it does the arrays of `INSERT`. Its binary format took as much from this side as it saved on the other.
+ * Writes the lines of events for `COPY`: from the bytes of their payloads where that is possible. The columns are those of
+ * every table and then those of the plan. An event whose payload turns out to be damaged has no line.
  *
  * In the order of the ids: table.ts says why. Throws a NoCopyError if an id is not a UUID.
  */
-export function copyRows(rows: readonly EventRow[]): CopyRows {
-  const inOrder = rows
-    .map((row) => ({ row, id: String(row.event[eventId]) }))
-    .toSorted((one, other) => (one.id < other.id ? -1 : 1));
-  let lines = '';
-  for (const { row, id } of inOrder) {
-    if (!isUuid(id)) throw new NoCopyError('an id is not a UUID');
-    lines += lineOf(row);
+export function copyRows(makers: LineMakers, events: readonly ReadDelivery[]): CopyRows {
+  const keys = events.map(keyOf);
+  const order = orderOfIds(keys, (place) => events[place]!.eventId());
+  const size = events.reduce((sum, { payload }) => sum + payload.length + rowBytesExpected, 0);
+  const lines = new CopyLines(size);
+  for (const place of order) {
+    const event = events[place]!;
+    if (event.head === undefined || !makers.fromBytes(lines, event.head)) {
+      addOfValues(lines, makers.rows, event);
+    }
   }
-  return { ids: inOrder.map(({ id }) => id), messages: messagesOf(lines) };
+  return { ids: () => order.map((place) => events[place]!.eventId()), messages: lines.finish() };
 }
 
-/** Each column after its tab, and the first after none. */
-function lineOf({ event, properties }: EventRow): string {
-  let line = '';
+function keyOf(event: ReadDelivery): number {
+  const { bytes, start, end } = event.idPlace();
+  const key = idKey(bytes, start, end);
+  if (key === -1) throw new NoCopyError('an id is not a UUID');
+  return key;
+}
+
+function addOfValues(lines: CopyLines, rows: RowMaker, delivery: ReadDelivery): void {
+  const { sequence } = delivery;
+  const event = delivery.event();
+  if (typeof event !== 'string') addLine(lines, rows.rowOf(event, { sequence, deliveredAt: '' }));
+}
+
+/** The same columns as of `createPayloadLines`. */
+export function addLine(lines: CopyLines, { event, properties }: EventRow): void {
   for (let at = 0; at < event.length; at += 1) {
-    if (at > 0) line += '\t';
     // PostgreSQL reads it as the time at which the transaction began: the same as now() for INSERT.
-    line += at === deliveredAt ? 'now' : fieldOf(event[at]);
+    lines.value(at === deliveredAt ? 'now' : event[at]);
   }
-  for (const value of properties) line += `\t${fieldOf(value)}`;
-  return `${line}\n`;
-}
-
-const special = /[\\\t\n\r]/;
-const escapes: Readonly<Record<string, string>> = {
-  '\\': '\\\\',
-  '\t': '\\t',
-  '\n': '\\n',
-  '\r': '\\r',
-};
-
-function fieldOf(value: ColumnValue | undefined): string {
-  if (value === null || value === undefined) return '\\N';
-  if (typeof value !== 'string') return String(value);
-  if (!special.test(value)) return value;
-  return value.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character]!);
-}
-
-const copyDataCode = 0x64;
-const copyDoneCode = 0x63;
-const lengthBytes = 4;
-
-function messagesOf(text: string): Buffer {
-  // The length counts itself.
-  const length = lengthBytes + Buffer.byteLength(text);
-  const messages = Buffer.allocUnsafe(1 + length + 1 + lengthBytes);
-  let at = messages.writeUInt8(copyDataCode);
-  at = messages.writeInt32BE(length, at);
-  at += messages.write(text, at);
-  at = messages.writeUInt8(copyDoneCode, at);
-  messages.writeInt32BE(lengthBytes, at);
-  return messages;
+  for (const value of properties) lines.value(value);
+  lines.endLine();
 }

@@ -1,5 +1,5 @@
-import { plainEnd } from '../../../event/json/find-json.ts';
-import { brace, braceEnd, colon, comma, quote } from '../../../event/json/json-codes.ts';
+import { plainEnd } from '../../event/json/find-json.ts';
+import { brace, braceEnd, colon, comma, quote } from '../../event/json/json-codes.ts';
 import { found, valueEnd } from './json-bytes.ts';
 
 /** The properties of payloads that have columns, as places in the bytes of the payload that was read last. */

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { storedMembers } from '../../payload-members.ts';
-import { braceEnd, brace, comma } from '../../../event/json/json-codes.ts';
-import { plainEnd, startsWith } from '../../../event/json/find-json.ts';
+import { storedMembers } from '../payload-members.ts';
+import { braceEnd, brace, comma } from '../../event/json/json-codes.ts';
+import { plainEnd, startsWith } from '../../event/json/find-json.ts';
 import { valueEnd } from './json-bytes.ts';
 
 type MemberName = (typeof storedMembers)[number][0];

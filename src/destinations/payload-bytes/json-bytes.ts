@@ -1,4 +1,4 @@
-import { startsWith } from '../../../event/json/find-json.ts';
+import { startsWith } from '../../event/json/find-json.ts';
 import {
   backslash,
   brace,
@@ -14,7 +14,7 @@ import {
   plus,
   quote,
   zero,
-} from '../../../event/json/json-codes.ts';
+} from '../../event/json/json-codes.ts';
 
 /*
  * Reads JSON where it is, in the bytes of a payload: no text is made of it, and no value. A payload has to be valid

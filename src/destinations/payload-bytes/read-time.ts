@@ -1,4 +1,4 @@
-import { colon, dot, isDigit, minus, powersOfTen, zero } from '../../../event/json/json-codes.ts';
+import { colon, dot, isDigit, minus, powersOfTen, zero } from '../../event/json/json-codes.ts';
 
 /** What `readUtc` has read. */
 export const utc = { ms: 0, nanosBelowMs: 0 };

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../destination.ts';
+import type { Delivery } from '../destination.ts';
 import { placeOf, type PayloadPlaces } from './payload-places.ts';
 
 const nameAt = placeOf('eventName');
