@@ -18,6 +18,7 @@ const execArgv = ['--wasm-wrapper-tiering-budget=1000000000'];
 const realServers = {
   testTimeout: 120_000,
   hookTimeout: 60_000,
+  globalSetup: ['scripts/build/for-tests.ts'],
   setupFiles: ['test/property-seed.ts'],
   execArgv,
 };
