@@ -4,6 +4,7 @@
  * cannot be installed.
  *
  *     npm run test:dbt
+ *     npm run test:dbt -- --install-only
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
@@ -13,8 +14,11 @@ import { dbtFolder, dbtProgram } from '../../test/tables/dbt/dbt-program.ts';
 
 const packages = ['dbt-core==1.11.16', 'dbt-duckdb==1.11.1'];
 
-if (existsSync(dbtProgram) || install()) run();
-else console.log(`test:dbt: skipped: ${packages.join(', ')} could not be installed`);
+const args = process.argv.slice(2);
+
+if (existsSync(dbtProgram) || install()) {
+  if (!args.includes('--install-only')) run();
+} else console.log(`test:dbt: skipped: ${packages.join(', ')} could not be installed`);
 
 function install(): boolean {
   mkdirSync(path.dirname(dbtFolder), { recursive: true });
@@ -27,7 +31,6 @@ function install(): boolean {
 }
 
 function run(): void {
-  const args = ['run', 'test/tables/dbt', ...process.argv.slice(2)];
-  const { status } = spawnSync('vitest', args, { stdio: 'inherit' });
+  const { status } = spawnSync('vitest', ['run', 'test/tables/dbt', ...args], { stdio: 'inherit' });
   process.exitCode = status ?? 1;
 }

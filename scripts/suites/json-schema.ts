@@ -4,6 +4,7 @@
  * it. Needs pip; if it is missing or cannot fetch, says so and exits 0.
  *
  *     npm run test:json-schema
+ *     npm run test:json-schema -- --install-only
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -26,7 +27,9 @@ function main(): void {
     console.log(`test:json-schema: skipped: ${reason}`);
     return;
   }
-  const { status } = spawnSync('vitest', ['run', 'test/json-schema', ...process.argv.slice(2)], {
+  const args = process.argv.slice(2);
+  if (args.includes('--install-only')) return;
+  const { status } = spawnSync('vitest', ['run', 'test/json-schema', ...args], {
     stdio: 'inherit',
   });
   process.exitCode = status ?? 1;

@@ -1,16 +1,20 @@
 /**
  * Runs the tests of the kafka destination against a real broker: Apache Kafka from Maven Central, one
- * node, on loopback. Needs Java 17 or newer and Maven; if they are missing, says so and exits 0.
+ * node, on loopback. Maven keeps the broker; `npm test` uses it from then on. Needs Java 17 or newer and
+ * Maven; if they are missing, says so and exits 0.
  *
  *     npm run test:kafka
+ *     npm run test:kafka -- --install-only
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { classpathFile } from '../../test/kafka/classpath.ts';
+
 const javaMin = 17;
+const args = process.argv.slice(2);
 
 /** Undefined: this machine can run a broker. */
 function missing(): string | undefined {
@@ -22,30 +26,19 @@ function missing(): string | undefined {
 }
 
 const reason = missing();
-if (reason === undefined) run();
-else console.log(`test:kafka: skipped: ${reason}`);
+if (reason !== undefined) console.log(`test:kafka: skipped: ${reason}`);
+else if (!fetchBroker()) console.log('test:kafka: skipped: Maven could not fetch the broker');
+else if (!args.includes('--install-only')) run();
+
+function fetchBroker(): boolean {
+  mkdirSync(path.dirname(classpathFile), { recursive: true });
+  const pom = fileURLToPath(new URL('../../test/kafka/pom.xml', import.meta.url));
+  const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath';
+  const maven = ['-q', '-B', '-f', pom, goal, `-Dmdep.outputFile=${classpathFile}`];
+  return spawnSync('mvn', maven, { stdio: 'inherit' }).status === 0;
+}
 
 function run(): void {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-kafka-'));
-  try {
-    const list = path.join(folder, 'classpath');
-    const pom = fileURLToPath(new URL('../../test/kafka/pom.xml', import.meta.url));
-    const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath';
-    const maven = ['-q', '-B', '-f', pom, goal, `-Dmdep.outputFile=${list}`];
-    if (spawnSync('mvn', maven, { stdio: 'inherit' }).status !== 0) {
-      console.log('test:kafka: skipped: Maven could not fetch the broker');
-      return;
-    }
-    const env = {
-      ...process.env,
-      HEADGATE_TEST_KAFKA_CLASSPATH: readFileSync(list, 'utf8').trim(),
-    };
-    const { status } = spawnSync('vitest', ['run', 'test/kafka', ...process.argv.slice(2)], {
-      stdio: 'inherit',
-      env,
-    });
-    process.exitCode = status ?? 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const { status } = spawnSync('vitest', ['run', 'test/kafka', ...args], { stdio: 'inherit' });
+  process.exitCode = status ?? 1;
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 
-import { createProgram } from './program.ts';
+import { createProgram, loadCommands } from './program.ts';
 
 const folder = new URL('../../docs/reference/command-line/', import.meta.url);
 /** The pages of the commands; README.md leads to them. */
@@ -24,7 +24,7 @@ function leaves(command: Command, name: string): Entry[] {
   return isShown ? [{ name, command }, ...below] : below;
 }
 
-const entries = leaves(createProgram({ env: {} }), 'headgate');
+const entries = leaves(createProgram({ env: {} }, await loadCommands()), 'headgate');
 
 /** The part of the page under the heading of a command or of its group. */
 function sectionOf(name: string): string {
@@ -35,6 +35,24 @@ function sectionOf(name: string): string {
   const end = section.search(/\n##? /);
   return end === -1 ? section : section.slice(0, end);
 }
+
+const all = createProgram({ env: {} }, await loadCommands()).commands.map((one) => one.name());
+
+describe('a command line', () => {
+  it.each(all)('loads nothing but its command: %s', async (name) => {
+    const program = createProgram({ env: {} }, await loadCommands(name));
+    expect(program.commands.map((command) => command.name())).toEqual([name]);
+  });
+
+  it.each([undefined, '--help', 'help', 'trak', 'constructor'])(
+    'loads every command where it names none: %s',
+    async (name) => {
+      const program = createProgram({ env: {} }, await loadCommands(name));
+      expect(program.commands.map((command) => command.name())).toEqual(all);
+      expect(all).toHaveLength(24);
+    },
+  );
+});
 
 describe('docs/reference/command-line', () => {
   it.each(entries)('has $name, its options and an example', ({ name, command }) => {

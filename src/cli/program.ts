@@ -3,74 +3,63 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 
 import { StartError } from '../errors.ts';
-import { archiveCommand } from './archive/archive.ts';
-import { auditCommand } from './audit/audit.ts';
-import { codegenCommand } from './codegen.ts';
 import type { CommandContext } from './command-context.ts';
-import { deadCommand } from './dead/dead.ts';
-import { destinationsCommand } from './destinations.ts';
-import { doctorCommand } from './doctor/doctor.ts';
-import { initCommand } from './init/init.ts';
-import { keysCommand } from './keys/keys.ts';
-import { mockCommand } from './mock.ts';
-import { operatorsCommand } from './operators.ts';
-import { partitionsCommand } from './partitions/partitions.ts';
-import { queryCommand } from './query/query.ts';
-import { reconcileCommand } from './reconcile/reconcile.ts';
-import { redeliverCommand } from './redeliver/redeliver.ts';
-import { rejectedCommand } from './rejected/rejected.ts';
-import { relayCommand } from './relay/relay.ts';
-import { schemasCommand } from './schemas/schemas.ts';
-import { serveCommand } from './serve.ts';
-import { tablesCommand } from './tables/tables.ts';
-import { tailCommand } from './tail/tail.ts';
-import { traceCommand } from './trace/trace.ts';
-import { trackCommand } from './track/track.ts';
-import { transformCommand } from './transform/transform.ts';
-import { validateCommand } from './validate/validate.ts';
 
 /** What scripts can rely on: 0 done, 1 could not be done, 2 the command was not understood. */
 const exitFailed = 1;
 const exitUsage = 2;
 
-/** Every command, in the order in which `headgate --help` lists them. */
-function commands(context: CommandContext): readonly Command[] {
-  return [
-    initCommand(),
-    serveCommand(context),
-    relayCommand(context),
-    trackCommand(context),
-    queryCommand(context),
-    tailCommand(context),
-    schemasCommand(context),
-    codegenCommand(context),
-    validateCommand(context),
-    mockCommand(context),
-    keysCommand(context),
-    operatorsCommand(),
-    rejectedCommand(context),
-    deadCommand(context),
-    destinationsCommand(context),
-    tablesCommand(context),
-    transformCommand(context),
-    redeliverCommand(context),
-    archiveCommand(context),
-    traceCommand(context),
-    auditCommand(context),
-    partitionsCommand(context),
-    reconcileCommand(context),
-    doctorCommand(context),
-  ];
+/** Makes a command, with the commands below it. */
+export type CommandMaker = (context: CommandContext) => Command;
+
+/**
+ * Every command, in the order in which `headgate --help` lists them. Each is loaded by its name,
+ * because the code of all of them would slow down every start and stay in the memory of a gate.
+ */
+const loaders: Readonly<Record<string, () => Promise<CommandMaker>>> = {
+  init: async () => (await import('./init/init.ts')).initCommand,
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  relay: async () => (await import('./relay/relay.ts')).relayCommand,
+  track: async () => (await import('./track/track.ts')).trackCommand,
+  query: async () => (await import('./query/query.ts')).queryCommand,
+  tail: async () => (await import('./tail/tail.ts')).tailCommand,
+  schemas: async () => (await import('./schemas/schemas.ts')).schemasCommand,
+  codegen: async () => (await import('./codegen.ts')).codegenCommand,
+  validate: async () => (await import('./validate/validate.ts')).validateCommand,
+  mock: async () => (await import('./mock.ts')).mockCommand,
+  keys: async () => (await import('./keys/keys.ts')).keysCommand,
+  operators: async () => {
+    const { operatorsCommand } = await import('./operators.ts');
+    return () => operatorsCommand();
+  },
+  rejected: async () => (await import('./rejected/rejected.ts')).rejectedCommand,
+  dead: async () => (await import('./dead/dead.ts')).deadCommand,
+  destinations: async () => (await import('./destinations.ts')).destinationsCommand,
+  tables: async () => (await import('./tables/tables.ts')).tablesCommand,
+  transform: async () => (await import('./transform/transform.ts')).transformCommand,
+  redeliver: async () => (await import('./redeliver/redeliver.ts')).redeliverCommand,
+  archive: async () => (await import('./archive/archive.ts')).archiveCommand,
+  trace: async () => (await import('./trace/trace.ts')).traceCommand,
+  audit: async () => (await import('./audit/audit.ts')).auditCommand,
+  partitions: async () => (await import('./partitions/partitions.ts')).partitionsCommand,
+  reconcile: async () => (await import('./reconcile/reconcile.ts')).reconcileCommand,
+  doctor: async () => (await import('./doctor/doctor.ts')).doctorCommand,
+};
+
+/** The one command that a command line names; all of them where it names none, such as for `--help`. */
+export async function loadCommands(name?: string): Promise<readonly CommandMaker[]> {
+  const named = name !== undefined && Object.hasOwn(loaders, name) ? [loaders[name]!] : undefined;
+  return Promise.all((named ?? Object.values(loaders)).map((load) => load()));
 }
 
-/** The whole command line. */
-export function createProgram(context: CommandContext): Command {
+/** The command line, with these commands. */
+export function createProgram(context: CommandContext, makers: readonly CommandMaker[]): Command {
   const program = new Command('headgate')
     .description('The front gate of an event pipeline: validate, store, deliver, find.')
     .version(readVersion())
     .showHelpAfterError('(add --help for what it takes)')
     .addHelpText('after', '\nExit codes: 0 done, 1 could not be done, 2 not understood.');
-  for (const command of commands(context)) program.addCommand(command);
+  for (const make of makers) program.addCommand(make(context));
   exitByThrowing(program);
   return program;
 }
@@ -95,7 +84,8 @@ export async function runProgram(args: readonly string[], context: CommandContex
     process.exit(exitFailed);
   });
   try {
-    await createProgram(context).parseAsync(args, { from: 'user' });
+    const commands = await loadCommands(args[0]);
+    await createProgram(context, commands).parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : exitUsage;

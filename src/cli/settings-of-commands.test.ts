@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { environmentName } from '../config/settings.ts';
-import { createProgram } from './program.ts';
+import { createProgram, loadCommands } from './program.ts';
 
 /*
  * Every command reads the configuration of the gate: each setting that concerns it counts as a variable,
@@ -14,6 +14,7 @@ import { createProgram } from './program.ts';
  * work, and must name it.
  */
 
+const makers = await loadCommands();
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'headgate-settings-'));
@@ -116,7 +117,9 @@ async function saidBy(command: string, env: Record<string, string>, more: string
   vi.spyOn(process.stderr, 'write').mockImplementation(collect as typeof process.stderr.write);
   const args = `${command} ${commands[command]!.args} ${more}`.replaceAll('FOLDER', folder);
   try {
-    await createProgram({ env }).parseAsync(args.split(/\s+/).filter(Boolean), { from: 'user' });
+    await createProgram({ env }, makers).parseAsync(args.split(/\s+/).filter(Boolean), {
+      from: 'user',
+    });
   } catch (error) {
     said.push((error as Error).message);
   } finally {
@@ -132,7 +135,7 @@ const yamlOf = (setting: string, value: string): string => {
 };
 
 test('every command is here', () => {
-  expect(Object.keys(commands).sort()).toEqual(leavesOf(createProgram({ env: {} })).sort());
+  expect(Object.keys(commands).sort()).toEqual(leavesOf(createProgram({ env: {} }, makers)).sort());
 });
 
 const cases = Object.entries(commands).flatMap(([command, { settings }]) =>

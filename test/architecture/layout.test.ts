@@ -70,9 +70,9 @@ describe('one file for each', () => {
   });
 
   it('command: named after it, alone or with its parts in a folder', async () => {
-    const { createProgram } = await import('../../src/cli/program.ts');
+    const { createProgram, loadCommands } = await import('../../src/cli/program.ts');
     const names = new Set(files.map(({ name }) => name));
-    const homeless = createProgram({ env: {} })
+    const homeless = createProgram({ env: {} }, await loadCommands())
       .commands.map((command) => command.name())
       .filter(
         (name) => !names.has(`src/cli/${name}.ts`) && !names.has(`src/cli/${name}/${name}.ts`),

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { adminToken, asAdmin } from '../admin-token.ts';
 import { httpEngine } from '../http-engine.ts';
+import { programFile } from '../tested-program.ts';
 import { waitOrThrow } from './wait.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -63,7 +64,7 @@ export async function prepareProgram(options: ProgramOptions): Promise<Program> 
     logFile,
     start: () => {
       const log = openSync(logFile, 'a');
-      const args = [path.join(root, 'src/main.ts'), '--config', config];
+      const args = [programFile(), 'serve', '--config', config];
       child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', log, log] });
       closeSync(log);
     },

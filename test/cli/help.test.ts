@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 
-import { createProgram } from '../../src/cli/program.ts';
+import { createProgram, loadCommands } from '../../src/cli/program.ts';
 import { root } from '../documentation/markdown.ts';
 import { runCli } from './run-cli.ts';
 
@@ -14,7 +14,7 @@ function pathsOf(command: Command, path: readonly string[] = []): (readonly stri
   return [path, ...below];
 }
 
-const paths = pathsOf(createProgram({ env: {} }));
+const paths = pathsOf(createProgram({ env: {} }, await loadCommands()));
 
 describe('headgate', () => {
   it.each(paths.map((path) => [path.join(' '), path] as const))(

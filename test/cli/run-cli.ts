@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { adminToken } from '../admin-token.ts';
+import { programFile } from '../tested-program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const entry = fileURLToPath(new URL('../../bin/headgate.js', import.meta.url));
 
 export interface CliAnswer {
   readonly code: number | null;
@@ -30,7 +30,7 @@ export function spawnCli(
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('HEADGATE_') || name === 'HEADGATE_NATS_SERVER_BIN',
   );
-  return spawn(process.execPath, [entry, ...args], {
+  return spawn(process.execPath, [programFile(), ...args], {
     cwd,
     env: { ...Object.fromEntries(inherited), HEADGATE_ADMIN_TOKEN: adminToken, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],

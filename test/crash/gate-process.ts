@@ -12,6 +12,7 @@ import { onTestFinished } from 'vitest';
 
 import { adminToken } from '../admin-token.ts';
 import { httpEngine } from '../http-engine.ts';
+import { programFile } from '../tested-program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readyTimeoutMs = 30_000;
@@ -23,7 +24,7 @@ export interface GateExit {
   readonly stderr: string;
 }
 
-/** One run of `node src/main.ts`. */
+/** One run of `headgate serve`. */
 export interface GateRun {
   readonly processId: number;
   readonly exit: Promise<GateExit>;
@@ -43,7 +44,7 @@ export interface GateProcess extends AsyncDisposable {
   servers(): number[];
   /** The output of all its runs, for a failed test to show. */
   output(): string;
-  /** Runs `node bin/headgate.js` on this gate's admin port. */
+  /** Runs a command of `headgate` on this gate's admin port. */
   headgate(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
@@ -51,8 +52,8 @@ export interface GateProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The text of headgate.yaml, given the data directory. */
   readonly yaml?: (dataDir: string) => string;
-  /** What Node runs in place of `src/main.ts`. */
-  readonly program?: readonly string[];
+  /** The command, if it is not `serve`. */
+  readonly command?: string;
 }
 
 /**
@@ -100,7 +101,7 @@ export async function prepareGate(options: GateProcessOptions = {}): Promise<Gat
 
   const start: GateProcess['spawn'] = (more) => {
     const { child, exit } = run(
-      [...(options.program ?? ['src/main.ts']), '--config', configFile],
+      [programFile(), options.command ?? 'serve', '--config', configFile],
       more,
     );
     child.stdout!.on('data', (text: string) => (output += text));
@@ -132,7 +133,7 @@ export async function prepareGate(options: GateProcessOptions = {}): Promise<Gat
     },
     servers,
     output: () => output,
-    headgate: (...args) => run(['bin/headgate.js', ...args]).exit,
+    headgate: (...args) => run([programFile(), ...args]).exit,
     [Symbol.asyncDispose]: dispose,
   };
 }

@@ -48,7 +48,7 @@ const deliveredTimeoutMs = 90_000;
 const inHandMsMax = 1_000;
 
 /**
- * Delivers events by the real program (`node src/main.ts`, role `deliver`) while that is killed with
+ * Delivers events by the real program (`headgate serve`, role `deliver`) while that is killed with
  * SIGKILL again and again, each time in the middle of its deliveries to another destination, and
  * resolves when the log has nothing left for any of them.
  *

@@ -3,8 +3,10 @@ import path from 'node:path';
 
 import { CommanderError, type Command } from 'commander';
 
-import { createProgram } from '../../src/cli/program.ts';
+import { createProgram, loadCommands } from '../../src/cli/program.ts';
 import { root } from './markdown.ts';
+
+const makers = await loadCommands();
 
 const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>;
@@ -34,7 +36,7 @@ const valueOf = (word: string): string => (/^[A-Z]+$/.test(word) ? '1' : word);
 
 /** Undefined: the words are a command of ours, with its options and arguments. Nothing is run. */
 function misunderstood(args: readonly string[]): string | undefined {
-  const program = createProgram({ env: {} });
+  const program = createProgram({ env: {} }, makers);
   silence(program);
   try {
     program.parse(args, { from: 'user' });
@@ -69,7 +71,7 @@ function fileFault(name = ''): string | undefined {
  * arguments out; words in capitals stand for values.
  */
 export function mentionFault(words: readonly string[]): string | undefined {
-  let command: Command = createProgram({ env: {} });
+  let command: Command = createProgram({ env: {} }, makers);
   const known = new Set(['--help', '--version']);
   for (const word of words) {
     if (word.startsWith('--')) {

@@ -32,11 +32,13 @@ describe('CONTRIBUTING.md', () => {
   });
 
   it('checks with programs that `npm run check` runs', () => {
+    const checks = `${scripts['check']} && ${scripts['check:code']}`;
+    expect(scripts['check']).toContain('npm run check:code');
     for (const [program, script] of Object.entries(programs)) {
       expect(scripts[script]).toContain(program);
-      expect(scripts['check']).toContain(`npm run ${script}`);
+      expect(checks).toContain(`npm run ${script}`);
     }
-    expect(scripts['check']).toContain('npm run generated');
+    expect(checks).toContain('npm run generated');
   });
 });
 

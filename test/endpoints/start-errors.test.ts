@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { StartError } from '../../src/errors.ts';
 import { startRealService } from '../real-service.ts';
+import { programFile } from '../tested-program.ts';
 import { openGate, type OpenGate } from './open-gate.ts';
 
 /** A failed start reports its cause in one sentence, and leaves nothing behind. */
@@ -86,11 +87,10 @@ describe('a start that fails', () => {
 
   test.for(cases)('$name: the process says so and ends with 1', async ({ env, text }) => {
     const dataDir = mkdtempSync(path.join(folder, 'data-'));
-    const main = path.resolve(import.meta.dirname, '../../src/main.ts');
     const outcome = await new Promise<{ code: unknown; out: string; err: string }>((resolve) => {
       execFile(
         process.execPath,
-        [main],
+        [programFile(), 'serve'],
         {
           timeout: 20_000,
           env: {

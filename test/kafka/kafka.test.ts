@@ -10,11 +10,12 @@ import {
 } from '../destinations/killed-worker.ts';
 import { startRelay, type Relay } from '../destinations/relay.ts';
 import { saslPassword, saslUser, startBroker, type Broker } from './broker.ts';
+import { readClasspath } from './classpath.ts';
 import { startKafkaFarSide } from './kafka-far-side.ts';
 
-const classpath = process.env['HEADGATE_TEST_KAFKA_CLASSPATH'];
+const classpath = readClasspath();
 if (classpath === undefined) {
-  console.log('kafka: skipped: there is no broker here; npm run test:kafka starts one');
+  console.log('kafka: skipped: there is no broker here; npm run test:kafka gets one');
 }
 
 describe.skipIf(classpath === undefined)('with a broker', () =>

@@ -9,7 +9,7 @@ export function gateProcessesOf(processId: number): number[] {
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter(
-      (each) => parentOf(each) === processId && commandLineOf(each).includes('gate-process.ts'),
+      (each) => parentOf(each) === processId && /gate-process\.[jt]s/.test(commandLineOf(each)),
     );
 }
 

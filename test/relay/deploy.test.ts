@@ -6,9 +6,11 @@ import { parseAllDocuments } from 'yaml';
 
 import { formatListenAddress, isLocal, isSocket } from '../../src/config/address.ts';
 import type { Config } from '../../src/config/config.ts';
-import { createProgram } from '../../src/cli/program.ts';
+import { createProgram, loadCommands } from '../../src/cli/program.ts';
 import { readRelayConfig, type RelayOptions } from '../../src/cli/relay/relay-config.ts';
 import { root } from '../documentation/markdown.ts';
+
+const makers = await loadCommands('relay');
 
 /** How a file of deploy/relay starts the relay. */
 interface Start {
@@ -93,7 +95,9 @@ const starts: readonly (readonly [string, () => Start])[] = [
 
 /** The configuration that the file leads to; the key's file is not here. */
 function configOf({ args, env, file }: Start): Config {
-  const command = createProgram({ env: {} }).commands.find((one) => one.name() === args[0])!;
+  const command = createProgram({ env: {} }, makers).commands.find(
+    (one) => one.name() === args[0],
+  )!;
   command.parseOptions(args.slice(1) as string[]);
   const options: RelayOptions = { ...command.opts<RelayOptions>(), key: 'hg_x' };
   return readRelayConfig(env, options, () => {

@@ -44,7 +44,7 @@ const large = { from: 300, to: 1_140, context: { note: 'x'.repeat(60_000) } };
 /** The real program `headgate relay`, on free ports, which forwards to `port`. */
 export function prepareRelay(port: number): Promise<GateProcess> {
   return prepareGate({
-    program: ['src/cli/main.ts', 'relay'],
+    command: 'relay',
     env: {
       HEADGATE_SOURCE: source,
       HEADGATE_LOG_LEVEL: 'warn',
