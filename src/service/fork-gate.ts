@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 
 import type { ListenAddress } from '../config/config.ts';
@@ -11,6 +12,8 @@ import type { GateOrder, GateReport, GateSettings } from './gate-process.ts';
 
 /** A connection to NATS may take 5 s, and compiling thousands of schemas another 5 s. */
 const startTimeoutMs = 60_000;
+/** How long the last reports of a process that has exited may take to be read. */
+const lastReportsMs = 2_000;
 
 /** One gate process, from its start to its end. */
 export interface ForkedGate {
@@ -43,6 +46,7 @@ export function forkGate(
   { onCounted, onUsedKeys, onLimit }: GateReports,
 ): ForkedGate {
   const child = cluster.fork();
+  const closeUnconfirmed = followPassed(child.process);
   const kill = (): void => void child.process.kill('SIGKILL');
   const order = (message: GateOrder): void => {
     // If the process has exited, its exit event reports it.
@@ -74,6 +78,7 @@ export function forkGate(
   });
   const ended = endOf(child).then((how) => {
     serves = false;
+    closeUnconfirmed();
     clearTimeout(timer);
     ready.reject(new StartError(fault ?? `A gate process ended during its start (${how}).`));
     return how;
@@ -99,16 +104,57 @@ export function forkGate(
   };
 }
 
-/** Waits for exit and disconnect: the last reports may be read after the exit event. */
-function endOf(child: Worker): Promise<string> {
+interface Closable {
+  close(): void;
+}
+
+/** What node:cluster sends along with a connection, and the confirmation of the process. */
+interface ClusterMessage {
+  readonly act?: string;
+  readonly seq?: number;
+  readonly ack?: number;
+}
+
+/**
+ * Follows the connections that node:cluster passes to a process. The returned function closes those that the
+ * process has not confirmed, once it has ended. node:cluster keeps its own copy of a connection until it is
+ * confirmed: without this, a process that is killed before that leaves the connection open in the first process
+ * for good, where no code reads it, and its caller waits for an answer that never comes.
+ */
+export function followPassed(child: ChildProcess): () => void {
+  const passed = new Map<number, Closable>();
+  const send = child.send.bind(child) as (message: ClusterMessage, ...rest: unknown[]) => boolean;
+  child.send = (message: ClusterMessage, ...rest: unknown[]): boolean => {
+    const [handle] = rest as [Closable | undefined];
+    if (message.act === 'newconn' && message.seq !== undefined && handle !== undefined) {
+      passed.set(message.seq, handle);
+    }
+    return send(message, ...rest);
+  };
+  child.on('internalMessage', ({ ack }: ClusterMessage) => {
+    if (ack !== undefined) passed.delete(ack);
+  });
+  return () => {
+    for (const handle of passed.values()) handle.close();
+    passed.clear();
+  };
+}
+
+/**
+ * Waits for exit and disconnect: the last reports may be read after the exit event. But not without a limit:
+ * Node sends no disconnect event for a process that is killed before it has confirmed a connection.
+ */
+export function endOf(child: Worker, limitMs = lastReportsMs): Promise<string> {
   return new Promise((resolve) => {
     let how: string | undefined;
     const settle = (): void => {
       if (how !== undefined && !child.isConnected()) resolve(how);
     };
     child.once('exit', (code, signal) => {
-      how = signal ?? `code ${code}`;
+      const ended = signal ?? `code ${code}`;
+      how = ended;
       settle();
+      setTimeout(() => resolve(ended), limitMs).unref();
     });
     child.once('disconnect', () => setImmediate(settle));
     child.on('error', (error) => {

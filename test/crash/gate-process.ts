@@ -54,6 +54,8 @@ export interface GateProcessOptions {
   readonly yaml?: (dataDir: string) => string;
   /** The command, if it is not `serve`. */
   readonly command?: string;
+  /** Takes what ends all of it. Default: at the end of the test. */
+  readonly atEnd?: (dispose: () => Promise<void>) => void;
 }
 
 /**
@@ -119,7 +121,7 @@ export async function prepareGate(options: GateProcessOptions = {}): Promise<Gat
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
   };
   // A test that times out never reaches its own disposal.
-  onTestFinished(dispose);
+  (options.atEnd ?? onTestFinished)(dispose);
 
   return {
     url: `http://127.0.0.1:${port}`,

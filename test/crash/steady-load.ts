@@ -51,6 +51,8 @@ export interface LoadOptions {
 }
 
 const requestTimeoutMs = 5_000;
+/** Shorter than a test may take, so that a gate that never answers is reported as what it is. */
+const answerTimeoutMs = 60_000;
 const retryDelayMs = 30;
 
 export function openTrackClient(url: string): {
@@ -138,6 +140,14 @@ export function startLoad(url: string, options: LoadOptions): SteadyLoad {
   };
   const lanes = Promise.all(Array.from({ length: options.lanes }, lane)).then(() => {}, end);
 
+  const inTime = async (what: string, awaited: Promise<void>): Promise<void> => {
+    const timer = setTimeout(() => {
+      end(new Error(`${what} has not come: ${JSON.stringify(counts)}`));
+      close();
+    }, answerTimeoutMs);
+    await awaited.finally(() => clearTimeout(timer));
+  };
+
   const dispose = async (): Promise<void> => {
     end();
     close();
@@ -149,14 +159,16 @@ export function startLoad(url: string, options: LoadOptions): SteadyLoad {
     sent,
     acknowledged,
     counts: () => ({ ...counts }),
-    nextAcknowledgement: () =>
-      new Promise((resolve, reject) => {
+    nextAcknowledgement: () => {
+      const acknowledgement = new Promise<void>((resolve, reject) => {
         if (failure === undefined) waiters.push({ since: performance.now(), resolve, reject });
         else reject(failure);
-      }),
+      });
+      return inTime('the next acknowledgement', acknowledgement);
+    },
     finish: async () => {
       finishing = true;
-      await lanes;
+      await inTime('the last acknowledgement', lanes);
       if (failure !== undefined) throw failure;
     },
     [Symbol.asyncDispose]: dispose,

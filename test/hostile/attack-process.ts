@@ -6,7 +6,8 @@ import { connectionAttacks, operatorAttacks } from './connection-attacks.ts';
 /* Runs one attack in a process of its own, so that it does not slow the producers that are measured. */
 
 const [, , name, port] = process.argv;
-const attack = { ...attacks, ...otherAttacks, ...connectionAttacks, ...operatorAttacks }[name!]!;
+const attack =
+  { ...connectionAttacks, ...operatorAttacks }[name!] ?? { ...attacks, ...otherAttacks }[name!]!();
 /*
  * Who attacks has a machine of his own. `HOSTILE_NICE=19` lets this process have only what the gate and its producers
  * leave, so that they do not wait for it.

@@ -12,11 +12,9 @@ export type Attack = (port: number, signal: AbortSignal) => Promise<number>;
 const mib = 1024 * 1024;
 
 /** H1: 4 KiB that inflate to 4 MiB of spaces. */
-export const spaces = gzipSync(Buffer.alloc(4 * mib, ' '));
+const spaces = (): Buffer => Buffer.alloc(4 * mib, ' ');
 /** H2: 4 KiB that inflate to numbers, each of which a decoder would look at twice. */
-export const numbers = gzipSync(`{"batch":[${'1e1,'.repeat(mib)}1]}`.slice(0, 4 * mib));
-export const spacesBrotli = brotliCompressSync(Buffer.alloc(4 * mib, ' '));
-export const spacesZstd = zstdCompressSync(Buffer.alloc(4 * mib, ' '));
+const numbers = (): Buffer => Buffer.from(`{"batch":[${'1e1,'.repeat(mib)}1]}`.slice(0, 4 * mib));
 
 const keylessPaths = [
   '/batch/',
@@ -136,27 +134,31 @@ async function sleepUntil(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) await sleep(50);
 }
 
+/** Prepares an attack: what its requests have as their bodies takes long to compress. */
+type MakeAttack = () => Attack;
+
 /** By name: anonymous load of every kind, and all kinds at once. */
-export const attacks: Readonly<Record<string, Attack>> = {
-  'H1: gzip that becomes spaces': flood(spaces, 'gzip', 2, 100),
-  'H2: gzip that becomes numbers': flood(numbers, 'gzip', 2, 50),
-  brotli: flood(spacesBrotli, 'br', 2, 50),
-  zstd: flood(spacesZstd, 'zstd', 2, 50),
-  'H3: unfinished uploads of 4 MiB': unfinished(1, 32, 4 * mib),
-  'H3: unfinished uploads of 60 KiB': unfinished(4, 200, 60 * 1024),
-  'H3: unfinished uploads, one a connection': unfinishedHttp1(200, 200 * 1024),
-  'all together': together(
-    flood(spaces, 'gzip', 2, 50),
-    flood(numbers, 'gzip', 2, 50),
-    flood(spacesZstd, 'zstd', 1, 20),
-    unfinished(2, 32, 2 * mib),
-    unfinishedHttp1(100, 200 * 1024),
-  ),
+export const attacks: Readonly<Record<string, MakeAttack>> = {
+  'H1: gzip that becomes spaces': () => flood(gzipSync(spaces()), 'gzip', 2, 100),
+  'H2: gzip that becomes numbers': () => flood(gzipSync(numbers()), 'gzip', 2, 50),
+  brotli: () => flood(brotliCompressSync(spaces()), 'br', 2, 50),
+  zstd: () => flood(zstdCompressSync(spaces()), 'zstd', 2, 50),
+  'H3: unfinished uploads of 4 MiB': () => unfinished(1, 32, 4 * mib),
+  'H3: unfinished uploads of 60 KiB': () => unfinished(4, 200, 60 * 1024),
+  'H3: unfinished uploads, one a connection': () => unfinishedHttp1(200, 200 * 1024),
+  'all together': () =>
+    together(
+      flood(gzipSync(spaces()), 'gzip', 2, 50),
+      flood(gzipSync(numbers()), 'gzip', 2, 50),
+      flood(zstdCompressSync(spaces()), 'zstd', 1, 20),
+      unfinished(2, 32, 2 * mib),
+      unfinishedHttp1(100, 200 * 1024),
+    ),
 };
 
 /** By name: measured in tests of their own. */
-export const otherAttacks: Readonly<Record<string, Attack>> = {
-  'thousands of unfinished uploads': unfinished(8, 1000, 1),
+export const otherAttacks: Readonly<Record<string, MakeAttack>> = {
+  'thousands of unfinished uploads': () => unfinished(8, 1000, 1),
 };
 
 /** A process of its own that attacks. What it prepares is no load any more once it is here. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startAttacker } from './attacks.ts';
-import type { HostileGate } from './hostile-gate.ts';
+import { isLong, type HostileGate } from './hostile-gate.ts';
 import { startChild } from './child-process.ts';
 import { preferProducers } from './priorities.ts';
 import type { ProducersReport } from './producers.ts';
@@ -11,9 +11,14 @@ import type { ProducersReport } from './producers.ts';
 const producersCount = 20;
 export const producersPerSecond = 200;
 /** Until what an attack left behind is over. */
-const restMs = 500;
-/** What the first attack compiles is no cost of the next. */
-const warmUpMs = 500;
+const restMs = isLong ? 500 : 100;
+/** What producers and the gate compile and allocate once is no cost of an attack. */
+const warmMs = isLong ? 1_000 : 300;
+/** What the first attack compiles is no cost of the next. A short run compares nothing, and needs none. */
+const warmAttackMs = isLong ? 500 : 0;
+/** How long producers are alone in each round of a short run. */
+const aloneShortMs = 250;
+const shortRoundsMax = 8;
 
 export interface CompareOptions {
   readonly gate: HostileGate;
@@ -26,6 +31,11 @@ export interface CompareOptions {
   readonly startDecoy: () => Promise<HostileGate>;
   /** Of each turn. */
   readonly ms: number;
+  /**
+   * Whether so many requests show that producers are served. A short run has more rounds until it is true: on a busy
+   * machine the producers themselves are slow.
+   */
+  readonly isEnough: (sent: number) => boolean;
   /** Runs during each attack. */
   readonly meanwhile?: (signal: AbortSignal) => Promise<void>;
 }
@@ -42,29 +52,33 @@ export interface Comparison {
 }
 
 export async function compare(options: CompareOptions): Promise<Comparison> {
-  const { gate, attack: name, rounds, ms, meanwhile } = options;
+  const { gate, attack: name, ms, meanwhile, isEnough } = options;
+  const aloneMs = isLong ? ms : aloneShortMs;
+  const args = [gate.port, producersCount, producersPerSecond].map(String);
+  // Side by side: most of their time is that of Node's start.
+  const starting = startChild('./producer-process.ts', ...args);
   await using attacker = await startAttacker(gate.port, name);
+  await using producers = await starting;
   await using decoy = process.env['HOSTILE_DECOY'] === '1' ? await options.startDecoy() : undefined;
   await using elsewhere = decoy && (await startAttacker(decoy.port, name));
-  const args = [gate.port, producersCount, producersPerSecond].map(String);
-  await using producers = await startChild('./producer-process.ts', ...args);
   preferProducers(producers.processId);
   const during = async (work: () => Promise<unknown>): Promise<ProducersReport> => {
     producers.tell('start');
     await work();
     return producers.ask<ProducersReport>('stop');
   };
-  // What is compiled and allocated once is no cost of an attack.
-  await during(() => sleep(1_000));
-  await attacker.attack(warmUpMs);
+  await during(() => sleep(warmMs));
+  if (warmAttackMs > 0) await attacker.attack(warmAttackMs);
   await sleep(restMs);
   const alone: number[] = [];
   const attacked: number[] = [];
   const refusals: Record<string, number> = {};
   let [sent, answered, cpuMs, cpuAloneMs, ownStopMs] = [0, 0, 0, 0, 0];
-  for (let round = 0; round < rounds; round += 1) {
+  let rounds = 0;
+  while (rounds < options.rounds || (!isLong && rounds < shortRoundsMax && !isEnough(sent))) {
+    rounds += 1;
     const cpuAtFirst = gate.cpuMs();
-    alone.push((await during(() => elsewhere?.attack(ms) ?? sleep(ms))).p99Ms);
+    alone.push((await during(() => elsewhere?.attack(aloneMs) ?? sleep(aloneMs))).p99Ms);
     const cpuBefore = gate.cpuMs();
     cpuAloneMs += cpuBefore - cpuAtFirst;
     const end = new AbortController();
@@ -86,9 +100,10 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const [aloneP99Ms, p99Ms] = [median(alone), median(attacked)];
   const shown = (values: readonly number[]): string =>
     values.map((value) => value.toFixed(1)).join(' ');
-  const percent = (value: number): string => `${((value / ms / rounds) * 100).toFixed(0)} %`;
+  const percent = (value: number, ofMs: number): string =>
+    `${((value / ofMs / rounds) * 100).toFixed(0)} %`;
   const text =
-    `${name}: ${answered} answered, CPU ${percent(cpuMs)} (alone: ${percent(cpuAloneMs)}), producers p99 ` +
+    `${name}: ${answered} answered, CPU ${percent(cpuMs, ms)} (alone: ${percent(cpuAloneMs, aloneMs)}), producers p99 ` +
     `${p99Ms.toFixed(1)} ms (alone: ${aloneP99Ms.toFixed(1)}; each: ${shown(attacked)} / ` +
     `${shown(alone)}; their own event loop stopped for at most ${ownStopMs.toFixed(0)}), refusals ${JSON.stringify(refusals)}`;
   return { aloneP99Ms, p99Ms, sent, refusals, text };

@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 
+import { afterAll } from 'vitest';
+
 import { hashWriteKey } from '../../src/config/write-key.ts';
-import { prepareGate, type GateProcess } from '../crash/gate-process.ts';
+import { prepareGate, type GateProcess, type GateProcessOptions } from '../crash/gate-process.ts';
 import { preferGate } from './priorities.ts';
 import { producerKey } from './producer-key.ts';
+
+/** Several rounds of each attack, and their latencies compared. */
+export const isLong = process.env['HOSTILE'] === 'long';
 
 /** A gate as its own process, with keys, that is attacked. */
 export interface HostileGate extends AsyncDisposable {
@@ -18,8 +23,10 @@ export interface HostileGate extends AsyncDisposable {
 
 export async function startHostileGate(
   env: Readonly<Record<string, string>> = {},
+  { atEnd }: Pick<GateProcessOptions, 'atEnd'> = {},
 ): Promise<HostileGate> {
   const gate = await prepareGate({
+    ...(atEnd && { atEnd }),
     yaml: () => `auth: keys\nkeys:\n  - source: shop\n    hash: "${hashWriteKey(producerKey)}"\n`,
     env: { HEADGATE_LOG_LEVEL: 'silent', HEADGATE_ENFORCEMENT: 'warn', ...env },
   });
@@ -40,6 +47,22 @@ export async function startHostileGate(
     },
     [Symbol.asyncDispose]: () => gate[Symbol.asyncDispose](),
   };
+}
+
+/**
+ * The gate that the tests of a `describe` attack: the same one, which must stand one attack after the other.
+ * A long run compares latencies, and has a gate for each test.
+ */
+export function attackedGate(
+  env: Readonly<Record<string, string>> = {},
+): () => Promise<HostileGate> {
+  if (isLong) return () => startHostileGate(env);
+  let gate: Promise<HostileGate> | undefined;
+  const ends: (() => Promise<void>)[] = [];
+  afterAll(async () => {
+    for (const end of ends) await end();
+  });
+  return () => (gate ??= startHostileGate(env, { atEnd: (end) => void ends.push(end) }));
 }
 
 /** The most memory that the gate has while `work` runs, above what it had before. */

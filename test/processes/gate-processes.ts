@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { until, type GateProcess } from '../crash/gate-process.ts';
 import { asAdmin } from '../admin-token.ts';
 
+const scrapeTimeoutMs = 20_000;
+
 /** The gate processes that this process has forked. */
 export function gateProcessesOf(processId: number): number[] {
   return readdirSync('/proc')
@@ -61,7 +63,8 @@ export function connectionsOf(processId: number, port: number): number {
 
 /** Every series of the page, by its name and labels as written there. */
 export async function scrape(gate: GateProcess): Promise<ReadonlyMap<string, number>> {
-  const answer = await fetch(`http://${gate.adminListen}/metrics`, asAdmin);
+  const signal = AbortSignal.timeout(scrapeTimeoutMs);
+  const answer = await fetch(`http://${gate.adminListen}/metrics`, { ...asAdmin, signal });
   const lines = (await answer.text()).split('\n').filter((line) => line.startsWith('headgate_'));
   return new Map(
     lines.map((line): [string, number] => {

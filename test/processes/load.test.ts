@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 import { killHard, prepareGate, until } from '../crash/gate-process.ts';
 import { startLoad } from '../crash/steady-load.ts';
@@ -150,6 +150,9 @@ function watchTotals(read: () => Promise<ReadonlyMap<string, number>>) {
       await sleep(40);
     }
   })();
+  // `end` reports it. A test that fails before has killed the gate.
+  watching.catch(() => {});
+  onTestFinished(() => void (ended = true));
   return {
     end: async () => {
       ended = true;
