@@ -1,6 +1,6 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
-import { familyOf, type LogicalType } from '../tables/logical-type.ts';
+import { familyOf, isNumber, type LogicalType } from '../tables/logical-type.ts';
 import {
   viewMark,
   type PlannedColumn,
@@ -129,13 +129,13 @@ export function postgresView(schema: SchemaPrefix, { table, view }: TablePlan): 
 /** Numbers stay numbers; other types that differ meet as text. */
 function viewColumn({ name, columns }: PlannedViewColumn): string {
   if (columns.length === 1) return quoted(name);
-  const declared = new Set(columns.map((column) => column.declared));
-  const isNumeric = [...declared].every((type) => type === 'bigint' || type === 'numeric');
-  const values = columns.map((column) => {
-    const value = quoted(column.name);
-    if (isNumeric) return `${value}::numeric`;
+  const isNumeric = columns.every(({ type }) => isNumber(type));
+  const values = columns.map(({ name: column, type }) => {
+    const value = quoted(column);
+    // A cast of a double itself keeps only 15 of its digits.
+    if (isNumeric) return `${value}${type.kind === 'double' ? '::text' : ''}::numeric`;
     // The text of a JSON string is the string, without quotes.
-    return familyOf(column.type) === 'json' ? `${value} #>> '{}'` : `${value}::text`;
+    return familyOf(type) === 'json' ? `${value} #>> '{}'` : `${value}::text`;
   });
   return `coalesce(${values.join(', ')}) AS ${quoted(name)}`;
 }
