@@ -67,6 +67,20 @@ export const findKey = `
     ON attrelid = indrelid AND attname = 'event_id' AND indkey[0] = attnum
   WHERE indrelid = to_regclass($1) AND indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL`;
 
+/** Columns that an insert must name. A trigger before it may fill them all. */
+export const findNeeded = `
+  SELECT attname AS name FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+  WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
+    AND attnotnull AND NOT atthasdef AND attidentity = '' AND typdefault IS NULL
+    AND NOT EXISTS (SELECT FROM pg_trigger
+      WHERE tgrelid = attrelid AND NOT tgisinternal AND tgtype & 6 = 6)
+  ORDER BY attnum`;
+
+/** Which of the rights that an insert needs the user lacks in a table. A right to columns may be enough. */
+export const findMissingRights = `
+  SELECT wanted AS name FROM unnest(ARRAY['INSERT', 'SELECT']) AS wanted
+  WHERE NOT has_any_column_privilege(to_regclass($1), wanted)`;
+
 /** The tables of a schema that have certain columns. */
 export const findCandidates = `
   SELECT relname AS name FROM pg_class
