@@ -167,6 +167,18 @@ export const acts: readonly Act[] = [
     isKept: true,
   },
   {
+    what: 'added a column that must have a value',
+    done: {
+      PostgreSQL: [
+        "ALTER TABLE TABLE_ ADD COLUMN noted text NOT NULL DEFAULT 'x'",
+        'ALTER TABLE TABLE_ ALTER COLUMN noted DROP DEFAULT',
+      ],
+    },
+    reason: /its column noted must have a value, and Headgate has none for it/,
+    undone: { PostgreSQL: ['ALTER TABLE TABLE_ ALTER COLUMN noted DROP NOT NULL'] },
+    isKept: true,
+  },
+  {
     what: 'copied the table into one without a key',
     done: {
       SQLite: [

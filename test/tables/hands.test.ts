@@ -214,8 +214,7 @@ test.for(names)(
       await deliverSoon(destination, { eventName: name, schemaVersion: known, properties: { n } });
     }
     const seen = await engine.rows(`SELECT n FROM ${name}_all`);
-    const values = seen.map(({ n }) => n).toSorted();
-    expect(values).toEqual(['1', engineName === 'SQLite' ? '1' : 'true', 'two'].toSorted());
+    expect(seen.map(({ n }) => n).toSorted()).toEqual(['1', 'true', 'two']);
   },
 );
 

@@ -42,8 +42,28 @@ export async function dbtSources(
       'No destination has tables of events, which are the sources of dbt: set tables: per_event, or both.',
     );
   }
-  return `# Made by headgate schemas docs --format dbt.\n${stringify({ version: 2, sources })}`;
+  return `# Made by headgate schemas docs --format dbt.\n${yamlOf({ version: 2, sources })}`;
 }
+
+/**
+ * dbt reads YAML 1.1, where a plain `no`, `12:30` or `=` is not a text. So every text is quoted but the keys,
+ * which are all dbt's or ours.
+ */
+function yamlOf(value: unknown): string {
+  const text = stringify(value, {
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+    doubleQuotedAsJSON: true,
+    lineWidth: 0,
+  });
+  return text.replaceAll(unreadable, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return `\\u${code.padStart(4, '0')}`;
+  });
+}
+
+/** What JSON writes as it is, and what YAML 1.1 refuses, or reads as the end of a line. */
+const unreadable = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 function describe({
   name,

@@ -4,7 +4,12 @@ import {
   hasEventColumns,
   telltaleColumns,
 } from '../tables/found/found-tables.ts';
-import { changesOf, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
+import {
+  changesOf,
+  type PlannedView,
+  type TableChanges,
+  type TablePlan,
+} from '../tables/plan-table.ts';
 import { notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
 import { readTypes } from './table-types.ts';
 import {
@@ -16,6 +21,7 @@ import {
   quoted,
   text,
   viewCommentOf,
+  viewNumberOf,
   versionIn,
 } from './typed-statements.ts';
 
@@ -161,7 +167,20 @@ async function missingView(
   const isOurs = made !== undefined && found.comment === viewCommentOf(plan.event, made);
   if (!isOurs && found.comment !== commentOf(plan.event)) throw notOurs(`view ${name}`);
   // A worker with newer contracts has made it.
-  return (made ?? 0) >= plan.view.newest ? [] : [query];
+  if ((made ?? 0) > plan.view.newest) return [];
+  return made === plan.view.newest && (await hasNumbers(client, plan.view, asked)) ? [] : [query];
+}
+
+/** False for a view of an earlier release, which read numbers of several types as text. */
+async function hasNumbers(
+  client: ClickHouseClient,
+  { name, columns }: PlannedView,
+  asked: Asked,
+): Promise<boolean> {
+  const wanted = columns.map((column) => [column.name, viewNumberOf(column)] as const);
+  if (wanted.every(([, type]) => type === undefined)) return true;
+  const types = await columnsIn(client, name, asked);
+  return wanted.every(([column, type]) => type === undefined || types.get(column) === type);
 }
 
 /** The statements that the database lacks of a plan. Only reads. Throws a TableFault. */

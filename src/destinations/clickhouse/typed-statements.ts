@@ -1,8 +1,13 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns, type EventColumn } from '../tables/event-columns.ts';
 import { misfitsAt } from '../tables/event-row.ts';
-import type { LogicalType } from '../tables/logical-type.ts';
-import type { PlannedColumn, TableChanges, TablePlan } from '../tables/plan-table.ts';
+import { isNumber, type LogicalType } from '../tables/logical-type.ts';
+import type {
+  PlannedColumn,
+  PlannedViewColumn,
+  TableChanges,
+  TablePlan,
+} from '../tables/plan-table.ts';
 import type { InsertedColumn } from './rows/row-layout.ts';
 
 /** ClickHouse takes longer ones; this is PostgreSQL's limit, so that tables have the same names there. */
@@ -132,23 +137,48 @@ function declare({ name, declared }: PlannedColumn): string {
 
 /**
  * The view over all columns, with each event once; undefined if the plan needs none. Columns of several
- * types are read as text.
+ * types are read as numbers where all are numbers, else as text.
  */
 export function clickhouseView({ event, table, view }: TablePlan): string | undefined {
   if (view === undefined) return undefined;
   const columns = [
     ...eventColumns.map(({ name }) => quoted(name)),
-    ...view.columns.map(({ name, columns: from }) => {
-      if (from.length === 1) return quoted(name);
-      const texts = from.map((column) => `toString(${quoted(table)}.${quoted(column.name)})`);
-      return `coalesce(${texts.join(', ')}) AS ${quoted(name)}`;
-    }),
+    ...view.columns.map((column) => viewColumn(table, column)),
   ];
   return (
     `CREATE OR REPLACE VIEW ${quoted(view.name)} AS ` +
     `SELECT ${columns.join(', ')} FROM ${quoted(table)} FINAL ` +
     `COMMENT ${text(viewCommentOf(event, view.newest))}`
   );
+}
+
+function viewColumn(table: string, column: PlannedViewColumn): string {
+  const { name, columns } = column;
+  if (columns.length === 1) return quoted(name);
+  const number = viewNumberOf(column);
+  const values = columns.map((each) => {
+    const value = `${quoted(table)}.${quoted(each.name)}`;
+    return number === undefined ? `toString(${value})` : `CAST(${value} AS ${number})`;
+  });
+  return `coalesce(${values.join(', ')}) AS ${quoted(name)}`;
+}
+
+/**
+ * The type of a column of a view over several types of numbers, as ClickHouse reports it. Undefined if the
+ * column is of one type, or a text.
+ *
+ * A Decimal with all the digits of each, or else a Float64, which rounds: no value is left out.
+ */
+export function viewNumberOf({ columns }: PlannedViewColumn): string | undefined {
+  if (columns.length === 1 || !columns.every(({ type }) => isNumber(type))) return undefined;
+  const kinds = new Set(columns.map(({ type }) => type.kind));
+  if (kinds.has('double')) return 'Nullable(Float64)';
+  if ([...kinds].every((kind) => kind.endsWith('integer'))) return 'Nullable(Int256)';
+  if (kinds.has('big_integer')) return 'Nullable(Float64)';
+  const decimals = columns.map(({ type }) => decimalOf(type) ?? { precision: 19, scale: 0 });
+  const scale = Math.max(...decimals.map((decimal) => decimal.scale));
+  const whole = Math.max(...decimals.map((decimal) => decimal.precision - decimal.scale));
+  return whole + scale > 76 ? 'Nullable(Float64)' : `Nullable(Decimal(76, ${scale}))`;
 }
 
 /** The columns of an insert, with the types that a table is made with. */

@@ -5,7 +5,7 @@ import { previewTables } from '../tables/preview-tables.ts';
 import { faultOf } from './fault.ts';
 import { tablesOf } from '../tables/table-mode.ts';
 import { readConnection, readTable } from './settings.ts';
-import { missingStatements } from './table-register.ts';
+import { expectRights, missingStatements } from './table-register.ts';
 import { postgresDialect, postgresStatements, postgresView, quoted } from './typed-statements.ts';
 
 /** Asks the server what there is, and changes nothing. */
@@ -39,7 +39,10 @@ export async function previewPostgresTables(
         },
         missing: async (plan) => {
           const fault = await connected;
-          if (fault === undefined) return missingStatements(client, schema, plan);
+          if (fault === undefined) {
+            await expectRights(client, schema, plan);
+            return missingStatements(client, schema, plan);
+          }
           const { outcome } = faultOf(fault);
           throw new Error(outcome.kind === 'delivered' ? '' : outcome.reason);
         },

@@ -4,8 +4,21 @@ import {
   hasEventColumns,
   telltaleColumns,
 } from '../tables/found/found-tables.ts';
-import { changesOf, isNewerView, type TableChanges, type TablePlan } from '../tables/plan-table.ts';
-import { noKey, notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
+import {
+  changesOf,
+  columnBeside,
+  isNewerView,
+  type TableChanges,
+  type TablePlan,
+} from '../tables/plan-table.ts';
+import {
+  needsValue,
+  noKey,
+  noRight,
+  notOurs,
+  otherKind,
+  wrongColumns,
+} from '../tables/table-fault.ts';
 import { errorCode } from './fault.ts';
 import { findTable, lockCreation } from './table.ts';
 import {
@@ -17,6 +30,8 @@ import {
   quoted,
   findCandidates,
   findKey,
+  findMissingRights,
+  findNeeded,
   readColumns,
   readKind,
   type SchemaPrefix,
@@ -142,7 +157,25 @@ async function readChanges(
   if (!(await isThere(client, findKey, relation))) {
     throw noKey(`table ${relation}`, `ALTER TABLE ${relation} ADD PRIMARY KEY (event_id)`);
   }
+  const column = columnBeside(plan, await namesFrom(client, findNeeded, relation));
+  if (column !== undefined) throw needsValue(`table ${relation}`, column);
   return changes;
+}
+
+async function namesFrom(client: Asked, query: string, relation: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(query, [relation]);
+  return rows.map(({ name }) => name);
+}
+
+/** Throws a TableFault if the user may not insert rows into the table. A worker hears that of its insert. */
+export async function expectRights(
+  client: Asked,
+  schema: SchemaPrefix,
+  plan: TablePlan,
+): Promise<void> {
+  const relation = `${schema}${quoted(plan.table)}`;
+  const [right] = await namesFrom(client, findMissingRights, relation);
+  if (right !== undefined) throw noRight(`table ${relation}`, right);
 }
 
 /** The statements that the database lacks of a plan. Only reads. */

@@ -1,6 +1,6 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
-import { familyOf, type LogicalType } from '../tables/logical-type.ts';
+import { familyOf, isNumber, type LogicalType } from '../tables/logical-type.ts';
 import {
   viewMark,
   type PlannedColumn,
@@ -67,6 +67,20 @@ export const findKey = `
     ON attrelid = indrelid AND attname = 'event_id' AND indkey[0] = attnum
   WHERE indrelid = to_regclass($1) AND indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL`;
 
+/** Columns that an insert must name. A trigger before it may fill them all. */
+export const findNeeded = `
+  SELECT attname AS name FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+  WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
+    AND attnotnull AND NOT atthasdef AND attidentity = '' AND typdefault IS NULL
+    AND NOT EXISTS (SELECT FROM pg_trigger
+      WHERE tgrelid = attrelid AND NOT tgisinternal AND tgtype & 6 = 6)
+  ORDER BY attnum`;
+
+/** Which of the rights that an insert needs the user lacks in a table. A right to columns may be enough. */
+export const findMissingRights = `
+  SELECT wanted AS name FROM unnest(ARRAY['INSERT', 'SELECT']) AS wanted
+  WHERE NOT has_any_column_privilege(to_regclass($1), wanted)`;
+
 /** The tables of a schema that have certain columns. */
 export const findCandidates = `
   SELECT relname AS name FROM pg_class
@@ -129,13 +143,13 @@ export function postgresView(schema: SchemaPrefix, { table, view }: TablePlan): 
 /** Numbers stay numbers; other types that differ meet as text. */
 function viewColumn({ name, columns }: PlannedViewColumn): string {
   if (columns.length === 1) return quoted(name);
-  const declared = new Set(columns.map((column) => column.declared));
-  const isNumeric = [...declared].every((type) => type === 'bigint' || type === 'numeric');
-  const values = columns.map((column) => {
-    const value = quoted(column.name);
-    if (isNumeric) return `${value}::numeric`;
+  const isNumeric = columns.every(({ type }) => isNumber(type));
+  const values = columns.map(({ name: column, type }) => {
+    const value = quoted(column);
+    // A cast of a double itself keeps only 15 of its digits.
+    if (isNumeric) return `${value}${type.kind === 'double' ? '::text' : ''}::numeric`;
     // The text of a JSON string is the string, without quotes.
-    return familyOf(column.type) === 'json' ? `${value} #>> '{}'` : `${value}::text`;
+    return familyOf(type) === 'json' ? `${value} #>> '{}'` : `${value}::text`;
   });
   return `coalesce(${values.join(', ')}) AS ${quoted(name)}`;
 }

@@ -4,8 +4,14 @@ import {
   hasEventColumns,
   telltaleColumns,
 } from '../tables/found/found-tables.ts';
-import { changesOf, isMarked, isNewerView, type TablePlan } from '../tables/plan-table.ts';
-import { noKey, notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
+import {
+  changesOf,
+  columnBeside,
+  isMarked,
+  isNewerView,
+  type TablePlan,
+} from '../tables/plan-table.ts';
+import { needsValue, noKey, notOurs, otherKind, wrongColumns } from '../tables/table-fault.ts';
 import {
   createRegister,
   numberColumn,
@@ -91,6 +97,8 @@ export function missingStatements(database: DatabaseSync, plan: TablePlan): stri
   if (existing !== undefined && !hasKey(database, plan.table)) {
     throw noKey(where, `CREATE UNIQUE INDEX ${plan.table}_key ON ${quoted(plan.table)} (event_id)`);
   }
+  const column = columnBeside(plan, neededColumns(database, plan.table));
+  if (column !== undefined) throw needsValue(where, column);
   const isTaken = (name: string): boolean => findNamed(database, name) !== undefined;
   return [...sqliteStatements(plan, changes, isTaken), ...viewStatements(database, plan)];
 }
@@ -133,6 +141,14 @@ function hasKey(database: DatabaseSync, table: string): boolean {
     WHERE "unique" = 1 AND partial = 0
       AND (SELECT group_concat(name) FROM pragma_index_info(indexes.name)) = 'event_id'`);
   return found.get(table) !== undefined;
+}
+
+/** Columns that an insert must name. */
+function neededColumns(database: DatabaseSync, table: string): string[] {
+  const found = database.prepare(`
+    SELECT lower(name) AS name FROM pragma_table_info(?)
+    WHERE "notnull" = 1 AND dflt_value IS NULL AND pk = 0`);
+  return found.all(table).map((row) => String(row['name']));
 }
 
 /** SQLite compares names without regard to their case. */

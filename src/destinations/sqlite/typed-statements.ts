@@ -1,9 +1,10 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
-import type { LogicalType } from '../tables/logical-type.ts';
+import { isNumber, type LogicalType } from '../tables/logical-type.ts';
 import {
   viewMark,
   type PlannedColumn,
+  type PlannedViewColumn,
   type TableChanges,
   type TablePlan,
 } from '../tables/plan-table.ts';
@@ -95,13 +96,28 @@ export function sqliteView({ table, view }: TablePlan): string | undefined {
   if (view === undefined) return undefined;
   const columns = [
     ...eventColumns.map(({ name }) => quoted(name)),
-    ...view.columns.map(({ name, columns: from }) => {
-      const names = from.map((column) => quoted(column.name));
-      return from.length === 1 ? names[0]! : `coalesce(${names.join(', ')}) AS ${quoted(name)}`;
-    }),
+    ...view.columns.map(viewColumn),
   ];
   const query = `SELECT ${viewMark(view)} ${columns.join(', ')} FROM ${quoted(table)}`;
   return `CREATE VIEW ${quoted(view.name)} AS ${query}`;
+}
+
+/** Numbers stay numbers; other types that differ meet as text. */
+function viewColumn({ name, columns }: PlannedViewColumn): string {
+  if (columns.length === 1) return quoted(columns[0]!.name);
+  const isNumeric = columns.every(({ type }) => isNumber(type));
+  const values = columns.map((column) =>
+    isNumeric ? quoted(column.name) : textOf(quoted(column.name), column.type),
+  );
+  return `coalesce(${values.join(', ')}) AS ${quoted(name)}`;
+}
+
+/** As JSON has it: SQLite keeps a boolean as an integer, and shows a whole double with `.0`. */
+function textOf(value: string, { kind }: LogicalType): string {
+  if (kind === 'boolean') return `iif(${value}, 'true', iif(${value} IS NULL, NULL, 'false'))`;
+  if (kind !== 'double') return `CAST(${value} AS TEXT)`;
+  const whole = `CAST(${value} AS INTEGER)`;
+  return `CAST(iif(abs(${value}) < 1e15 AND ${value} = ${whole}, ${whole}, ${value}) AS TEXT)`;
 }
 
 /**

@@ -46,6 +46,11 @@ export function familyOf({ kind }: LogicalType): string {
   return kind;
 }
 
+/** Whether the values are numbers in JSON. */
+export function isNumber({ kind }: LogicalType): boolean {
+  return numbers.includes(kind);
+}
+
 /** The type that holds the values of all these types. */
 export function unionOf(types: readonly LogicalType[]): LogicalType {
   const [first, ...others] = distinct(types);
@@ -60,7 +65,7 @@ export function unionOf(types: readonly LogicalType[]): LogicalType {
   if (all.every(({ kind }) => kind === 'integer' || kind === 'big_integer')) {
     return { kind: 'big_integer' };
   }
-  if (all.every(({ kind }) => numbers.includes(kind))) return { kind: 'number' };
+  if (all.every(isNumber)) return { kind: 'number' };
   return { kind: 'json' };
 }
 

@@ -191,3 +191,9 @@ export function changesOf(
     wrong,
   };
 }
+
+/** The first of these columns that is none of a plan. */
+export function columnBeside(plan: TablePlan, names: readonly string[]): string | undefined {
+  const known = new Set([...eventColumns, ...plan.columns].map(({ name }) => name));
+  return names.find((name) => !known.has(name));
+}

@@ -27,6 +27,21 @@ export function notOurs(where: string): TableFault {
   );
 }
 
+/** @param column somebody's own: Headgate has no value for it. */
+export function needsValue(where: string, column: string): TableFault {
+  return new TableFault(
+    `${where}: its column ${column} must have a value, and Headgate has none for it. Give it a default, or ` +
+      `let it be NULL`,
+  );
+}
+
+/** @param right the one that is missing, in the words of SQL. */
+export function noRight(where: string, right: string): TableFault {
+  return new TableFault(
+    `${where}: this user may not ${right} there. Grant it ${right}, or give it the table`,
+  );
+}
+
 /** @param add the statement that makes the key again. */
 export function noKey(where: string, add: string): TableFault {
   return new TableFault(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { expect, onTestFinished, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseDocument, visit } from 'yaml';
 
 import { createParquetDestination } from '../../../src/destinations/parquet/parquet.ts';
 import type { EventContract } from '../../../src/event/contracts/event-contract.ts';
@@ -30,6 +30,14 @@ interface Source {
 }
 
 const braces = 'A {{ ref("x") }} {% raw %} {# no #} text: "quoted", \\ and # more';
+/** Texts that YAML 1.1 reads as something else where they have no quotes, or not at all. */
+const odd = [
+  'on off yes no y N true null ~ = << - *a &a 12:30 2026-01-01 1_000 0o7 017 0x1f 0b1 .5 1e3 .inf 1 #'.split(
+    ' ',
+  ),
+  ['', ' '],
+].flat();
+const control = 'no: a\u007f\u0085b\u2028c\ufeffd\uffff\ne \ud800';
 const first = {
   type: 'object',
   required: ['method', 'nested', 'count'],
@@ -41,6 +49,8 @@ const first = {
     maybe: { type: 'object', required: ['deep'], properties: { deep: { type: 'string' } } },
     count: { type: ['integer', 'null'] },
     units: { type: 'integer' },
+    yes: { enum: odd, description: 'off' },
+    control: { type: 'string', description: control },
   },
   $defs: { code: { type: 'string', title: 'A code.' } },
 };
@@ -79,6 +89,15 @@ async function writeSources(destinations: string): Promise<{ folder: string; sou
   const text = readFileSync(path.join(out, 'sources.yml'), 'utf8');
   const { version, sources } = parse(text) as { version: number; sources: Source[] };
   expect(version).toBe(2);
+  // dbt reads YAML 1.1.
+  expect(parse(text, { version: '1.1' })).toEqual(parse(text));
+  const plain: unknown[] = [];
+  visit(parseDocument(text), {
+    Scalar: (key, { type, value }) => {
+      if (key !== 'key' && type === 'PLAIN' && typeof value === 'string') plain.push(value);
+    },
+  });
+  expect(plain).toEqual([]);
   return { folder, sources };
 }
 
@@ -136,6 +155,11 @@ test('each destination with tables is a source, and each column has what its con
     expect([name, made(name).data_tests]).toEqual([name, undefined]);
   }
   expect(made('referred').description).toBe('A code.');
+  expect(made('yes')).toMatchObject({
+    description: 'off',
+    data_tests: [{ accepted_values: { arguments: { values: odd } } }],
+  });
+  expect(made('control').description).toBe(control.toWellFormed());
   // Its mode is off: anything may be stored.
   expect(column(pg, 'hg_other_made', 'method').data_tests).toBeUndefined();
   expect(column(pg, 'hg_thing_made', 'nested_deep').data_type).toBe('text');
@@ -147,6 +171,15 @@ test('without tables of events, it says what to set', async () => {
   expect(code).toBe(1);
   expect(stderr).toContain('set tables: per_event, or both');
 });
+
+/** As the library of dbt reads it. */
+function readByDbt(file: string): unknown {
+  const program = 'import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))';
+  const { stdout } = spawnSync(`${path.dirname(dbtProgram)}/python`, ['-c', program, file], {
+    encoding: 'utf8',
+  });
+  return (JSON.parse(stdout) as { sources: unknown }).sources;
+}
 
 const project = {
   'dbt_project.yml': 'name: hg\nversion: "1.0"\nprofile: hg\nmodel-paths: [models]\n',
@@ -170,6 +203,11 @@ test.skipIf(whyNoDbt() !== undefined)('dbt reads the sources, and its tests pass
     ['thing_made', 2, { nested, units: 'many' }],
     // Stored with a warning: it breaks its contract, and no test counts it.
     ['thing_made', 2, { method: 'fax' }, 'warned'],
+    ...odd.map((yes): [string, number, JsonObject] => [
+      'thing_made',
+      2,
+      { nested, yes, units: '' },
+    ]),
     ['other_made', 1, {}],
     ['any_other', 0, {}],
   ];
@@ -191,6 +229,7 @@ test.skipIf(whyNoDbt() !== undefined)('dbt reads the sources, and its tests pass
     expect([args, status, stdout]).toEqual([args, 0, expect.any(String)]);
     return stdout;
   };
+  expect(readByDbt(path.join(folder, 'models', 'sources.yml'))).toEqual(sources);
   dbt('parse', '--show-all-deprecations');
   const tests = sources[0]!.tables.flatMap(({ columns }) =>
     columns.flatMap((each) => each.data_tests ?? []),

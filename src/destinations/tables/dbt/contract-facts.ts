@@ -37,7 +37,7 @@ function mayBeNull(schema: JsonValue | undefined): boolean {
 }
 
 /** What dbt's macro would put into SQL or into Jinja as it is. */
-const unsafe = /['\\{}%\p{Cc}]/u;
+const unsafe = /['\\{}%\p{Cc}\p{Cs}]/u;
 
 /** The texts that a column may have. Undefined if it may have others, or if one cannot be written. */
 export function acceptedValues({ type }: PlannedColumn): readonly string[] | undefined {

@@ -144,7 +144,10 @@ function rowsOf(versions: readonly number[]): string {
   return `schema_version in (${versions.join(', ')}) and warnings is null and misfits is null`;
 }
 
-/** dbt reads braces in texts as Jinja. */
+/** dbt reads braces in texts as Jinja, and writes its files as UTF-8, which has no lone surrogates. */
 function textOf(text: string): string {
-  return text.replaceAll(/\{(?=[{%#])/g, '{ ').trim();
+  return text
+    .toWellFormed()
+    .replaceAll(/\{(?=[{%#])/g, '{ ')
+    .trim();
 }
