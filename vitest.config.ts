@@ -3,15 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 import { publicModules } from './scripts/build/public-modules.ts';
-import { LongestFirst } from './test/longest-first.ts';
 
-/** What loads all cores, measures against itself, starts many processes, or writes into the repository. */
-const alone = [
-  ...['cluster', 'hostile', 'limits', 'package', 'processes'].map((folder) => `${folder}/**/*`),
-  'log/power-cut',
-  'log/publisher-resends',
-  'log/reading-pace',
-].map((name) => `test/${name}.test.ts`);
+/** What loads all cores, measures against itself, or starts many processes. */
+const alone = ['cluster', 'hostile', 'http-clients', 'limits', 'log', 'package', 'processes'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
 /**
  * Node strips the types of a `.ts` file by a WebAssembly module, once more in every thread. In a process that starts
  * and ends many threads V8 13 sometimes dies where it compiles the calls out of that module
@@ -37,12 +33,11 @@ const resolve = {
 
 /**
  * `unit`: beside the code, no servers, files side by side on all cores. `integration`: the real service,
- * a real nats-server and real clients; three files at a time, because most of their time is waiting.
+ * a real nats-server and real clients; two files at a time, because most of their time is waiting.
  * `alone`: likewise, one file at a time. No test is tried twice here: `npm test` says what is unsteady.
  */
 export default defineConfig({
   test: {
-    sequence: { sequencer: LongestFirst },
     projects: [
       {
         resolve,
@@ -72,7 +67,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/**/*.test.ts'],
           exclude: alone,
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -7,7 +7,7 @@ import {
   readSomeDestinations,
   readSomeSettings,
   type SomeDestinations,
-  type WantsDestination,
+  type WantedDestinations,
 } from '../config/read-some-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import { destinationTypes } from '../destinations/registry.ts';
@@ -59,10 +59,10 @@ export function readGateConfig(env: CommandContext['env'], configFile: string | 
 export function commandDestinations(
   configFile: string | undefined,
   env: CommandContext['env'],
-  isWanted: WantsDestination,
+  wanted: WantedDestinations,
 ): SomeDestinations {
   const readFile = (file: string): string => readFileSync(file, 'utf8');
-  return readSomeDestinations({ env, configFile, readFile, destinationTypes }, isWanted);
+  return readSomeDestinations({ env, configFile, readFile, destinationTypes }, wanted);
 }
 
 /** `names`: of all destinations that there are, where these are only some of them. */

@@ -6,7 +6,7 @@ import {
   readSchemasDir,
   readSomeDestinations,
   type SomeDestinations,
-  type WantsDestination,
+  type WantedDestinations,
 } from './read-some-settings.ts';
 
 /* A command uses a part of the configuration, in a shell that has the secrets of no other part. */
@@ -17,12 +17,12 @@ const sourcesOf = ({ file = '', env = {} }: Given) => ({
   destinationTypes,
 });
 
-const readSome = (given: Given, isWanted: WantsDestination): SomeDestinations =>
-  readSomeDestinations(sourcesOf(given), isWanted);
+const readSome = (given: Given, wanted: WantedDestinations): SomeDestinations =>
+  readSomeDestinations(sourcesOf(given), wanted);
 
-function faultsOfSome(given: Given, isWanted: WantsDestination): string[] {
+function faultsOfSome(given: Given, wanted: WantedDestinations): string[] {
   try {
-    readSome(given, isWanted);
+    readSome(given, wanted);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     return error.message
@@ -33,10 +33,8 @@ function faultsOfSome(given: Given, isWanted: WantsDestination): string[] {
   return [];
 }
 
-const named =
-  (wanted: string): WantsDestination =>
-  ({ name }) =>
-    name === wanted;
+const named = (name: string): WantedDestinations => ({ name });
+const ofTypes = (...types: string[]): WantedDestinations => ({ types: new Set(types) });
 
 /** Everything but `lake` is wrong, each in its own way. */
 const file = `
@@ -59,7 +57,6 @@ describe('some destinations', () => {
       { name: 'lake', type: 'sqlite', settings: { path: '/tmp/lake.db' } },
     ]);
     expect(some.names).toEqual(['lake', 'lake2', 'crm', 'other', 'far']);
-    expect(readSome({ file }, () => false).destinations).toEqual([]);
   });
 
   test('take their variables, and the default warehouse its folder', () => {
@@ -95,8 +92,28 @@ describe('some destinations', () => {
     expect(faultsOfSome({ file: 'destinations: 7' }, named('lake'))).toEqual([
       expect.stringContaining('destinations: is not a map'),
     ]);
-    expect(faultsOfSome({ file: 'data_dir: "${NIX}"' }, named('lake'))).toEqual([
+    expect(faultsOfSome({ file: 'data_dir: "${NIX}"' }, ofTypes('sqlite'))).toEqual([
       expect.stringContaining('data_dir: asks for ${NIX}'),
+    ]);
+    const elsewhere = 'data_dir: "${NIX}"\ndestinations: { lake: { type: sqlite, path: a.db } }';
+    expect(faultsOfSome({ file: elsewhere }, named('lake'))).toEqual([]);
+  });
+
+  test('of some types are not read while another one may be of these types', () => {
+    const lake = 'lake: { type: sqlite, path: a.db }';
+    const faultOf = (other: string): string[] =>
+      faultsOfSome({ file: `destinations: { ${lake}, ${other} }` }, ofTypes('sqlite'));
+    expect(faultOf('crm: { type: webhook, secret: "${NIX}" }')).toEqual([]);
+    for (const other of ['pg: { type: sqlight }', 'pg: { type: "${NIX}" }', 'pg: {}', 'pg: 5']) {
+      expect(faultOf(other)).toEqual([expect.stringContaining('destinations.pg')]);
+      const file = `destinations: { ${lake}, ${other} }`;
+      expect(faultsOfSome({ file }, named('lake'))).toEqual([]);
+    }
+    const env = { HEADGATE_DESTINATIONS_LAKE_PTH: 'b.db', HEADGATE_DESTINATIONS_CRM_SECRT: 's' };
+    const crm = 'crm: { type: webhook, url: "https://crm.example", secret: s }';
+    const file = `destinations: { ${lake}, ${crm} }`;
+    expect(faultsOfSome({ file, env }, ofTypes('sqlite'))).toEqual([
+      expect.stringContaining('HEADGATE_DESTINATIONS_LAKE_PTH: is not known'),
     ]);
   });
 });

@@ -5,7 +5,7 @@ import { readTable } from './build/table-values.ts';
 import type { Config, DestinationConfig } from './config.ts';
 import type { RawDestination } from './gather/gather-destinations.ts';
 import { gather, type ConfigSources, type RawConfig } from './gather/gather.ts';
-import { settings, type SettingValues } from './settings.ts';
+import { environmentName, settings, type SettingValues } from './settings.ts';
 
 /**
  * Reads only these settings of the configuration: a person's shell need not have the secrets of the
@@ -42,8 +42,10 @@ export interface SomeDestinations {
   readonly names: readonly string[];
 }
 
-/** Which destinations a command uses. */
-export type WantsDestination = (destination: Pick<RawDestination, 'name' | 'type'>) => boolean;
+/** Which destinations a command uses: one, or all of some types. */
+export type WantedDestinations =
+  | { readonly name: string }
+  | { readonly types: ReadonlySet<string> };
 
 /**
  * Reads only some destinations of the configuration, and nothing else: the secrets of the others, and of the
@@ -52,22 +54,34 @@ export type WantsDestination = (destination: Pick<RawDestination, 'name' | 'type
  */
 export function readSomeDestinations(
   sources: ConfigSources,
-  isWanted: WantsDestination,
+  wanted: WantedDestinations,
 ): SomeDestinations {
-  const { data_dir } = readSomeSettings(sources, ['data_dir']);
   const raw = gather(sources);
-  const wanted = raw.destinations.filter(isWanted);
-  const section = /^[^:]*: destinations:/;
-  const faults = raw.faults.filter((fault) => section.test(fault));
-  faults.push(...faultsAt(raw, wanted.flatMap(placesOf)));
-  const destinations = buildDestinations(wanted, data_dir, faults);
+  const chosen = raw.destinations.filter(({ name, type }) =>
+    'name' in wanted ? name === wanted.name : wanted.types.has(type),
+  );
+  // Of a destination whose type is not known, it is not clear whether it is wanted.
+  const unsure = 'name' in wanted ? sectionFault : typeFault;
+  const faults = raw.faults.filter((fault) => unsure.test(fault));
+  for (const fault of faultsAt(raw, chosen.flatMap(placesOf))) {
+    if (!faults.includes(fault)) faults.push(fault);
+  }
+  const isDefault = chosen.some((one) => one.isDefault);
+  const dataDir = isDefault ? readSomeSettings(sources, ['data_dir']).data_dir : '';
+  const destinations = buildDestinations(chosen, dataDir, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   return { destinations, names: raw.destinations.map(({ name }) => name) };
 }
 
+/** `headgate.yaml: destinations: is not a map`. */
+const sectionFault = /^[^:]*: destinations:/;
+/** The same, and `headgate.yaml: destinations.crm: ...` or `destinations.crm.type: ...`. */
+const typeFault = /^[^:]*: destinations(\.[^.:]+(\.type)?)?:/;
+
 /** Where values of a destination are, and where others would be. */
-function placesOf({ from, values }: RawDestination): string[] {
-  return [from, ...[...values.values()].map((value) => value.from)];
+function placesOf({ name, from, values }: RawDestination): string[] {
+  const variables = `${environmentName(`destinations.${name}`)}_`;
+  return [from, variables, ...[...values.values()].map((value) => value.from)];
 }
 
 /** The faults of values at these places, or below them; of a file that could not be read, all. */
@@ -75,6 +89,10 @@ function faultsAt({ faults, fileBroken }: RawConfig, places: readonly string[]):
   return faults.filter(
     (fault) =>
       fileBroken ||
-      places.some((place) => fault.startsWith(place) && /^[:.]/.test(fault.slice(place.length))),
+      places.some(
+        (place) =>
+          fault.startsWith(place) &&
+          (place.endsWith('_') || /^[:.]/.test(fault.slice(place.length))),
+      ),
   );
 }

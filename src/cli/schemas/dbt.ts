@@ -28,8 +28,8 @@ export async function dbtSources(
   const described = contracts.map(describe);
   const sources: DbtSource[] = [];
   const typesWithTables = destinationTypes.filter(({ locateTables }) => locateTables !== undefined);
-  const tableTypes = new Set(typesWithTables.map(({ type }) => type));
-  const { destinations } = commandDestinations(configFile, env, ({ type }) => tableTypes.has(type));
+  const types = new Set(typesWithTables.map(({ type }) => type));
+  const { destinations } = commandDestinations(configFile, env, { types });
   for (const { name, type, settings, events } of destinations) {
     const location = await destinationTypeOf(type).locateTables?.(name, settings);
     if (location === undefined) continue;

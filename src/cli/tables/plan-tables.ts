@@ -17,8 +17,10 @@ export interface PlanFlags {
 /** Prints statements for each destination with tables of events. Throws a StartError. */
 export async function planTables({ env }: CommandContext, flags: PlanFlags): Promise<void> {
   const wanted = flags.destination;
-  const some = commandDestinations(flags.config, env, ({ name, type }) =>
-    wanted === undefined ? typesWithTables().includes(type) : name === wanted,
+  const some = commandDestinations(
+    flags.config,
+    env,
+    wanted === undefined ? { types: new Set(typesWithTables()) } : { name: wanted },
   );
   const chosen = wanted === undefined ? some.destinations : [findDestination(some, wanted)];
   const contracts = eventContractsOf(await loadContracts(commandContracts(flags, env)));

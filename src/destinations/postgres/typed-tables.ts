@@ -62,13 +62,17 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
   };
 
   /** Another worker, with newer contracts, may have made their tables since these events were looked for. */
-  const forgetPlanned = async (client: PoolClient, names: ReadonlySet<string>): Promise<void> => {
-    const events = [...names].filter((name) => open.get(name)?.plan === contracts.unplanned);
+  const forgetPlanned = async (
+    client: PoolClient,
+    names: ReadonlySet<string>,
+    opened: Map<string, OpenTable>,
+  ): Promise<void> => {
+    const events = [...names].filter((name) => opened.get(name)?.plan === contracts.unplanned);
     if (events.length === 0) return;
     const tables = events.map((event) => contracts.planWithout(event).table);
     const registered = await registeredAmong(client, schema, tables);
     for (const [at, event] of events.entries()) {
-      if (registered.get(tables[at]!) === event) open.delete(event);
+      if (registered.get(tables[at]!) === event) opened.delete(event);
     }
   };
 
@@ -108,7 +112,7 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
       // A change of contracts during a wait makes another map.
       const opening = open;
       const names = new Set(events.map((event) => event.named().eventName));
-      await forgetPlanned(client, names);
+      await forgetPlanned(client, names, opening);
       for (const name of names) {
         if (!opening.has(name)) opening.set(name, await openTable(client, name));
       }

@@ -115,10 +115,21 @@ function viewColumn({ name, columns }: PlannedViewColumn): string {
 /** As JSON has it: SQLite keeps a boolean as an integer, and shows a whole double with `.0`. */
 function textOf(value: string, { kind }: LogicalType): string {
   if (kind === 'boolean') return `iif(${value}, 'true', iif(${value} IS NULL, NULL, 'false'))`;
-  if (kind !== 'double') return `CAST(${value} AS TEXT)`;
+  if (kind !== 'double' && kind !== 'number' && kind !== 'decimal') return `CAST(${value} AS TEXT)`;
   const whole = `CAST(${value} AS INTEGER)`;
-  return `CAST(iif(abs(${value}) < 1e15 AND ${value} = ${whole}, ${whole}, ${value}) AS TEXT)`;
+  return `CASE WHEN typeof(${value}) <> 'real' THEN CAST(${value} AS TEXT)
+    WHEN abs(${value}) < 1e15 AND ${value} = ${whole} THEN CAST(${whole} AS TEXT)
+    ${shortestTexts.map((text) => text(value)).join(' ')} END`;
 }
+
+/** Earlier versions of SQLite cast a double with 15 digits, so the first text that is the same double again is taken. */
+const shortestTexts = [
+  (value: string) =>
+    `WHEN CAST(CAST(${value} AS TEXT) AS REAL) = ${value} THEN CAST(${value} AS TEXT)`,
+  (value: string) =>
+    `WHEN CAST(printf('%!.16g', ${value}) AS REAL) = ${value} THEN printf('%!.16g', ${value})`,
+  (value: string) => `ELSE printf('%!.17g', ${value})`,
+];
 
 /**
  * `keyed`: for a table whose primary key is `event_id`, as the first ones were made. ON CONFLICT rather than OR

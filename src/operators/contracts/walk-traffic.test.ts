@@ -48,3 +48,18 @@ test('one whose caller has left does not run when its turn comes', async () => {
   expect(runs).toBe(0);
   await expect(inTurn(stays, async () => 'three')).resolves.toBe('three');
 });
+
+test('those who have left make room for others', async () => {
+  const inTurn = createOneAtATime();
+  const gate = Promise.withResolvers<void>();
+  const running = inTurn(stays, () => gate.promise);
+  const caller = new AbortController();
+  const left = Array.from({ length: waitingMax }, () => inTurn(caller.signal, () => gate.promise));
+  expect(() => inTurn(stays, async () => {})).toThrow(/Too many operators/);
+  caller.abort(new Error('the caller is gone'));
+  const next = inTurn(stays, async () => 'next');
+  gate.resolve();
+  await running;
+  for (const each of left) await expect(each).rejects.toThrow('the caller is gone');
+  expect(await next).toBe('next');
+});

@@ -132,13 +132,20 @@ export function createOneAtATime(): <Result>(
       throw new ServiceError('overloaded', 'Too many operators try schemas now. Try again soon.');
     }
     waiting += 1;
+    let isWaiting = true;
+    const leave = (): void => {
+      if (isWaiting) waiting -= 1;
+      isWaiting = false;
+    };
+    signal.addEventListener('abort', leave, { once: true });
     const result = last
       .then(() => {
         signal.throwIfAborted();
         return work();
       })
       .finally(() => {
-        waiting -= 1;
+        leave();
+        signal.removeEventListener('abort', leave);
       });
     last = result.catch(() => {});
     return result;

@@ -269,4 +269,24 @@ test('a file is the same, whatever files were made before it', async () => {
   expect(rows.map((row) => row['c0'])).toEqual(texts);
 });
 
+test('how many slots an earlier file needed does not decide whether values repeat', () => {
+  const bytes = new GrowingBytes();
+  const slotOf = (text: string): number => {
+    bytes.clear();
+    bytes.lengthAndText(text);
+    return bytes.hashOf(0, bytes.end) & 4095;
+  };
+  // Values that meet in one slot of a fresh table.
+  const crowded: string[] = [];
+  for (let at = 0; crowded.length < 70; at += 1) {
+    if (slotOf(`value-${at}`) === 5) crowded.push(`value-${at}`);
+  }
+  const column = [columnOf('v', { kind: 'text' })];
+  const fileOf = (rows: number, valueAt: (row: number) => string): string =>
+    textOf(encode(column, rowsOf(rows, valueAt), rows).file);
+  const first = fileOf(700, (row) => crowded[row % crowded.length]!);
+  fileOf(20_000, (row) => `value-${Math.floor(row / 6.7)}`);
+  expect(fileOf(700, (row) => crowded[row % crowded.length]!)).toBe(first);
+});
+
 const textOf = (file: ArrayBuffer): string => Buffer.from(file).toString('base64');

@@ -167,7 +167,9 @@ export class PlainValues {
 
   clear(): void {
     this.bytes.clear();
-    if (this.used > 0) this.slots.fill(0);
+    // How many slots there are decides when values no longer repeat enough: it must not depend on earlier files.
+    if (this.slots.length > slotsAtFirst) this.slots = new Int32Array(slotsAtFirst);
+    else if (this.used > 0) this.slots.fill(0);
     this.used = 0;
     this.count = 0;
     this.isCrowded = false;

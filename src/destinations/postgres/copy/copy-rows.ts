@@ -42,7 +42,9 @@ export function copyRows(makers: LineMakers, events: readonly ReadDelivery[]): C
       addOfValues(lines, makers.rows, event);
     }
   }
-  return { ids: () => order.map((place) => events[place]!.eventId()), messages: lines.finish() };
+  // An event without a line keeps the copy that it may have in the table of events without a contract.
+  const written = () => order.map((place) => events[place]!).filter((event) => !event.isDead());
+  return { ids: () => written().map((event) => event.eventId()), messages: lines.finish() };
 }
 
 function keyOf(event: ReadDelivery): number {
