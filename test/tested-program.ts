@@ -2,7 +2,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The folder of the build, where scripts/build/for-tests.ts made one. */
-export const buildVariable = 'HEADGATE_TEST_BUILD';
+export const buildVariable = 'TESTED_HEADGATE_BUILD';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
