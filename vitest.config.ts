@@ -16,7 +16,8 @@ const alone = ['cluster', 'hostile', 'http-clients', 'limits', 'log', 'package',
 const execArgv = ['--wasm-wrapper-tiering-budget=1000000000'];
 
 const realServers = {
-  testTimeout: 120_000,
+  // The longest take 40 s, and three times as long on a busy machine.
+  testTimeout: 240_000,
   hookTimeout: 60_000,
   globalSetup: ['scripts/build/for-tests.ts'],
   setupFiles: ['test/property-seed.ts'],
