@@ -88,7 +88,7 @@ test('an event goes to a table of its own, which follows its contract while the 
     ]);
   expect(query(file, 'SELECT carrier FROM parcel_viewed_all ORDER BY order_id')).toEqual([
     { carrier: null },
-    { carrier: 7 },
+    { carrier: '7' },
     { carrier: 'post' },
   ]);
 
