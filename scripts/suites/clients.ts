@@ -26,7 +26,7 @@ const { values } = parseArgs({
 const buildUntil = performance.now() + Number(values.minutes) * 60_000;
 const wanted = values.languages?.split(',') ?? languages.map(({ name }) => name);
 
-/** For the run of tests that follows: as it is in HEADGATE_TEST_CLIENTS. */
+/** For the run of tests that follows: as it is in TESTED_CLIENTS. */
 const builtClientsFile = path.join(root, '.headgate', 'built-clients');
 
 const env = {
@@ -96,7 +96,7 @@ if (values['build-only']) {
 } else if (built.length > 0) {
   const { status } = spawnSync('vitest', ['run', 'test/clients/languages.test.ts'], {
     stdio: 'inherit',
-    env: { ...env, HEADGATE_TEST_CLIENTS: built.join(',') },
+    env: { ...env, TESTED_CLIENTS: built.join(',') },
   });
   if (status !== 0) process.exitCode = 1;
 }

@@ -17,13 +17,13 @@ import { commandsOf, folderOf, languages } from './languages.ts';
 /*
  * Runs the examples of other languages against a real gate: the commands of their READMEs, and the
  * cases that every language must pass. scripts/suites/clients.ts builds them, and names the built
- * ones in HEADGATE_TEST_CLIENTS.
+ * ones in TESTED_CLIENTS.
  */
 
 const run = promisify(execFile);
 const cases = readCases();
 
-const built = process.env['HEADGATE_TEST_CLIENTS']?.split(',') ?? [];
+const built = process.env['TESTED_CLIENTS']?.split(',') ?? [];
 const tested = languages.filter(({ name }) => built.includes(name));
 if (tested.length === 0) {
   console.log('skipped: clients in other languages; npm run test:clients builds and tests them');
