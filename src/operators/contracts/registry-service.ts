@@ -16,7 +16,8 @@ import { readBounds, refuse } from '../request-fields.ts';
 import { findLastEvents } from './last-events.ts';
 import { inferContract } from './infer-contract.ts';
 import { trySchema } from './try-schema.ts';
-import { createOneAtATime, type TrafficRange, type TrafficSources } from './walk-traffic.ts';
+import { createTurns } from '../turns.ts';
+import type { TrafficRange, TrafficSources } from './walk-traffic.ts';
 import type { Registered, Registration } from '../../registry/register-schema.ts';
 import { versionOf, type RegistryEditor } from '../../registry/registry-editor.ts';
 
@@ -55,7 +56,10 @@ export function createRegistryService(
   options: RegistryServiceParts,
 ): ServiceImpl<typeof SchemaRegistryService> {
   const { registry, traffic } = options;
-  const inTurn = createOneAtATime();
+  const turns = createTurns(
+    waitingMax,
+    () => new ServiceError('overloaded', 'Too many operators try schemas now. Try again soon.'),
+  );
   const changeable = (): ChangeableRegistry => {
     if (options.changeable !== undefined) return options.changeable;
     throw new ServiceError('registry_read_only', 'Not changed.');
@@ -100,7 +104,7 @@ export function createRegistryService(
     trySchema: async ({ version, schemaJson, ...request }, context) => {
       if (schemaJson !== '') checkMayTry(context);
       const range = readRange(request, dayMs);
-      return inTurn(context.signal, () =>
+      return turns.take(context.signal, () =>
         trySchema(traffic, registry(), { version, schemaJson }, range, context.signal),
       );
     },
@@ -108,7 +112,7 @@ export function createRegistryService(
       const range = readRange(request, 7 * dayMs);
       const least = samplesMin === 0 ? samplesMinDefault : samplesMin;
       const taxonomy = await options.readTaxonomy();
-      return inTurn(signal, () =>
+      return turns.take(signal, () =>
         inferContract(traffic, registry(), range, least, taxonomy, signal),
       );
     },
@@ -120,6 +124,8 @@ export function createRegistryService(
 }
 
 const dayMs = 86_400_000;
+/** Readings that wait for the one that runs: each reads thousands of events. */
+const waitingMax = 8;
 const samplesMinDefault = 20;
 const sourcePattern = /^[a-z0-9_-]+$/;
 

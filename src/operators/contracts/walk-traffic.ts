@@ -1,4 +1,3 @@
-import { ServiceError } from '../../errors.ts';
 import { isCanarySubject } from '../../event/canary.ts';
 import type { Log } from '../../jetstream/log.ts';
 import { walkPage, type WalkPage } from '../../jetstream/read/walk/walk-pages.ts';
@@ -112,42 +111,4 @@ async function eachPage(
     token = page.nextPageToken;
   } while (token !== '');
   return false;
-}
-
-/** Readings that wait for the one that runs. */
-export const waitingMax = 8;
-
-/**
- * Runs one at a time, in order. Throws a ServiceError `overloaded` when too many wait: each reads
- * thousands of events. One whose caller has left before its turn rejects with the reason of its signal.
- */
-export function createOneAtATime(): <Result>(
-  signal: AbortSignal,
-  work: () => Promise<Result>,
-) => Promise<Result> {
-  let waiting = 0;
-  let last: Promise<unknown> = Promise.resolve();
-  return (signal, work) => {
-    if (waiting > waitingMax) {
-      throw new ServiceError('overloaded', 'Too many operators try schemas now. Try again soon.');
-    }
-    waiting += 1;
-    let isWaiting = true;
-    const leave = (): void => {
-      if (isWaiting) waiting -= 1;
-      isWaiting = false;
-    };
-    signal.addEventListener('abort', leave, { once: true });
-    const result = last
-      .then(() => {
-        signal.throwIfAborted();
-        return work();
-      })
-      .finally(() => {
-        leave();
-        signal.removeEventListener('abort', leave);
-      });
-    last = result.catch(() => {});
-    return result;
-  };
 }

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../errors.ts';
+import { createTurns, type Turns } from '../turns.ts';
 
 /** Those that wait for another search of the same operator, such as that of a second window. */
 const waitingMax = 4;
@@ -9,29 +10,21 @@ const waitingMax = 4;
  * one whose caller left before its turn.
  */
 export function createSearchTurns() {
-  const waiting = new Map<string, { count: number; last: Promise<unknown> }>();
+  const byOperator = new Map<string, Turns>();
   return async <Result>(
     operator: string,
     signal: AbortSignal,
     search: () => Promise<Result>,
   ): Promise<Result> => {
-    const line = waiting.get(operator) ?? { count: 0, last: Promise.resolve() };
-    if (line.count > waitingMax) {
-      const text = `${operator} has a search in work, and ${waitingMax} that wait for it.`;
-      throw new ServiceError('too_many_searches', text);
-    }
-    const turn = line.last.then(() => {
-      signal.throwIfAborted();
-      return search();
-    });
-    line.count += 1;
-    line.last = turn.catch(() => {});
-    waiting.set(operator, line);
+    const text = `${operator} has a search in work, and ${waitingMax} that wait for it.`;
+    const turns =
+      byOperator.get(operator) ??
+      createTurns(waitingMax, () => new ServiceError('too_many_searches', text));
+    byOperator.set(operator, turns);
     try {
-      return await turn;
+      return await turns.take(signal, search);
     } finally {
-      line.count -= 1;
-      if (line.count === 0) waiting.delete(operator);
+      if (turns.isEmpty()) byOperator.delete(operator);
     }
   };
 }
