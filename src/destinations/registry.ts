@@ -54,3 +54,8 @@ export const destinationTypes: readonly DestinationType[] = [
 export function destinationTypeOf(type: string): DestinationType {
   return destinationTypes.find((one) => one.type === type)!;
 }
+
+/** The types that can do something that not all can. */
+export function typesWith(member: 'previewTables' | 'locateTables'): string[] {
+  return destinationTypes.filter((one) => one[member] !== undefined).map(({ type }) => type);
+}

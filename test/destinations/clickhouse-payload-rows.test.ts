@@ -1,11 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { PayloadHead } from '../../src/destinations/payload-bytes/payload-head.ts';
-import {
-  baseOf,
-  createPayloadPlaces,
-} from '../../src/destinations/payload-bytes/payload-places.ts';
 import { BinaryRows } from '../../src/destinations/clickhouse/rows/row-binary.ts';
 import { createPayloadWriting } from '../../src/destinations/clickhouse/rows/typed-payloads.ts';
 import { createRowWriting } from '../../src/destinations/clickhouse/rows/typed-rows.ts';
@@ -18,6 +13,8 @@ import { generatedHistory } from '../tables/generated-events.ts';
 import { deliveryOf } from './deliveries.ts';
 import {
   anyKind,
+  expectSame,
+  headsOf,
   oddProperties,
   otherMembers,
   payloadWith,
@@ -41,23 +38,16 @@ function planOf(schemas: readonly JsonObject[]): TablePlan {
 
 /** Undefined where the payload is left to its values. */
 function rowsFromBytes(plan: TablePlan, payloads: readonly Uint8Array[]): Row[] {
-  const places = createPayloadPlaces(payloads.length);
   const write = createPayloadWriting(plan);
   const rows = new BinaryRows();
-  const heads = payloads.map((payload, index) => {
-    const base = baseOf(index);
-    const bytes = Buffer.from(payload);
-    if (!places.readHead(bytes, base)) return undefined;
-    return new PayloadHead({ ...deliveryOf(payload), sequence: 7 }, index, bytes, { places, base });
-  });
-  return heads.map((head) => {
+  return headsOf(payloads).map((head) => {
     if (head === undefined || !write(rows, head)) return undefined;
     const { bytes, start, end } = rows.finish();
     return bytes.toString('hex', start, end);
   });
 }
 
-function rowFromValues(plan: TablePlan, payload: Uint8Array): Row {
+function rowFromValues(plan: TablePlan, payload: Uint8Array): string {
   const read = typedEventOf(deliveryOf(payload), 0);
   if (typeof read === 'string') return read;
   const rows = new BinaryRows();
@@ -69,16 +59,9 @@ function rowFromValues(plan: TablePlan, payload: Uint8Array): Row {
 
 /** Expects the same rows, and returns how many were written from bytes. */
 function expectSameRows(plan: TablePlan, payloads: readonly Uint8Array[]): number {
-  const rows = rowsFromBytes(plan, payloads);
-  for (const [index, row] of rows.entries()) {
-    if (row === undefined) continue;
-    const payload = payloads[index]!;
-    expect({ payload: String(payload), row }).toEqual({
-      payload: String(payload),
-      row: rowFromValues(plan, payload),
-    });
-  }
-  return rows.filter((row) => row !== undefined).length;
+  return expectSame(payloads, rowsFromBytes(plan, payloads), (payload) =>
+    rowFromValues(plan, payload),
+  );
 }
 
 test('a row is the same from bytes and from values, in every version of a generated contract', () => {
@@ -131,11 +114,10 @@ test('what every event has is the same, and what is not a stored event is left',
 
 test('a name of other bytes is not taken for the one before', () => {
   const plan = planOf([anyKind]);
-  const places = createPayloadPlaces(1);
   const nameOf = (eventName: string): string => {
-    const bytes = payloadWith('{}', 1, { eventName });
-    expect(places.readHead(bytes, 0)).toBe(true);
-    return new PayloadHead(deliveryOf(bytes), 0, bytes, { places, base: 0 }).eventName;
+    const [head] = headsOf([payloadWith('{}', 1, { eventName })]);
+    expect(head).toBeDefined();
+    return head!.eventName;
   };
   const names = ['a', 'ab', 'b', 'käse', 'kase', 'a'];
   expect(names.map(nameOf)).toEqual(names);

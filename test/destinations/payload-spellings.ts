@@ -1,6 +1,13 @@
+import { expect } from 'vitest';
+
+import {
+  readPayloadHead,
+  type PayloadHead,
+} from '../../src/destinations/payload-bytes/payload-head.ts';
+import { createPayloadPlaces } from '../../src/destinations/payload-bytes/payload-places.ts';
 import { storedMembers } from '../../src/destinations/payload-members.ts';
 import type { JsonObject } from '../../src/event/json/json.ts';
-import { storedEvent } from './deliveries.ts';
+import { deliveryOf, storedEvent } from './deliveries.ts';
 
 /* Payloads in many spellings, for engines that make rows of their bytes. */
 
@@ -142,3 +149,32 @@ export const otherMembers: readonly object[] = [
   { warnings: [{ code: 'late', message: 'a "word"' }], correlationId: undefined },
   { schemaVersion: 99 },
 ];
+
+/** The heads of payloads in a batch, each undefined where the payload is left to its values. */
+export function headsOf(payloads: readonly Uint8Array[]): (PayloadHead | undefined)[] {
+  const places = createPayloadPlaces(payloads.length);
+  return payloads.map((payload, index) =>
+    readPayloadHead(places, { ...deliveryOf(payload), sequence: 7 }, index),
+  );
+}
+
+/**
+ * Expects the rows that were made of bytes to be those that are made of values, and returns how many there are.
+ *
+ * @param rows undefined where the payload was left to its values.
+ */
+export function expectSame(
+  payloads: readonly Uint8Array[],
+  rows: readonly (string | undefined)[],
+  fromValues: (payload: Uint8Array) => string,
+): number {
+  for (const [index, row] of rows.entries()) {
+    if (row === undefined) continue;
+    const payload = payloads[index]!;
+    expect({ payload: String(payload), row }).toEqual({
+      payload: String(payload),
+      row: fromValues(payload),
+    });
+  }
+  return rows.filter((row) => row !== undefined).length;
+}

@@ -1,11 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { PayloadHead } from '../../src/destinations/payload-bytes/payload-head.ts';
-import {
-  baseOf,
-  createPayloadPlaces,
-} from '../../src/destinations/payload-bytes/payload-places.ts';
 import { CopyLines } from '../../src/destinations/postgres/copy/copy-lines.ts';
 import { addLine } from '../../src/destinations/postgres/copy/copy-rows.ts';
 import { createPayloadLines } from '../../src/destinations/postgres/copy/payload-line.ts';
@@ -15,9 +10,10 @@ import { planTable, type TablePlan } from '../../src/destinations/tables/plan-ta
 import type { JsonObject } from '../../src/event/json/json.ts';
 import '../property-seed.ts';
 import { generatedHistory } from '../tables/generated-events.ts';
-import { deliveryOf } from './deliveries.ts';
 import {
   anyKind,
+  expectSame,
+  headsOf,
   oddProperties,
   otherMembers,
   payloadWith,
@@ -37,15 +33,8 @@ const textOf = (lines: CopyLines): string => lines.finish().subarray(5, -5).toSt
 
 /** Undefined where the payload is left to its values. */
 function linesFromBytes(plan: TablePlan, payloads: readonly Uint8Array[]): (string | undefined)[] {
-  const places = createPayloadPlaces(payloads.length);
   const write = createPayloadLines(plan);
-  const heads = payloads.map((payload, index) => {
-    const base = baseOf(index);
-    const bytes = Buffer.from(payload);
-    if (!places.readHead(bytes, base)) return undefined;
-    return new PayloadHead({ ...deliveryOf(payload), sequence: 7 }, index, bytes, { places, base });
-  });
-  return heads.map((head) => {
+  return headsOf(payloads).map((head) => {
     const lines = new CopyLines(100);
     const isWritten = head !== undefined && write(lines, head);
     const text = textOf(lines);
@@ -65,16 +54,9 @@ function lineFromValues(plan: TablePlan, payload: Uint8Array): string {
 
 /** Expects the same lines, and returns how many were written from bytes. */
 function expectSameLines(plan: TablePlan, payloads: readonly Uint8Array[]): number {
-  const lines = linesFromBytes(plan, payloads);
-  for (const [index, line] of lines.entries()) {
-    if (line === undefined) continue;
-    const payload = payloads[index]!;
-    expect({ payload: String(payload), line }).toEqual({
-      payload: String(payload),
-      line: lineFromValues(plan, payload),
-    });
-  }
-  return lines.filter((line) => line !== undefined).length;
+  return expectSame(payloads, linesFromBytes(plan, payloads), (payload) =>
+    lineFromValues(plan, payload),
+  );
 }
 
 test('a line is the same from bytes and from values, in every version of a generated contract', () => {

@@ -4,12 +4,8 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import type { Delivery, DestinationContext, Outcome } from '../destination.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import { faultOf } from './fault.ts';
-import { PayloadHead } from '../payload-bytes/payload-head.ts';
-import {
-  baseOf,
-  createPayloadPlaces,
-  type PayloadPlaces,
-} from '../payload-bytes/payload-places.ts';
+import { readPayloadHead, type PayloadHead } from '../payload-bytes/payload-head.ts';
+import { createPayloadPlaces, type PayloadPlaces } from '../payload-bytes/payload-places.ts';
 import { bySequence, rowsPerPiece, type InsertedRow, type Inserts } from './inserts.ts';
 import {
   createClickhouseTables,
@@ -120,14 +116,9 @@ function readHeads(
   const left: number[] = [];
   const end = Math.min(batch.length, from + rowsPerPiece);
   for (let index = from; index < end; index += 1) {
-    const delivery = batch[index]!;
-    const { payload } = delivery;
-    const { buffer, byteOffset, byteLength } = payload;
-    const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(buffer, byteOffset, byteLength);
-    const base = baseOf(index - from);
-    if (places.readHead(bytes, base)) {
-      heads.push(new PayloadHead(delivery, index, bytes, { places, base }));
-    } else left.push(index);
+    const head = readPayloadHead(places, batch[index]!, index, index - from);
+    if (head === undefined) left.push(index);
+    else heads.push(head);
   }
   return { heads, left };
 }

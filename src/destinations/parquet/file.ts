@@ -163,12 +163,7 @@ function writeWhole(descriptor: number, bytes: Uint8Array): void {
  * @param isFromBytes false for a test: texts are made of all members, which makes the same file.
  */
 export function encodeRows(events: LotEvents, places: Uint32Array, isFromBytes = true): Uint8Array {
-  const made = columns.map(({ name, kind }) => ({
-    element: { name, ...elements[kind] },
-    hold: kind === 'time' ? msOf : holders[kind],
-    isJson: jsonColumns.has(name),
-  }));
-  const file = createFileEncoder(made, places.length);
+  const file = createFileEncoder(encoded, places.length);
   for (const place of places) {
     events.go(place);
     const isWhole = events.isWhole();
@@ -235,6 +230,11 @@ const holders = {
 
 /** Of each column. */
 const adders = columns.map(adderOf);
+const encoded = columns.map(({ name, kind }) => ({
+  element: { name, ...elements[kind] },
+  hold: kind === 'time' ? msOf : holders[kind],
+  isJson: jsonColumns.has(name),
+}));
 
 /** Undefined if the column cannot hold it: an event may have any JSON as its version. */
 function int32Of(value: ColumnValue): number | undefined {

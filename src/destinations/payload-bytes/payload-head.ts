@@ -1,5 +1,5 @@
 import type { Delivery } from '../destination.ts';
-import { placeOf, type PayloadPlaces } from './payload-places.ts';
+import { baseOf, placeOf, type PayloadPlaces } from './payload-places.ts';
 
 const nameAt = placeOf('eventName');
 const timestampAt = placeOf('timestamp');
@@ -47,6 +47,26 @@ export class PayloadHead {
   #end(member: number): number {
     return this.places.places[this.base + member + 1]!;
   }
+}
+
+/**
+ * Reads the head of a payload. Undefined if the event has to be read as values.
+ *
+ * @param index of the event in its batch.
+ * @param at which of the payloads that `places` holds at once.
+ */
+export function readPayloadHead(
+  places: PayloadPlaces,
+  delivery: Delivery,
+  index: number,
+  at = index,
+): PayloadHead | undefined {
+  const { payload } = delivery;
+  const { buffer, byteOffset, byteLength } = payload;
+  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(buffer, byteOffset, byteLength);
+  const base = baseOf(at);
+  if (!places.readHead(bytes, base)) return undefined;
+  return new PayloadHead(delivery, index, bytes, { places, base });
 }
 
 /** The name that was read last: the next event often has the same. */

@@ -117,19 +117,17 @@ function textOf(value: string, { kind }: LogicalType): string {
   if (kind === 'boolean') return `iif(${value}, 'true', iif(${value} IS NULL, NULL, 'false'))`;
   if (kind !== 'double' && kind !== 'number' && kind !== 'decimal') return `CAST(${value} AS TEXT)`;
   const whole = `CAST(${value} AS INTEGER)`;
-  return `CASE WHEN typeof(${value}) <> 'real' THEN CAST(${value} AS TEXT)
+  const [of15, of16, of17] = [
+    `CAST(${value} AS TEXT)`,
+    `printf('%!.16g', ${value})`,
+    `printf('%!.17g', ${value})`,
+  ];
+  // Earlier versions of SQLite cast a double with 15 digits, so the first text that is the same double again is taken.
+  return `CASE WHEN typeof(${value}) <> 'real' THEN ${of15}
     WHEN abs(${value}) < 1e15 AND ${value} = ${whole} THEN CAST(${whole} AS TEXT)
-    ${shortestTexts.map((text) => text(value)).join(' ')} END`;
+    WHEN CAST(${of15} AS REAL) = ${value} THEN ${of15}
+    WHEN CAST(${of16} AS REAL) = ${value} THEN ${of16} ELSE ${of17} END`;
 }
-
-/** Earlier versions of SQLite cast a double with 15 digits, so the first text that is the same double again is taken. */
-const shortestTexts = [
-  (value: string) =>
-    `WHEN CAST(CAST(${value} AS TEXT) AS REAL) = ${value} THEN CAST(${value} AS TEXT)`,
-  (value: string) =>
-    `WHEN CAST(printf('%!.16g', ${value}) AS REAL) = ${value} THEN printf('%!.16g', ${value})`,
-  (value: string) => `ELSE printf('%!.17g', ${value})`,
-];
 
 /**
  * `keyed`: for a table whose primary key is `event_id`, as the first ones were made. ON CONFLICT rather than OR

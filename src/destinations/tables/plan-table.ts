@@ -192,7 +192,7 @@ export function changesOf(
   };
 }
 
-/** The first of these columns that is none of a plan. */
+/** The first of these columns that a plan does not have. */
 export function columnBeside(plan: TablePlan, names: readonly string[]): string | undefined {
   const known = new Set([...eventColumns, ...plan.columns].map(({ name }) => name));
   return names.find((name) => !known.has(name));

@@ -1,13 +1,13 @@
 import { readTime } from '../../../event/time/time-text.ts';
-import { storedMembers } from '../../payload-members.ts';
-import type { EventColumn } from '../../tables/event-columns.ts';
+import type { PayloadMembers } from '../../payload-members.ts';
 import { fitValue } from '../../tables/fit-value.ts';
 import type { LogicalType } from '../../tables/logical-type.ts';
 import type { TablePlan } from '../../tables/plan-table.ts';
 import { decimalOf, writtenColumns } from '../typed-statements.ts';
 import { brace, bracket, quote } from '../../../event/json/json-codes.ts';
 import { plainEnd } from '../../../event/json/find-json.ts';
-import type { PayloadPlaces } from '../../payload-bytes/payload-places.ts';
+import type { PayloadHead } from '../../payload-bytes/payload-head.ts';
+import { placeOf } from '../../payload-bytes/payload-places.ts';
 import {
   createFindProperties,
   isNullAt,
@@ -19,14 +19,10 @@ import { readTicks, ticks, type Ticks } from './ticks.ts';
 import { cellOf, isColumnTime, type WriteCell } from './typed-rows.ts';
 
 /** A payload whose head was read. */
-export interface ReadHead {
-  readonly bytes: Buffer;
-  readonly places: PayloadPlaces;
-  /** Of its places. */
-  readonly base: number;
-  readonly schemaVersion: number;
-  readonly sequence: number;
-}
+export type ReadHead = Pick<
+  PayloadHead,
+  'bytes' | 'places' | 'base' | 'schemaVersion' | 'sequence'
+>;
 
 /**
  * Writes the row of a payload from its bytes, the same one as from its values (typed-rows.ts). That takes a third of
@@ -107,9 +103,7 @@ function writeEvent(rows: BinaryRows, head: ReadHead): boolean {
 }
 
 /** Of each of `writtenColumns` that is a member of the event. */
-const memberPlaces = writtenColumns.map(
-  ({ field }: EventColumn) => 2 * storedMembers.findIndex(([name]) => name === field),
-);
+const memberPlaces = writtenColumns.map(({ field }) => placeOf(field as keyof PayloadMembers));
 
 /** The time that was read last: an event has the same one twice, and others of its batch have it too. */
 const lastTime = Buffer.alloc(64);

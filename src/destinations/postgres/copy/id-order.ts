@@ -7,7 +7,7 @@ const indexesMax = 2 ** 13;
 
 const noDigit = 0x10;
 const dash = 0x20;
-/** What each byte is in a UUID: the value of a hexadecimal digit, a dash, or none of both. */
+/** What each byte is in a UUID: the value of a hexadecimal digit, a dash, or neither. */
 const kinds = new Uint8Array(256).fill(noDigit);
 kinds[minus] = dash;
 for (const [value, digit] of [...'0123456789abcdef'].entries()) {
@@ -17,7 +17,7 @@ for (const [value, digit] of [...'0123456789abcdef'].entries()) {
 /** What a UUID has at each place: 0 for a digit. */
 const form = Array.from({ length: idLength }, (_, at) => ([8, 13, 18, 23].includes(at) ? dash : 0));
 
-/** The first 40 bits of a UUID, or -1 if these bytes are none. */
+/** The first 40 bits of a UUID, or -1 if these bytes are not one. */
 export function idKey(bytes: Uint8Array, start: number, end: number): number {
   if (end - start !== idLength) return -1;
   for (let at = 0; at < idLength; at += 1) {

@@ -134,16 +134,14 @@ type WriteProperty = (lines: CopyLines, bytes: Buffer, place: PropertyPlace) => 
 /** From the bytes where that gives the same, else from the value. */
 function propertyWriter(type: LogicalType): WriteProperty {
   const isAsIs = asIs(type);
-  const isText = type.kind === 'text' || type.kind === 'enum';
+  const isTime = type.kind === 'timestamp';
+  const isOfText = isTime || type.kind === 'text' || type.kind === 'enum';
   return (lines, bytes, place) => {
     const { start, end } = place;
-    if (isText && bytes[start] === quote && plainEnd(bytes, start + 1, end) === end - 1) {
+    if (isOfText && bytes[start] === quote && plainEnd(bytes, start + 1, end) === end - 1) {
+      if (isTime) return writeTime(lines, bytes, start + 1, end - 1);
       lines.copied(bytes, start + 1, end - 1);
       return true;
-    }
-    if (type.kind === 'timestamp' && bytes[start] === quote) {
-      if (plainEnd(bytes, start + 1, end) === end - 1)
-        return writeTime(lines, bytes, start + 1, end - 1);
     }
     if (isAsIs(bytes, place)) {
       lines.copied(bytes, start, end);

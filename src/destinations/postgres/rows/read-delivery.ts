@@ -1,6 +1,6 @@
 import { delivered, type Delivery, type Outcome } from '../../destination.ts';
-import { PayloadHead } from '../../payload-bytes/payload-head.ts';
-import { baseOf, createPayloadPlaces, placeOf } from '../../payload-bytes/payload-places.ts';
+import { readPayloadHead, type PayloadHead } from '../../payload-bytes/payload-head.ts';
+import { createPayloadPlaces, placeOf } from '../../payload-bytes/payload-places.ts';
 import { readTypedPayload, type NamedEvent, type PayloadEvent } from '../../tables/event-row.ts';
 
 const decoder = new TextDecoder();
@@ -72,12 +72,7 @@ export function readDeliveries(batch: readonly Delivery[], isTyped: boolean): Re
   if (!isTyped) return batch.map((delivery) => new ReadDelivery(delivery, undefined));
   const places = createPayloadPlaces(batch.length);
   return batch.map((delivery, index) => {
-    const { buffer, byteOffset, byteLength } = delivery.payload;
-    const bytes = Buffer.from(buffer, byteOffset, byteLength);
-    const base = baseOf(index);
-    const head = places.readHead(bytes, base)
-      ? new PayloadHead(delivery, index, bytes, { places, base })
-      : undefined;
+    const head = readPayloadHead(places, delivery, index);
     const read = new ReadDelivery(delivery, head);
     // Now, so that a dead one has no part in what follows.
     if (head === undefined) read.event();
