@@ -14,13 +14,14 @@ import { destinationTypes } from '../destinations/registry.ts';
 import { StartError } from '../errors.ts';
 import type { CommandContext } from './command-context.ts';
 
+const readFile = (file: string): string => readFileSync(file, 'utf8');
+
 /** The settings that a command without a gate needs, as the gate reads them. Throws a StartError. */
 export function commandSettings<Path extends keyof SettingValues>(
   config: string | undefined,
   env: CommandContext['env'],
   paths: readonly Path[],
 ): Pick<SettingValues, Path> {
-  const readFile = (file: string): string => readFileSync(file, 'utf8');
   return readSomeSettings({ env, configFile: config, readFile }, paths);
 }
 
@@ -46,12 +47,11 @@ export function commandContracts(
   env: CommandContext['env'],
 ): Pick<Config, 'schemasDir' | 'schemasDirNamed'> {
   if (schemas !== undefined) return { schemasDir: schemas, schemasDirNamed: true };
-  return readSchemasDir({ env, configFile, readFile: (file) => readFileSync(file, 'utf8') });
+  return readSchemasDir({ env, configFile, readFile });
 }
 
 /** The whole configuration of the gate, for commands that open what it opens. Throws a StartError. */
 export function readGateConfig(env: CommandContext['env'], configFile: string | undefined): Config {
-  const readFile = (file: string): string => readFileSync(file, 'utf8');
   return readConfig({ env, configFile, readFile, destinationTypes });
 }
 
@@ -61,7 +61,6 @@ export function commandDestinations(
   env: CommandContext['env'],
   wanted: WantedDestinations,
 ): SomeDestinations {
-  const readFile = (file: string): string => readFileSync(file, 'utf8');
   return readSomeDestinations({ env, configFile, readFile, destinationTypes }, wanted);
 }
 

@@ -34,7 +34,7 @@ function faultsOfSome(given: Given, wanted: WantedDestinations): string[] {
 }
 
 const named = (name: string): WantedDestinations => ({ name });
-const ofTypes = (...types: string[]): WantedDestinations => ({ types: new Set(types) });
+const ofTypes = (...types: string[]): WantedDestinations => ({ types });
 
 /** Everything but `lake` is wrong, each in its own way. */
 const file = `

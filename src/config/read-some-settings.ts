@@ -16,12 +16,16 @@ export function readSomeSettings<Path extends keyof SettingValues>(
   sources: Omit<ConfigSources, 'destinationTypes'>,
   paths: readonly Path[],
 ): Pick<SettingValues, Path> {
+  return settingsIn(gather({ ...sources, destinationTypes: [] }), paths);
+}
+
+function settingsIn<Path extends keyof SettingValues>(
+  raw: RawConfig,
+  paths: readonly Path[],
+): Pick<SettingValues, Path> {
   const table = Object.fromEntries(paths.map((path) => [path, settings[path]]));
-  const raw = gather({ ...sources, destinationTypes: [] });
-  const faults = faultsAt(
-    raw,
-    paths.flatMap((path) => raw.values.get(path)?.from ?? []),
-  );
+  const places = paths.flatMap((path) => raw.values.get(path)?.from ?? []);
+  const faults = raw.faults.filter((fault) => raw.fileBroken || isAt(fault, places));
   const { values } = readTable(table, raw.values, (path) => `default: ${path}`, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   return Object.fromEntries(values) as Pick<SettingValues, Path>;
@@ -31,9 +35,9 @@ export function readSomeSettings<Path extends keyof SettingValues>(
 export function readSchemasDir(
   sources: Omit<ConfigSources, 'destinationTypes'>,
 ): Pick<Config, 'schemasDir' | 'schemasDirNamed'> {
-  const { schemas_dir: schemasDir } = readSomeSettings(sources, ['schemas_dir']);
-  const { values } = gather({ ...sources, destinationTypes: [] });
-  return { schemasDir, schemasDirNamed: values.has('schemas_dir') };
+  const raw = gather({ ...sources, destinationTypes: [] });
+  const { schemas_dir: schemasDir } = settingsIn(raw, ['schemas_dir']);
+  return { schemasDir, schemasDirNamed: raw.values.has('schemas_dir') };
 }
 
 export interface SomeDestinations {
@@ -43,9 +47,7 @@ export interface SomeDestinations {
 }
 
 /** Which destinations a command uses: one, or all of some types. */
-export type WantedDestinations =
-  | { readonly name: string }
-  | { readonly types: ReadonlySet<string> };
+export type WantedDestinations = { readonly name: string } | { readonly types: readonly string[] };
 
 /**
  * Reads only some destinations of the configuration, and nothing else: the secrets of the others, and of the
@@ -58,16 +60,16 @@ export function readSomeDestinations(
 ): SomeDestinations {
   const raw = gather(sources);
   const chosen = raw.destinations.filter(({ name, type }) =>
-    'name' in wanted ? name === wanted.name : wanted.types.has(type),
+    'name' in wanted ? name === wanted.name : wanted.types.includes(type),
   );
   // Of a destination whose type is not known, it is not clear whether it is wanted.
   const unsure = 'name' in wanted ? sectionFault : typeFault;
-  const faults = raw.faults.filter((fault) => unsure.test(fault));
-  for (const fault of faultsAt(raw, chosen.flatMap(placesOf))) {
-    if (!faults.includes(fault)) faults.push(fault);
-  }
+  const places = chosen.flatMap(placesOf);
+  const faults = raw.faults.filter(
+    (fault) => raw.fileBroken || unsure.test(fault) || isAt(fault, places),
+  );
   const isDefault = chosen.some((one) => one.isDefault);
-  const dataDir = isDefault ? readSomeSettings(sources, ['data_dir']).data_dir : '';
+  const dataDir = isDefault ? settingsIn(raw, ['data_dir']).data_dir : '';
   const destinations = buildDestinations(chosen, dataDir, faults);
   if (faults.length > 0) throw new StartError(describeFaults(faults));
   return { destinations, names: raw.destinations.map(({ name }) => name) };
@@ -84,15 +86,10 @@ function placesOf({ name, from, values }: RawDestination): string[] {
   return [from, variables, ...[...values.values()].map((value) => value.from)];
 }
 
-/** The faults of values at these places, or below them; of a file that could not be read, all. */
-function faultsAt({ faults, fileBroken }: RawConfig, places: readonly string[]): string[] {
-  return faults.filter(
-    (fault) =>
-      fileBroken ||
-      places.some(
-        (place) =>
-          fault.startsWith(place) &&
-          (place.endsWith('_') || /^[:.]/.test(fault.slice(place.length))),
-      ),
+/** Whether a fault is of a value at one of these places, or below it. */
+function isAt(fault: string, places: readonly string[]): boolean {
+  return places.some(
+    (place) =>
+      fault.startsWith(place) && (place.endsWith('_') || /^[:.]/.test(fault.slice(place.length))),
   );
 }

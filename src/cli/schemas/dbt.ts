@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 
 import type { CatalogContract } from '../../catalog/read-catalog.ts';
-import { destinationTypeOf, destinationTypes } from '../../destinations/registry.ts';
+import { destinationTypeOf, typesWith } from '../../destinations/registry.ts';
 import {
   dbtSource,
   type DbtSource,
@@ -27,8 +27,7 @@ export async function dbtSources(
 ): Promise<string> {
   const described = contracts.map(describe);
   const sources: DbtSource[] = [];
-  const typesWithTables = destinationTypes.filter(({ locateTables }) => locateTables !== undefined);
-  const types = new Set(typesWithTables.map(({ type }) => type));
+  const types = typesWith('locateTables');
   const { destinations } = commandDestinations(configFile, env, { types });
   for (const { name, type, settings, events } of destinations) {
     const location = await destinationTypeOf(type).locateTables?.(name, settings);

@@ -1,5 +1,5 @@
 import type { TablesPreview } from '../../destinations/destination.ts';
-import { destinationTypeOf, destinationTypes } from '../../destinations/registry.ts';
+import { destinationTypeOf, typesWith } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { compileEventGlobs } from '../../event/glob.ts';
 import { eventContractsOf } from '../../validation/schema/event-contracts.ts';
@@ -20,7 +20,7 @@ export async function planTables({ env }: CommandContext, flags: PlanFlags): Pro
   const some = commandDestinations(
     flags.config,
     env,
-    wanted === undefined ? { types: new Set(typesWithTables()) } : { name: wanted },
+    wanted === undefined ? { types: typesWith('previewTables') } : { name: wanted },
   );
   const chosen = wanted === undefined ? some.destinations : [findDestination(some, wanted)];
   const contracts = eventContractsOf(await loadContracts(commandContracts(flags, env)));
@@ -41,15 +41,9 @@ export async function planTables({ env }: CommandContext, flags: PlanFlags): Pro
     const which = flags.destination ?? 'the configuration';
     throw new StartError(
       `${which} has no tables of events: set tables: per_event, or both, at a destination of type ` +
-        `${typesWithTables().join(' or ')}.`,
+        `${typesWith('previewTables').join(' or ')}.`,
     );
   }
-}
-
-function typesWithTables(): string[] {
-  return destinationTypes
-    .filter(({ previewTables }) => previewTables !== undefined)
-    .map(({ type }) => type);
 }
 
 /** SQL, so that the output can be read by a database. */

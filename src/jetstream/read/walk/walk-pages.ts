@@ -119,8 +119,20 @@ export async function walkPart<Item>(
   const keepPace = createPageKeeper(log, endsMs);
   let messages = 0;
   let bytes = 0;
+  const isLong = isLongWalk(walk, rest, limits);
   let isKept = false;
-  const { first, others } = openWalk(log, walk, rest, limits);
+  const { first, others } = isLong
+    ? openLongWalk(log, walk, rest)
+    : {
+        first: undefined,
+        others: readInOrder(
+          log,
+          walk.stream,
+          walk.subjects,
+          rest,
+          firstPageMax(itemsMax, rest.length),
+        ),
+      };
   const nextMessage = async (): Promise<StoredMessage | undefined> => (await others.next()).value;
   try {
     for (
@@ -131,7 +143,7 @@ export async function walkPart<Item>(
       if (walk.untilMs !== Infinity && message.storedAtMs >= walk.untilMs) break;
       if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax || isOver()) {
         const left = read.restOf(rest);
-        isKept = isLongWalk(walk, rest, limits);
+        isKept = isLong;
         if (isKept)
           keptWalksOf(log).keep(keyOfWalk(walk.subjects, left), { first: message, others });
         return { items, next: walkPositions(ranges, left), walk: walkProgress(ranges, left) };
@@ -166,14 +178,7 @@ function isLongWalk(
   return itemsMax >= longPage.items || messagesMax >= longPage.messages;
 }
 
-function openWalk(log: Log, walk: Walk, rest: EventRanges, limits: PageLimits): WalkMessages {
-  const { stream, subjects } = walk;
-  if (!isLongWalk(walk, rest, limits)) {
-    const { itemsMax } = limits;
-    return {
-      others: readInOrder(log, stream, subjects, rest, firstPageMax(itemsMax, rest.length)),
-    };
-  }
+function openLongWalk(log: Log, { stream, subjects }: Walk, rest: EventRanges): WalkMessages {
   const kept = keptWalksOf(log).take(keyOfWalk(subjects, rest));
   return kept ?? { others: readAllInOrder(log, stream, rest, subjects[0]) };
 }
