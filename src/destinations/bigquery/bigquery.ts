@@ -8,6 +8,7 @@ import {
   type DestinationSettings,
   type Outcome,
 } from '../destination.ts';
+import { openOrRefuse } from '../local-files/open-or-refuse.ts';
 import { readBatchEvents, type BatchEvent } from '../read-in-turns.ts';
 import { createRowMaker } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
@@ -43,7 +44,10 @@ export function createBigqueryDestination(
   context?: DestinationContext,
 ): Destination {
   const settings = readBigquerySettings(name, given);
-  const journal = openJournal(settings.journal, settings.busyTimeoutMs, settings.idsKeptMs);
+  const file = settings.journal;
+  const journal = openOrRefuse(`destinations.${name}.journal`, file, () =>
+    openJournal(file, settings.busyTimeoutMs, settings.idsKeptMs),
+  );
   const storage = createStorage(settings);
   const tables = createDescribedTables(
     { ...settings, dialect: bigqueryDialect },

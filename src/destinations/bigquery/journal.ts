@@ -1,9 +1,8 @@
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 
 import { ageMs } from '../../event/time/steady-time.ts';
-import { inTransaction } from '../sqlite/transaction.ts';
+import { inTransaction } from '../local-files/transaction.ts';
+import { openWalDatabase } from '../local-files/wal-database.ts';
 import type { DeclaredColumn } from '../described-tables.ts';
 
 /** Rows that are sent in one request, to one place: the same rows at the same offset are stored once. */
@@ -155,11 +154,14 @@ export function openJournal(file: string, busyTimeoutMs: number, idsKeptMs: numb
 }
 
 function openDatabase(file: string, busyTimeoutMs: number): DatabaseSync {
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-  inTransaction(database, () => database.exec(createTables));
-  return database;
+  const database = openWalDatabase(file, busyTimeoutMs);
+  try {
+    inTransaction(database, () => database.exec(createTables));
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 function insertAppend(database: DatabaseSync, kind: TableKind, append: Omit<Append, 'id'>): Append {

@@ -1,10 +1,8 @@
 import {
-  chmodSync,
   closeSync,
   existsSync,
   fchmodSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -13,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
+import { makeSyncedFolder, syncFolder } from '../local-files/synced-folder.ts';
 import type { ColumnValue } from '../tables/fit-value.ts';
 import { createFileEncoder } from './encode/file-encoder.ts';
 import type { ColumnEncoder } from './encode/column-encoder.ts';
@@ -120,7 +119,7 @@ export function writeBytes(file: string, made: () => Uint8Array, root: string): 
   if (existsSync(file)) return;
   const folder = path.dirname(file);
   const mode = statSync(root).mode & 0o777;
-  makeFolder(folder, mode);
+  makeSyncedFolder(folder, mode);
   const temporary = path.join(folder, `.${path.basename(file)}.${process.pid}.tmp`);
   const descriptor = openSync(temporary, 'w', 0o600);
   try {
@@ -247,22 +246,4 @@ function int32Of(value: ColumnValue): number | undefined {
 function msOf(time: ColumnValue): bigint | undefined {
   const ms = Date.parse(String(time));
   return Number.isNaN(ms) ? undefined : BigInt(ms);
-}
-
-/** A folder survives a power cut only once its parent folder is synced. */
-function makeFolder(folder: string, mode: number): void {
-  const first = mkdirSync(folder, { recursive: true });
-  if (first === undefined) return;
-  for (let at = folder; at.length >= first.length; at = path.dirname(at)) {
-    chmodSync(at, mode);
-    syncFolder(path.dirname(at));
-  }
-}
-
-function syncFolder(folder: string): void {
-  // Windows neither needs this nor can do it.
-  if (process.platform === 'win32') return;
-  const descriptor = openSync(folder, 'r');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
 }

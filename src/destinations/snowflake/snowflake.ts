@@ -12,6 +12,7 @@ import {
   stopped,
 } from '../destination.ts';
 import { createPace } from '../http-client/pace.ts';
+import { openOrRefuse } from '../local-files/open-or-refuse.ts';
 import { readBatchEvents, type BatchEvent } from '../read-in-turns.ts';
 import { createRowMaker, type RowMaker } from '../tables/event-row.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
@@ -69,7 +70,8 @@ export function createSnowflakeDestination(
   context?: DestinationContext,
 ): Destination {
   const settings = readSnowflakeSettings(name, given);
-  openSpool(settings.spool);
+  const { spool } = settings;
+  openOrRefuse(`destinations.${name}.spool`, spool, () => openSpool(spool));
   const { timeoutMs } = settings;
   const sessions = createSessions({
     ...settings,

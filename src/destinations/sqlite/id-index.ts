@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import { inTransaction } from './transaction.ts';
+import { inTransaction } from '../local-files/transaction.ts';
 import { createRecentKeys, type RecentKeys } from './recent-keys.ts';
 
 /**

@@ -1,13 +1,14 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { statSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+
 import { StartError } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { createKeyedRows, createNumberedRows, expectedKeys, type EventRows } from './event-rows.ts';
 import { createIdTables, eventIdTables, restoreIdTables } from './id-index.ts';
 import { readTypedPayload } from '../tables/event-row.ts';
-import { inTransaction } from './transaction.ts';
+import { inTransaction } from '../local-files/transaction.ts';
+import { openWalDatabase } from '../local-files/wal-database.ts';
 import { createTypedTables, type TypedTables } from './typed-tables.ts';
 import type { PackedBatch, RefusedEvent } from '../writer-thread/packed-batch.ts';
 
@@ -83,13 +84,9 @@ export function openWarehouse(
   busyTimeoutMs: number,
   { mode, prefix }: { readonly mode: TableMode; readonly prefix: string } = onlyEvents,
 ): Warehouse {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // SQLite would let everyone read it. Its WAL gets the same mode.
-  closeSync(openSync(path, 'a', 0o600));
-  const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
+  const database = openWalDatabase(path, busyTimeoutMs);
   try {
     prepareDatabase(database);
-    syncFolder(dirname(path));
     const rows = mode === 'per_event' ? undefined : createRows(database);
     const typed = mode === 'events' ? undefined : createTypedTables(database, prefix);
     const opened = fileIdentity(path);
@@ -112,22 +109,8 @@ function fileIdentity(path: string): string | undefined {
   return stat && `${stat.dev}:${stat.ino}`;
 }
 
-/** A file survives a power cut only once its folder is synced. */
-function syncFolder(folder: string): void {
-  // Windows neither needs this nor can do it.
-  if (process.platform === 'win32') return;
-  const descriptor = openSync(folder, 'r');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
-}
-
 function prepareDatabase(database: DatabaseSync): void {
   database.exec(`PRAGMA cache_size = ${cacheSize}`);
-  database.exec('PRAGMA journal_mode = WAL');
-  // FULL syncs the WAL on every commit. NORMAL leaves that to the kernel: a power cut could take
-  // events whose acknowledgement the log had already on disk, and those would never come again. At
-  // 500 events a commit both write the same number of rows a second here.
-  database.exec('PRAGMA synchronous = FULL');
   database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
   database.exec(`PRAGMA journal_size_limit = ${walBytesMax}`);
   const version = readSchemaVersion(database);

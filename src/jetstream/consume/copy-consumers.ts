@@ -8,10 +8,9 @@ import {
 import { canaryName } from '../../event/canary.ts';
 import { eventPosition } from '../events/event-position.ts';
 import { isStreamNotFound, type PartitionLayout } from '../events/layout.ts';
-import { retryWhileForming } from '../server/retry-forming.ts';
 import { partitionStream } from '../topology.ts';
-import { consumerOf } from './consumer-position.ts';
 import { ownerKey } from './destination-consumer.ts';
+import { addConsumerIfMissing } from './ensure-consumer.ts';
 import { continuedMetadata } from './filter-history.ts';
 
 /**
@@ -32,10 +31,7 @@ export async function copyConsumers(
   for (const partition of open) {
     const stream = partitionStream(partition);
     for (const [name, config] of configs) {
-      await retryWhileForming(async () => {
-        if ((await consumerOf(manager, stream, name)) !== undefined) return;
-        await manager.consumers.add(stream, copyOf(name, config, partition));
-      });
+      await addConsumerIfMissing(manager, stream, copyOf(name, config, partition));
     }
   }
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../../../errors.ts';
-import { inTransaction } from '../../sqlite/transaction.ts';
+import { inTransaction } from '../../local-files/transaction.ts';
+import { openWalDatabase } from '../../local-files/wal-database.ts';
 import { directoryOf, type Block, type BlockVersions } from './blocks.ts';
 
 /**
@@ -70,16 +70,10 @@ const cacheSize = -16_000;
 
 /** Creates the file and its tables if they are missing. Throws a StartError if another program uses it. */
 export function createSpool(file: string, busyTimeoutMs: number): DatabaseSync {
-  const folder = path.dirname(file);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // SQLite would let everyone read it. Its WAL gets the same mode.
-  closeSync(openSync(file, 'a', 0o600));
-  const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
+  const database = openWalDatabase(file, busyTimeoutMs);
   try {
-    database.exec('PRAGMA journal_mode = WAL');
     database.exec(`PRAGMA journal_size_limit = ${checkpointPages * 4096}`);
     prepareSpool(database);
-    syncFolder(folder);
     return database;
   } catch (error) {
     database.close();
@@ -97,8 +91,7 @@ export function openSpool(file: string, busyTimeoutMs: number): DatabaseSync {
  * Creates what is missing, and returns the spool's own name, which its files have in their names.
  */
 export function prepareSpool(database: DatabaseSync): string {
-  // FULL syncs the WAL on every commit. NORMAL leaves that to the kernel: a power cut could take
-  // events whose acknowledgement the log had already on disk, and those would never come again.
+  // Every connection says so for itself: local-files/wal-database.ts.
   database.exec('PRAGMA synchronous = FULL');
   database.exec(`PRAGMA cache_size = ${cacheSize}`);
   database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
@@ -172,13 +165,4 @@ export function insertBlock(
       directoryOf(block),
       block.payloads,
     );
-}
-
-/** A file survives a power cut only once its folder is synced. */
-function syncFolder(folder: string): void {
-  // Windows neither needs this nor can do it.
-  if (process.platform === 'win32') return;
-  const descriptor = openSync(folder, 'r');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
 }

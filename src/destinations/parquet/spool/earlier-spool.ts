@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { inTransaction } from '../../sqlite/transaction.ts';
+import { inTransaction } from '../../local-files/transaction.ts';
 import { storedText } from '../stored-text.ts';
 import { isWholeRow } from '../whole-row.ts';
 import type { PackedBatch } from '../../writer-thread/packed-batch.ts';

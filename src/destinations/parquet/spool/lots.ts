@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { inTransaction } from '../../sqlite/transaction.ts';
+import { inTransaction } from '../../local-files/transaction.ts';
 import { readDirectory, type BlockVersions, type StoredBlock } from './blocks.ts';
 import { hasTable } from './database.ts';
 import { forgetExported } from './forget-exported.ts';

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { workerData } from 'node:worker_threads';
-import { inTransaction } from '../../sqlite/transaction.ts';
+import { inTransaction } from '../../local-files/transaction.ts';
 import type { PackedBatch } from '../../writer-thread/packed-batch.ts';
 import { serveBatches, type BatchWriter } from '../../writer-thread/serve-batches.ts';
 import type { WrittenReply } from '../../writer-thread/thread-destination.ts';
