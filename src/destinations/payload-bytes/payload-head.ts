@@ -5,9 +5,12 @@ const nameAt = placeOf('eventName');
 const timestampAt = placeOf('timestamp');
 const versionAt = placeOf('schemaVersion');
 
+/** What of a delivery makes a row. */
+export type HeadDelivery = Pick<Delivery, 'payload' | 'sequence'>;
+
 /** What decides where the row of an event goes, read from the beginning of its payload. */
-export class PayloadHead {
-  readonly delivery: Delivery;
+export class PayloadHead<Of extends HeadDelivery = Delivery> {
+  readonly delivery: Of;
   /** In its batch. */
   readonly index: number;
   readonly bytes: Buffer;
@@ -18,7 +21,7 @@ export class PayloadHead {
   readonly schemaVersion: number;
 
   constructor(
-    delivery: Delivery,
+    delivery: Of,
     index: number,
     bytes: Buffer,
     { places, base }: { readonly places: PayloadPlaces; readonly base: number },
@@ -55,12 +58,12 @@ export class PayloadHead {
  * @param index of the event in its batch.
  * @param at which of the payloads that `places` holds at once.
  */
-export function readPayloadHead(
+export function readPayloadHead<Of extends HeadDelivery>(
   places: PayloadPlaces,
-  delivery: Delivery,
+  delivery: Of,
   index: number,
   at = index,
-): PayloadHead | undefined {
+): PayloadHead<Of> | undefined {
   const { payload } = delivery;
   const { buffer, byteOffset, byteLength } = payload;
   const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(buffer, byteOffset, byteLength);

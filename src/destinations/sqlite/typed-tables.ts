@@ -2,15 +2,18 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { createContractTables } from '../tables/contract-tables.ts';
 import { eventColumns } from '../tables/event-columns.ts';
+import { readPayloadHead } from '../payload-bytes/payload-head.ts';
+import { createPayloadPlaces } from '../payload-bytes/payload-places.ts';
 import {
   createRowMaker,
+  readTypedPayload,
+  type NamedEvent,
   type RowDelivery,
   type RowMaker,
-  type PayloadEvent,
 } from '../tables/event-row.ts';
-import type { ColumnValue } from '../tables/fit-value.ts';
 import type { TablePlan } from '../tables/plan-table.ts';
 import { createIdIndex, restoreIdTables, typedIdTables, type IdIndexLimits } from './id-index.ts';
+import { asBound, createFillRow, type FillRow } from './payload-values.ts';
 import { createTypedRows, rowsOfTables, type TypedRows } from './typed-rows.ts';
 import { isTableOf, makeTable } from './table-register.ts';
 import { quoted, sqliteDialect } from './typed-statements.ts';
@@ -24,16 +27,27 @@ export interface TypedTables {
    * @param expected the keys of ids that are likely to come: `IdIndex.begin`.
    */
   begin(expected?: Float64Array): void;
-  /** Does nothing if the event has a row. Throws a TableFault if its table cannot take it. */
-  insert(event: PayloadEvent, delivery: RowDelivery): void;
+  /** The row of a payload, or the reason why it can never be one. Throws a TableFault if its table cannot take it. */
+  read(payload: Buffer, delivery: RowDelivery): TypedRow | string;
+  /** Writes the row that was read last. Does nothing if the event has one. */
+  insert(row: TypedRow): void;
   /** Right before COMMIT. */
   end(): void;
   /** After ROLLBACK: tables that were made are gone again. */
   forget(): void;
 }
 
+/** A row that can be written. Its values are those of the row that was read last. */
+export interface TypedRow {
+  readonly table: OpenTable;
+  readonly id: string;
+}
+
 interface OpenTable {
+  readonly fill: FillRow;
   readonly rows: RowMaker;
+  /** In the order of `eventColumns` and of the columns of its plan. Used again for each row. */
+  readonly values: SQLInputValue[];
   readonly writer: TypedRows;
   /** Has the row that the event had before it had a contract; undefined if no event had one. */
   readonly unplanned: TypedRows | undefined;
@@ -51,6 +65,7 @@ export function createTypedTables(
   const index = createIdIndex(database, typedIdTables, indexed, limits);
   let open = new Map<string, OpenTable>();
   let schemaVersion: unknown;
+  const places = createPayloadPlaces(1);
 
   const planOf = (event: string): TablePlan => {
     const plan = contracts.planOf(event);
@@ -67,7 +82,9 @@ export function createTypedTables(
     makeTable(database, plan);
     const isUnplanned = plan === contracts.unplanned;
     return {
+      fill: createFillRow(plan),
       rows: createRowMaker(plan),
+      values: new Array<SQLInputValue>(eventColumns.length + plan.columns.length).fill(null),
       writer: rowsOf(plan),
       unplanned: isUnplanned ? undefined : unplannedRows(event),
     };
@@ -78,6 +95,18 @@ export function createTypedTables(
     if (!isTableOf(database, table, undefined)) return undefined;
     const any = database.prepare(`SELECT 1 FROM ${quoted(table)} WHERE event_name = ? LIMIT 1`);
     return any.get(event) === undefined ? undefined : rowsOf(contracts.unplanned);
+  };
+
+  const tableOf = (event: NamedEvent): OpenTable => {
+    contracts.expectVersion(event);
+    let table = open.get(event.eventName);
+    if (table === undefined) {
+      table = openTable(event.eventName);
+      // Names of events without a contract have no limit.
+      if (open.size >= tablesOpenMax) open = new Map();
+      open.set(event.eventName, table);
+    }
+    return table;
   };
 
   return {
@@ -92,22 +121,29 @@ export function createTypedTables(
       schemaVersion = found;
       index.begin(expected);
     },
-    insert(event, delivery) {
-      contracts.expectVersion(event);
-      let table = open.get(event.eventName);
-      if (table === undefined) {
-        table = openTable(event.eventName);
-        // Names of events without a contract have no limit.
-        if (open.size >= tablesOpenMax) open = new Map();
-        open.set(event.eventName, table);
+    read(payload, delivery) {
+      const { sequence, deliveredAt } = delivery;
+      const head = readPayloadHead(places, { payload, sequence }, 0);
+      if (head !== undefined) {
+        const table = tableOf(head);
+        if (table.fill(table.values, head, deliveredAt)) {
+          return { table, id: table.values[idAt] as string };
+        }
       }
+      const event = readTypedPayload(decoder.decode(payload));
+      if (typeof event === 'string') return event;
+      const table = tableOf(event);
       const row = table.rows.rowOf(event, delivery);
-      table.unplanned?.remove(event.eventId);
-      const values = row.event.concat(row.properties) as SQLInputValue[];
-      for (let at = eventColumns.length; at < values.length; at += 1) {
-        values[at] = asBound(values[at] as ColumnValue);
-      }
-      table.writer.insert(event.eventId, values);
+      // Common columns are texts and integers, which make what they need of a number themselves.
+      row.event.forEach((value, at) => void (table.values[at] = value as SQLInputValue));
+      row.properties.forEach((value, at) => {
+        table.values[eventColumns.length + at] = asBound(value);
+      });
+      return { table, id: event.eventId };
+    },
+    insert({ table, id }) {
+      table.unplanned?.remove(id);
+      table.writer.insert(id, table.values);
     },
     end: index.end,
     forget() {
@@ -121,12 +157,5 @@ export function createTypedTables(
 /** Statements that are kept. */
 const tablesOpenMax = 2000;
 
-/** Common columns are STRICT texts and integers, which make what they need of a number themselves. */
-function asBound(value: ColumnValue): SQLInputValue {
-  if (typeof value === 'string' || value === null) return value;
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  // A double would be shown as 100.0 in a column of numbers.
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
-  if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) return String(value);
-  return value;
-}
+const decoder = new TextDecoder();
+const idAt = eventColumns.findIndex(({ name }) => name === 'event_id');

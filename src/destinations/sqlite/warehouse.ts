@@ -6,7 +6,6 @@ import type { EventContract } from '../../event/contracts/event-contract.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { createKeyedRows, createNumberedRows, expectedKeys, type EventRows } from './event-rows.ts';
 import { createIdTables, eventIdTables, restoreIdTables } from './id-index.ts';
-import { readTypedPayload } from '../tables/event-row.ts';
 import { inTransaction } from '../local-files/transaction.ts';
 import { openWalDatabase } from '../local-files/wal-database.ts';
 import { createTypedTables, type TypedTables } from './typed-tables.ts';
@@ -188,6 +187,7 @@ function writeBatch(
 ): RefusedEvent[] {
   const deliveredAt = new Date().toISOString();
   const refused: RefusedEvent[] = [];
+  const { buffer, byteOffset } = batch.bytes;
   let start = 0;
   database.exec('BEGIN IMMEDIATE');
   try {
@@ -196,23 +196,19 @@ function writeBatch(
     typed?.begin(keys);
     for (let index = 0; index < batch.ends.length; index += 1) {
       const end = batch.ends[index] ?? start;
-      const payload = decoder.decode(batch.bytes.subarray(start, end));
+      const payload = Buffer.from(buffer, byteOffset + start, end - start);
       start = end;
       const sequence = batch.sequences[index] ?? 0;
-      const event = typed === undefined ? undefined : readTypedPayload(payload);
-      if (typeof event === 'string') {
-        refused.push({ index, reason: event });
+      const row = typed?.read(payload, { sequence, deliveredAt });
+      if (typeof row === 'string') {
+        refused.push({ index, reason: row });
         continue;
       }
-      try {
-        rows?.insert(payload, sequence, deliveredAt);
-      } catch (error) {
-        const reason = refusalReason(database, payload, error);
-        if (reason === undefined) throw error;
-        refused.push({ index, reason });
-        continue;
-      }
-      if (event !== undefined) typed?.insert(event, { sequence, deliveredAt });
+      const reason =
+        rows && insertText(database, rows, decoder.decode(payload), sequence, deliveredAt);
+      if (reason === undefined) {
+        if (row !== undefined) typed?.insert(row);
+      } else refused.push({ index, reason });
     }
     rows?.end();
     typed?.end();
@@ -224,6 +220,24 @@ function writeBatch(
     // A full disk may have ended the transaction already.
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
+  }
+}
+
+/** Returns the reason why the event can never be a row. */
+function insertText(
+  database: DatabaseSync,
+  rows: EventRows,
+  payload: string,
+  sequence: number,
+  deliveredAt: string,
+): string | undefined {
+  try {
+    rows.insert(payload, sequence, deliveredAt);
+    return undefined;
+  } catch (error) {
+    const reason = refusalReason(database, payload, error);
+    if (reason === undefined) throw error;
+    return reason;
   }
 }
 
