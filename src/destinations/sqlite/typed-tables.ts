@@ -65,7 +65,6 @@ export function createTypedTables(
   const index = createIdIndex(database, typedIdTables, indexed, limits);
   let open = new Map<string, OpenTable>();
   let schemaVersion: unknown;
-  const places = createPayloadPlaces(1);
 
   const planOf = (event: string): TablePlan => {
     const plan = contracts.planOf(event);
@@ -84,7 +83,7 @@ export function createTypedTables(
     return {
       fill: createFillRow(plan),
       rows: createRowMaker(plan),
-      values: new Array<SQLInputValue>(eventColumns.length + plan.columns.length).fill(null),
+      values: [...eventColumns, ...plan.columns].map(() => null),
       writer: rowsOf(plan),
       unplanned: isUnplanned ? undefined : unplannedRows(event),
     };
@@ -121,26 +120,7 @@ export function createTypedTables(
       schemaVersion = found;
       index.begin(expected);
     },
-    read(payload, delivery) {
-      const { sequence, deliveredAt } = delivery;
-      const head = readPayloadHead(places, { payload, sequence }, 0);
-      if (head !== undefined) {
-        const table = tableOf(head);
-        if (table.fill(table.values, head, deliveredAt)) {
-          return { table, id: table.values[idAt] as string };
-        }
-      }
-      const event = readTypedPayload(decoder.decode(payload));
-      if (typeof event === 'string') return event;
-      const table = tableOf(event);
-      const row = table.rows.rowOf(event, delivery);
-      // Common columns are texts and integers, which make what they need of a number themselves.
-      row.event.forEach((value, at) => void (table.values[at] = value as SQLInputValue));
-      row.properties.forEach((value, at) => {
-        table.values[eventColumns.length + at] = asBound(value);
-      });
-      return { table, id: event.eventId };
-    },
+    read: createRowReader(tableOf),
     insert({ table, id }) {
       table.unplanned?.remove(id);
       table.writer.insert(id, table.values);
@@ -151,6 +131,31 @@ export function createTypedTables(
       schemaVersion = undefined;
       index.forget();
     },
+  };
+}
+
+/** Reads rows, from the bytes of a payload where that gives the same as from its event. */
+function createRowReader(tableOf: (event: NamedEvent) => OpenTable): TypedTables['read'] {
+  const places = createPayloadPlaces(1);
+  return (payload, delivery) => {
+    const { sequence, deliveredAt } = delivery;
+    const head = readPayloadHead(places, { payload, sequence }, 0);
+    if (head !== undefined) {
+      const table = tableOf(head);
+      if (table.fill(table.values, head, deliveredAt)) {
+        return { table, id: table.values[idAt] as string };
+      }
+    }
+    const event = readTypedPayload(decoder.decode(payload));
+    if (typeof event === 'string') return event;
+    const table = tableOf(event);
+    const row = table.rows.rowOf(event, delivery);
+    // Common columns are texts and integers, which make what they need of a number themselves.
+    row.event.forEach((value, at) => void (table.values[at] = value as SQLInputValue));
+    row.properties.forEach((value, at) => {
+      table.values[eventColumns.length + at] = asBound(value);
+    });
+    return { table, id: event.eventId };
   };
 }
 
