@@ -109,7 +109,8 @@ function readToken(file: string, prefix: string): Secret {
 function createOnce(file: string, text: string): void {
   if (statSync(file, { throwIfNoEntry: false }) !== undefined) return;
   mkdirSync(path.dirname(file), { recursive: true, mode: folderMode });
-  const temporary = `${file}.${process.pid}`;
+  // Not by its process id: in a container that is always the same, and one that was killed left its file.
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`;
   writeFileSync(temporary, text, { mode: fileMode, flag: 'wx' });
   try {
     linkSync(temporary, file);

@@ -6,8 +6,10 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { clientsForTests } from '../../src/jetstream/clients.ts';
+import { consumerOf } from '../../src/jetstream/consume/consumer-position.ts';
 import {
   addConsumerIfMissing,
+  deleteConsumer,
   ensureConsumer,
 } from '../../src/jetstream/consume/ensure-consumer.ts';
 import { startEmbeddedServer } from '../../src/jetstream/server/embedded-server.ts';
@@ -65,6 +67,15 @@ test('a consumer that another process removes before it is updated is created ag
   await ensureConsumer(interrupted(manager, 'update', remove), 'EVENTS_0', settings);
   expect(removals).toBe(1);
   expect((await manager.consumers.info('EVENTS_0', 'crm')).config.ack_wait).toBe(2e9);
+});
+
+test('a consumer that several delete at the same time is deleted, and one that is not there, too', async () => {
+  await using real = await startRealLog();
+  const { manager } = clientsForTests(real.log);
+  await ensureConsumer(manager, 'EVENTS_0', settings);
+  await Promise.all([1, 2, 3].map(() => deleteConsumer(manager, 'EVENTS_0', 'crm')));
+  await deleteConsumer(manager, 'EVENTS_0', 'crm');
+  expect(await consumerOf(manager, 'EVENTS_0', 'crm')).toBeUndefined();
 });
 
 test('what the log refuses for another reason is not tried again', async () => {

@@ -11,7 +11,7 @@ import { consumedStreams, subjects, type ConsumedStream } from '../topology.ts';
 import { forgetConfirmed } from '../integrity/confirmed-position.ts';
 import { consumerOf } from './consumer-position.ts';
 import { readFilterEras } from './filter-history.ts';
-import { ensureConsumer } from './ensure-consumer.ts';
+import { deleteConsumer, ensureConsumer } from './ensure-consumer.ts';
 import { forgetCopies } from './copies/forget-copies.ts';
 import { deliverFrom, forgetStart, type StartPosition } from './start-position.ts';
 import { forgetJobEntry } from './lane/job-entry.ts';
@@ -197,8 +197,7 @@ export async function deleteDestinationConsumers(log: Log, destination: string):
         if (stream === 'EVENTS') await forgetConfirmed(log, part, destination);
         // First the messages: if that fails, the destination can still be removed once more.
         else await forgetCopies(log, stream, ownSubjects(stream, destination));
-        const found = await consumerOf(manager, part.stream, destination);
-        if (found !== undefined) await manager.consumers.delete(part.stream, destination);
+        await deleteConsumer(manager, part.stream, destination);
       }
     });
   }

@@ -58,6 +58,19 @@ export async function addConsumerIfMissing(
   }
 }
 
+/** Deletes a consumer. Succeeds if there is none: another process may delete it at the same time. */
+export async function deleteConsumer(
+  manager: JetStreamManager,
+  stream: StoredStreamName,
+  name: string,
+): Promise<void> {
+  try {
+    await manager.consumers.delete(stream, name);
+  } catch (error) {
+    if (!missingCodes.has(codeOf(error))) throw error;
+  }
+}
+
 /** More than processes that create and remove a consumer at the same time. */
 const triesMax = 10;
 const pauseMs = 50;
@@ -69,7 +82,7 @@ const existingCodes = new Set<unknown>([
   10_148, // consumer already exists
 ]);
 
-/** What JetStream says to one who updates a consumer that does not exist. */
+/** What JetStream says to one who updates or deletes a consumer that does not exist. */
 const missingCodes = new Set<unknown>([
   consumerNotFound,
   10_149, // consumer does not exist

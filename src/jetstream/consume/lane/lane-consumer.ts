@@ -5,7 +5,7 @@ import { otherStream } from '../../events/stream-parts.ts';
 import type { Log } from '../../log.ts';
 import { anyName, subjects } from '../../topology.ts';
 import { consumerOf, readPartPosition, type ConsumerPosition } from '../consumer-position.ts';
-import { ensureConsumer } from '../ensure-consumer.ts';
+import { deleteConsumer, ensureConsumer } from '../ensure-consumer.ts';
 
 const lanePrefix = 'REDELIVERY-';
 
@@ -72,5 +72,5 @@ export async function deleteLaneConsumer(
 ): Promise<void> {
   const found = await laneCreated(log, destination);
   if (found === undefined || found !== (created ?? found)) return;
-  await clientsOf(log).manager.consumers.delete('REPLAY', laneConsumer(destination));
+  await deleteConsumer(clientsOf(log).manager, 'REPLAY', laneConsumer(destination));
 }
