@@ -124,6 +124,8 @@ export function createTypedTables(
     insert({ table, id }) {
       table.unplanned?.remove(id);
       table.writer.insert(id, table.values);
+      // Its texts are parts of that of the payload, which thousands of tables would keep.
+      table.values.fill(null);
     },
     end: index.end,
     forget() {
