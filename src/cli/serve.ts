@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 
 import { Command } from 'commander';
 
@@ -143,7 +144,18 @@ function exampleCall(address: ListenAddress, config: Config): string[] {
     `  curl ${base}/v1/track -H 'content-type: application/json' \\`,
     ...(config.auth === 'keys' ? ["    -H 'authorization: Bearer YOUR_WRITE_KEY' \\"] : []),
     `    -d '${JSON.stringify(event)}'`,
-    '',
-    "  npx headgate query 'select event_name, user_id, timestamp from events'",
+    ...exampleQuery(config),
   ];
+}
+
+/** Of an SQLite destination with the table of all events; empty without one. */
+function exampleQuery({ destinations, dataDir }: Config): string[] {
+  const warehouse = destinations.find(
+    ({ type, settings }) => type === 'sqlite' && settings['tables'] !== 'per_event',
+  );
+  if (warehouse === undefined) return [];
+  const file = path.resolve(String(warehouse.settings['path']));
+  const isDefault = file === path.resolve(dataDir, 'warehouse.db');
+  const db = isDefault ? '' : `--db '${file.replaceAll("'", String.raw`'\''`)}' `;
+  return ['', `  npx headgate query ${db}'select event_name, user_id, timestamp from events'`];
 }
