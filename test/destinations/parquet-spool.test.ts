@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { Delivery, Destination } from '../../src/destinations/destination.ts';
 import { exportSpool, type ExportData } from '../../src/destinations/parquet/exporter.ts';
+import { writeBytes } from '../../src/destinations/parquet/file.ts';
 import { createParquetDestination } from '../../src/destinations/parquet/parquet.ts';
 import { createSpool, openSpool } from '../../src/destinations/parquet/spool/database.ts';
 import { earlierEvents } from '../../src/destinations/parquet/spool/earlier-spool.ts';
@@ -269,4 +270,24 @@ test('events that are kept whole are whole in their rows, byte for byte', async 
     { properties: payload, traceparent: 'headgate:whole' },
   ]);
   expect(existsSync(path.join(folder, 'date=2026-03-01', 'hour=12'))).toBe(true);
+});
+
+test('two that write one file at the same moment write into files of their own, whatever their process ids', () => {
+  const file = path.join(folder, 'a', 'x.parquet');
+  const bytes = Buffer.from('PAR1');
+  const begun = (): number => readdirSync(path.dirname(file)).length;
+  const counts: number[] = [];
+  const first = (): Uint8Array => {
+    counts.push(begun());
+    const second = (): Uint8Array => {
+      counts.push(begun());
+      return bytes;
+    };
+    writeBytes(file, second, folder);
+    return bytes;
+  };
+  writeBytes(file, first, folder);
+  expect(counts).toEqual([1, 2]);
+  expect(readdirSync(path.dirname(file))).toEqual(['x.parquet']);
+  expect(readFileSync(file)).toEqual(bytes);
 });

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -114,6 +116,25 @@ function isRunning(processId: number): boolean {
   }
 }
 
+/** A thread that takes the lock of each folder at the same moment as the others, and reports which it got. */
+const lockingTogether = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  const { module, folders, turns, threads } = workerData;
+  import(module).then(({ lockStore }) => {
+    const got = [];
+    for (const [index, folder] of folders.entries()) {
+      Atomics.add(turns, index, 1);
+      while (Atomics.load(turns, index) < threads);
+      try {
+        lockStore(folder);
+        got.push(index);
+      } catch {}
+    }
+    parentPort.postMessage(got);
+    // The end of a thread closes what it has open.
+    setInterval(() => {}, 1000);
+  });`;
+
 describe('the lock of a data directory', () => {
   const holding = (): string =>
     `import { findOpenFiles, lockStore } from './store-lock.ts'; lockStore(${JSON.stringify(folder)});` +
@@ -130,6 +151,22 @@ describe('the lock of a data directory', () => {
     lock.release();
     const { line } = await hold(holding());
     expect(line).toBe('held');
+  });
+
+  test('is taken by exactly one of those that start at the same moment', async () => {
+    const threads = 2;
+    const folders = Array.from({ length: 50 }, (_one, index) => path.join(folder, `${index}`));
+    const turns = new Int32Array(new SharedArrayBuffer(4 * folders.length));
+    const module = new URL('../../src/jetstream/server/store-lock.ts', import.meta.url).href;
+    const workerData = { module, folders, turns, threads };
+    const all = Array.from(
+      { length: threads },
+      () => new Worker(lockingTogether, { eval: true, workerData }),
+    );
+    const said = await Promise.all(all.map((thread) => once(thread, 'message')));
+    await Promise.all(all.map((thread) => thread.terminate()));
+    const winners = said as [number[]][];
+    expect(winners.flat(2).toSorted((one, other) => one - other)).toEqual([...folders.keys()]);
   });
 
   test('creates a directory that other users cannot read', () => {

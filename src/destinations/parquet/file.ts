@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -120,8 +121,10 @@ export function writeBytes(file: string, made: () => Uint8Array, root: string): 
   const folder = path.dirname(file);
   const mode = statSync(root).mode & 0o777;
   makeSyncedFolder(folder, mode);
-  const temporary = path.join(folder, `.${path.basename(file)}.${process.pid}.tmp`);
-  const descriptor = openSync(temporary, 'w', 0o600);
+  // Not by the process id: in containers that share a folder it is often the same, and one would empty the other's file.
+  const random = randomBytes(6).toString('hex');
+  const temporary = path.join(folder, `.${path.basename(file)}.${random}.tmp`);
+  const descriptor = openSync(temporary, 'wx', 0o600);
   try {
     // The mask of the process would take the rights of others away.
     fchmodSync(descriptor, mode & 0o666);

@@ -162,3 +162,26 @@ test('a table whose primary key is the id keeps it, and each event once', () => 
   expect(idsIn(first.database)).toEqual(upTo(12).map(idOf).sort());
   expect(first.database.prepare('SELECT count(*) AS n FROM a_seen').get()).toEqual({ n: 4 });
 });
+
+test('a payload that can never be a row is refused while its table waits for a contract or an operator', () => {
+  const { database } = open();
+  const tables = createTypedTables(database, '');
+  tables.use(early);
+  database.exec('CREATE TABLE a_seen (event_id TEXT, other TEXT)');
+  const delivery = { sequence: 1, deliveredAt: '2026-03-01T12:00:00.000Z' };
+  const versioned = JSON.parse(payloadOf(2).toString()) as object;
+  const now = new Date().toISOString();
+  const early99 = JSON.stringify({ ...versioned, timestamp: now, eventTime: now });
+  // As the gate orders them.
+  const waiting = early99.replace(',"properties"', ',"schemaVersion":99,"properties"');
+  database.exec('BEGIN IMMEDIATE');
+  tables.begin();
+  for (const [whole, fault] of [
+    [payloadOf(0).toString(), /a_seen/],
+    [waiting, /waiting for version 99/],
+  ] as const) {
+    expect(() => tables.read(Buffer.from(whole), delivery)).toThrow(fault);
+    const broken = Buffer.from(whole.slice(0, -2));
+    expect(tables.read(broken, delivery)).toBe('the payload is not JSON');
+  }
+});

@@ -15,6 +15,7 @@ import type { TablePlan } from '../tables/plan-table.ts';
 import { createIdIndex, restoreIdTables, typedIdTables, type IdIndexLimits } from './id-index.ts';
 import { asBound, createFillRow, type FillRow } from './payload-values.ts';
 import { createTypedRows, rowsOfTables, type TypedRows } from './typed-rows.ts';
+import { TableFault } from '../tables/table-fault.ts';
 import { isTableOf, makeTable } from './table-register.ts';
 import { quoted, sqliteDialect } from './typed-statements.ts';
 
@@ -139,22 +140,31 @@ export function createTypedTables(
 /** Reads rows, from the bytes of a payload where that gives the same as from its event. */
 function createRowReader(tableOf: (event: NamedEvent) => OpenTable): TypedTables['read'] {
   const places = createPayloadPlaces(1);
-  return (payload, delivery) => {
+  const readBytes = (payload: Buffer, delivery: RowDelivery): TypedRow | undefined => {
     const { sequence, deliveredAt } = delivery;
     const head = readPayloadHead(places, { payload, sequence }, 0);
-    if (head !== undefined) {
-      const table = tableOf(head);
-      if (table.fill(table.values, head, deliveredAt)) {
-        return { table, id: table.values[idAt] as string };
-      }
+    if (head === undefined) return undefined;
+    let table: OpenTable;
+    try {
+      table = tableOf(head);
+    } catch (error) {
+      // What can never be a row waits for no table: the fault counts if the event turns out to be one.
+      if (error instanceof TableFault) return undefined;
+      throw error;
     }
+    if (!table.fill(table.values, head, deliveredAt)) return undefined;
+    return { table, id: table.values[idAt] as string };
+  };
+  return (payload, delivery) => {
+    const row = readBytes(payload, delivery);
+    if (row !== undefined) return row;
     const event = readTypedPayload(decoder.decode(payload));
     if (typeof event === 'string') return event;
     const table = tableOf(event);
-    const row = table.rows.rowOf(event, delivery);
+    const made = table.rows.rowOf(event, delivery);
     // Common columns are texts and integers, which make what they need of a number themselves.
-    row.event.forEach((value, at) => void (table.values[at] = value as SQLInputValue));
-    row.properties.forEach((value, at) => {
+    made.event.forEach((value, at) => void (table.values[at] = value as SQLInputValue));
+    made.properties.forEach((value, at) => {
       table.values[eventColumns.length + at] = asBound(value);
     });
     return { table, id: event.eventId };

@@ -18,6 +18,12 @@ export const privateFolder = 0o700;
 export const privateFile = 0o600;
 
 /**
+ * Two that start at the same moment hold the lock of a reader both, for microseconds, and each keeps the other from
+ * that of the owner. So SQLite tries again for so long: the owner keeps it for longer.
+ */
+const atOnceMs = 100;
+
+/**
  * Makes this process the only owner of a data directory.
  *
  * The lock belongs to the operating system and is held through an empty SQLite file, because Node
@@ -32,14 +38,12 @@ export function lockStore(dataDir: string): StoreLock {
   let database: DatabaseSync;
   try {
     mkdirSync(dataDir, { recursive: true, mode: privateFolder });
-    database = new DatabaseSync(lockFile, { timeout: 0 });
+    database = new DatabaseSync(lockFile, { timeout: atOnceMs });
   } catch (cause) {
     throw notWritten(dataDir, cause);
   }
   try {
-    database.exec(
-      'PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;',
-    );
+    database.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE;');
   } catch (cause) {
     database.close();
     if (!isBusy(cause)) throw notWritten(dataDir, cause);
