@@ -47,7 +47,10 @@ export interface TypedRow {
 interface OpenTable {
   readonly fill: FillRow;
   readonly rows: RowMaker;
-  /** In the order of `eventColumns` and of the columns of its plan. Used again for each row. */
+  /**
+   * In the order of `eventColumns` and of the columns of its plan. Used again for each row, and emptied after it: its texts
+   * are parts of that of the payload, which thousands of tables would keep.
+   */
   readonly values: SQLInputValue[];
   readonly writer: TypedRows;
   /** Has the row that the event had before it had a contract; undefined if no event had one. */
@@ -99,13 +102,12 @@ export function createTypedTables(
 
   const tableOf = (event: NamedEvent): OpenTable => {
     contracts.expectVersion(event);
-    let table = open.get(event.eventName);
-    if (table === undefined) {
-      table = openTable(event.eventName);
-      // Names of events without a contract have no limit.
-      if (open.size >= tablesOpenMax) open = new Map();
-      open.set(event.eventName, table);
-    }
+    const known = open.get(event.eventName);
+    if (known !== undefined) return known;
+    const table = openTable(event.eventName);
+    // Names of events without a contract have no limit.
+    if (open.size >= tablesOpenMax) open = new Map();
+    open.set(event.eventName, table);
     return table;
   };
 
@@ -125,7 +127,6 @@ export function createTypedTables(
     insert({ table, id }) {
       table.unplanned?.remove(id);
       table.writer.insert(id, table.values);
-      // Its texts are parts of that of the payload, which thousands of tables would keep.
       table.values.fill(null);
     },
     end: index.end,
