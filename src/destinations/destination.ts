@@ -163,6 +163,8 @@ export interface TableStatements {
   readonly event: string | undefined;
   /** SQL. Where the tables are files, comments of SQL. */
   readonly statements: readonly string[];
+  /** Columns whose names do not say which property they hold, with its JSON pointer. */
+  readonly renamed: readonly { readonly column: string; readonly property: string }[];
   /** Properties that get no column, because the table has as many as it can have. */
   readonly left: number;
   /** Why the table cannot take events as it is. */

@@ -90,11 +90,14 @@ destinations:
   );
 
   // A new version, and a table that somebody has altered.
-  const newest = JSON.stringify({ type: 'object', properties: { gift: { type: 'boolean' } } });
+  const newest = JSON.stringify({
+    type: 'object',
+    properties: { gift: { type: 'boolean' }, 'Gift/Card': { type: 'string' } },
+  });
   writeFileSync(path.join(schemas, 'order_completed', '3.json'), newest);
-  expect((await plan('--destination', 'warehouse')).stdout).toContain(
-    'ALTER TABLE "order_completed" ADD COLUMN "gift" INTEGER;',
-  );
+  const changed = (await plan('--destination', 'warehouse')).stdout;
+  expect(changed).toContain('ALTER TABLE "order_completed" ADD COLUMN "gift" INTEGER;');
+  expect(changed).toContain('-- order_completed\n-- gift_card has /Gift~1Card\nALTER TABLE');
   const altered = new DatabaseSync(file);
   altered.exec('ALTER TABLE order_completed ADD COLUMN gift TEXT');
   altered.close();

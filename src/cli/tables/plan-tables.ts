@@ -53,8 +53,9 @@ function printPreview(name: string, { tables, unread }: TablesPreview): void {
     print(`-- its tables could not be read (${unread}), so this is for an empty database`);
   }
   const changed = tables.filter(({ statements }) => statements.length > 0);
-  for (const { event, statements, left } of changed) {
+  for (const { event, statements, left, renamed } of changed) {
     print(`\n-- ${oneLine(event ?? 'events without a contract')}`);
+    for (const { column, property } of renamed) print(`-- ${column} has ${oneLine(property)}`);
     if (left > 0) print(`-- ${left} properties have no column: they stay in properties`);
     for (const statement of statements)
       print(statement.startsWith('--') ? statement : `${statement};`);

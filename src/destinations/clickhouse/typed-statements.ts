@@ -1,7 +1,7 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns, type EventColumn } from '../tables/event-columns.ts';
 import { misfitsAt } from '../tables/event-row.ts';
-import { isNumber, type LogicalType } from '../tables/logical-type.ts';
+import { familyOf, isNumber, type LogicalType } from '../tables/logical-type.ts';
 import type {
   PlannedColumn,
   PlannedViewColumn,
@@ -158,7 +158,11 @@ function viewColumn(table: string, column: PlannedViewColumn): string {
   const number = viewNumberOf(column);
   const values = columns.map((each) => {
     const value = `${quoted(table)}.${quoted(each.name)}`;
-    return number === undefined ? `toString(${value})` : `CAST(${value} AS ${number})`;
+    if (number !== undefined) return `CAST(${value} AS ${number})`;
+    // The text of a JSON string is the string, without quotes.
+    return familyOf(each.type) === 'json'
+      ? `if(startsWith(${value}, '"'), JSONExtractString(${value}), ${value})`
+      : `toString(${value})`;
   });
   return `coalesce(${values.join(', ')}) AS ${quoted(name)}`;
 }

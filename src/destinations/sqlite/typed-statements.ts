@@ -1,6 +1,6 @@
 import type { TableDialect } from '../tables/dialect.ts';
 import { eventColumns } from '../tables/event-columns.ts';
-import { isNumber, type LogicalType } from '../tables/logical-type.ts';
+import { familyOf, isNumber, type LogicalType } from '../tables/logical-type.ts';
 import {
   viewMark,
   type PlannedColumn,
@@ -112,8 +112,13 @@ function viewColumn({ name, columns }: PlannedViewColumn): string {
   return `coalesce(${values.join(', ')}) AS ${quoted(name)}`;
 }
 
-/** As JSON has it: SQLite keeps a boolean as an integer, and shows a whole double with `.0`. */
-function textOf(value: string, { kind }: LogicalType): string {
+/** As JSON has it, but a string: SQLite keeps a boolean as an integer, and shows a whole double with `.0`. */
+function textOf(value: string, type: LogicalType): string {
+  const { kind } = type;
+  // The text of a JSON string is the string, without quotes.
+  if (familyOf(type) === 'json') {
+    return `iif(json_type(${value}) = 'text', ${value} ->> '$', ${value})`;
+  }
   if (kind === 'boolean') return `iif(${value}, 'true', iif(${value} IS NULL, NULL, 'false'))`;
   if (kind !== 'double' && kind !== 'number' && kind !== 'decimal') return `CAST(${value} AS TEXT)`;
   const whole = `CAST(${value} AS INTEGER)`;

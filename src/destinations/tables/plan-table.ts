@@ -1,4 +1,5 @@
 import type { EventContract } from '../../event/contracts/event-contract.ts';
+import { pointerTo } from '../../event/json/json-pointer.ts';
 import type { TableDialect } from './dialect.ts';
 import { eventColumns } from './event-columns.ts';
 import { familyOf, unionOf, type LogicalType } from './logical-type.ts';
@@ -15,6 +16,15 @@ export interface PlannedColumn {
   readonly declared: string;
   /** The versions whose values it holds. */
   readonly versions: readonly number[];
+}
+
+/**
+ * Where the value of a column is in the properties, as a JSON pointer (RFC 6901), if its name does not say it: `/Order ID`
+ * of `order_id`. Undefined if it does.
+ */
+export function propertyOf({ name, path }: PlannedColumn): string | undefined {
+  if (name === path.join('_')) return undefined;
+  return pointerTo(path);
 }
 
 /** One column of the view: the value of the first of `columns` that has one. */

@@ -5,6 +5,7 @@ import {
   changesOf,
   planTable,
   planUnplanned,
+  propertyOf,
   type PlanOptions,
   type TableChanges,
   type TablePlan,
@@ -32,23 +33,31 @@ export async function previewTables(
   ];
   const tables: TableStatements[] = [];
   for (const plan of plans) {
-    const { table, event, left } = plan;
+    const known = aboutTable(plan);
     try {
-      tables.push({ table, event, left, statements: await missing(plan) });
+      tables.push({ ...known, statements: await missing(plan) });
     } catch (error) {
       if (!(error instanceof TableFault)) {
         return { unread: (error as Error).message, tables: plans.map(whole) };
       }
-      tables.push({ table, event, left, statements: [], fault: error.message });
+      tables.push({ ...known, statements: [], fault: error.message });
     }
   }
   return { tables };
 
   function whole(plan: TablePlan): TableStatements {
-    const { table, event, left } = plan;
     const changes = changesOf(plan, undefined, options.dialect);
-    return { table, event, left, statements: create(plan, changes) };
+    return { ...aboutTable(plan), statements: create(plan, changes) };
   }
+}
+
+function aboutTable(plan: TablePlan): Omit<TableStatements, 'statements' | 'fault'> {
+  const { table, event, left, columns } = plan;
+  const renamed = columns.flatMap((column) => {
+    const property = propertyOf(column);
+    return property === undefined ? [] : [{ column: column.name, property }];
+  });
+  return { table, event, left, renamed };
 }
 
 /** The tables of a destination, as its settings name them, for people. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { parsePointer, valueAt } from './json-pointer.ts';
+import { parsePointer, pointerTo, valueAt } from './json-pointer.ts';
 
 /** The examples of RFC 6901 §5. */
 const document = {
@@ -13,6 +13,12 @@ const document = {
 };
 
 describe('JSON pointers', () => {
+  test('of a path is split into the same path', () => {
+    for (const path of [[], [''], ['a/b', '~1', 'm~n', ' '], ['0', '', 'Größe']]) {
+      expect(parsePointer(pointerTo(path))).toEqual(path);
+    }
+  });
+
   test.for([
     ['', document],
     ['/foo', document.foo],

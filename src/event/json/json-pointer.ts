@@ -13,6 +13,11 @@ export function parsePointer(text: string): readonly string[] | undefined {
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
+/** The JSON pointer of a path: what `parsePointer` splits. */
+export function pointerTo(path: readonly string[]): string {
+  return path.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
 /** The value at a path; undefined if it does not exist. */
 export function valueAt(value: JsonValue, tokens: readonly string[]): JsonValue | undefined {
   let at: JsonValue | undefined = value;

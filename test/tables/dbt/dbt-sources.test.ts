@@ -18,6 +18,7 @@ import { dbtProgram, whyNoDbt } from './dbt-program.ts';
 
 interface Column {
   readonly name: string;
+  readonly config?: { readonly meta: { readonly property: string } };
   readonly data_type?: string;
   readonly description?: string;
   readonly data_tests?: readonly unknown[];
@@ -51,6 +52,7 @@ const first = {
     units: { type: 'integer' },
     yes: { enum: odd, description: 'off' },
     control: { type: 'string', description: control },
+    'Straße {{ x }}/~': { type: 'string' },
   },
   $defs: { code: { type: 'string', title: 'A code.' } },
 };
@@ -149,6 +151,14 @@ test('each destination with tables is a source, and each column has what its con
       },
     ],
   });
+  // Names that do not say which property it is.
+  const propertyIn = (name: string): string | undefined => made(name).config?.meta.property;
+  expect(['units_v2', 'stra_e_x', 'nested_deep', 'method'].map(propertyIn)).toEqual([
+    '/units',
+    '/Straße { { x }}~1~0',
+    undefined,
+    undefined,
+  ]);
   expect(made('nested_deep').data_tests).toEqual([{ not_null: { config: rows('1, 2') } }]);
   expect(made('units_v2').data_tests).toEqual([{ not_null: { config: rows('2') } }]);
   for (const name of ['quoted', 'maybe_deep', 'count', 'units']) {

@@ -1,6 +1,12 @@
 import type { EventContract } from '../../../event/contracts/event-contract.ts';
 import { eventColumns } from '../event-columns.ts';
-import { planTable, planUnplanned, type PlannedColumn, type TablePlan } from '../plan-table.ts';
+import {
+  planTable,
+  planUnplanned,
+  propertyOf,
+  type PlannedColumn,
+  type TablePlan,
+} from '../plan-table.ts';
 import { viewSuffix } from '../safe-name.ts';
 import { acceptedValues, requiredIn } from './contract-facts.ts';
 import type { TablesLocation } from './tables-location.ts';
@@ -20,6 +26,7 @@ interface DbtColumn {
   readonly name: string;
   readonly data_type?: string;
   readonly description?: string;
+  readonly config?: { readonly meta: Readonly<Record<string, string>> };
   readonly data_tests?: readonly DbtTest[];
 }
 
@@ -131,10 +138,12 @@ function columnOf(column: PlannedColumn, contract: DescribedContract): DbtColumn
     }
   }
   const description = textOf(contract.describe(versions.at(-1)!, path));
+  const property = propertyOf(column);
   return {
     name,
     data_type: declared,
     ...(description === '' ? {} : { description }),
+    ...(property === undefined ? {} : { config: { meta: { property: textOf(property) } } }),
     ...(tests.length === 0 ? {} : { data_tests: tests }),
   };
 }
