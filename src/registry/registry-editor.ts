@@ -129,16 +129,42 @@ export function createRegistryEditor(options: RegistryEditorOptions): RegistryEd
   };
 }
 
-/** Writes an entry only if its revision is still the one that was read. */
-export function createWriter({ bucket, contents }: RegistryEditorOptions) {
+/**
+ * Writes an entry only if its revision is still the one that was read. Two that write the same at once, such as two
+ * deployments of one contract, both succeed.
+ */
+export function createWriter({
+  bucket,
+  contents,
+}: Pick<RegistryEditorOptions, 'bucket' | 'contents'>) {
+  const writtenSince = async (key: string, revision: number): Promise<string | undefined> => {
+    let written: string | undefined;
+    for await (const entry of bucket.readAfter(revision)) {
+      if (entry.key === key) written = entry.deleted ? undefined : entry.value;
+    }
+    return written;
+  };
   return async (key: string, value: Fields): Promise<void> => {
+    const revision = contents.revisionOf(key);
     try {
-      await bucket.put(key, JSON.stringify(value), contents.revisionOf(key));
+      await bucket.put(key, JSON.stringify(value), revision);
     } catch (error) {
       if (!isConflict(error)) throw error;
+      const written = await writtenSince(key, revision);
+      const wanted = canonicalJson(value as JsonValue);
+      if (written !== undefined && canonicalJson(parsedOr(written)) === wanted) return;
       throw new ServiceError('registry_conflict', `Another writer has changed ${key} meanwhile.`);
     }
   };
+}
+
+/** Null if it is no JSON: somebody wrote it with another program. */
+function parsedOr(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return null;
+  }
 }
 
 export function refuse(message: string): never {

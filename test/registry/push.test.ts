@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -170,4 +170,17 @@ test('a dry run is checked by the gate, as a push is', async () => {
     expect(refused).toMatchObject({ code: 1, stdout: expect.not.stringContaining('would be') });
     expect(refused.stderr).toContain('Set pii.hash_key for every gate.');
   }
+});
+
+test('the same contracts are pushed by several at once, as by two deployments', async () => {
+  const { directory, json, write, taxonomy } = folder();
+  const first = json('order_completed/1.json');
+  mkdirSync(path.join(directory, 'visit_completed'));
+  write('visit_completed/1.json', first);
+  taxonomy(
+    (text) => `${text}  visit_completed: { owner: shop, active: 1, description: Pushed twice. }\n`,
+  );
+  const answers = await Promise.all([1, 2, 3].map(() => headgate('push', '--schemas', directory)));
+  for (const answer of answers) expect(answer).toMatchObject({ code: 0, stderr: '' });
+  expect((await headgate('list')).stdout).toMatch(/^visit_completed\t1 \(active\)/m);
 });
