@@ -1,5 +1,3 @@
-import { expect } from 'vitest';
-
 import {
   readPayloadHead,
   type PayloadHead,
@@ -156,25 +154,4 @@ export function headsOf(payloads: readonly Uint8Array[]): (PayloadHead | undefin
   return payloads.map((payload, index) =>
     readPayloadHead(places, { ...deliveryOf(payload), sequence: 7 }, index),
   );
-}
-
-/**
- * Expects the rows that were made of bytes to be those that are made of values, and returns how many there are.
- *
- * @param rows undefined where the payload was left to its values.
- */
-export function expectSame(
-  payloads: readonly Uint8Array[],
-  rows: readonly (string | undefined)[],
-  fromValues: (payload: Uint8Array) => string,
-): number {
-  for (const [index, row] of rows.entries()) {
-    if (row === undefined) continue;
-    const payload = payloads[index]!;
-    expect({ payload: String(payload), row }).toEqual({
-      payload: String(payload),
-      row: fromValues(payload),
-    });
-  }
-  return rows.filter((row) => row !== undefined).length;
 }
