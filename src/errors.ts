@@ -474,3 +474,8 @@ export class ServiceError extends Error {
 export class StartError extends Error {
   override readonly name = 'StartError';
 }
+
+/** Whether SQLite failed because another process holds its lock, which passes: SQLITE_BUSY, in the low byte of its codes. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
+}

@@ -82,3 +82,11 @@ export async function startRealLog(options: RealLogOptions = {}): Promise<RealLo
     throw error;
   }
 }
+
+/** The URL of a server, with its user and password. */
+export function urlWithLogin({ servers, user, password }: EmbeddedServer['address']): string {
+  const url = new URL(`nats://${servers[0]!.replace(/^.*:\/\//, '')}`);
+  url.username = user ?? '';
+  url.password = password ?? '';
+  return url.href;
+}

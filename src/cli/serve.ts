@@ -15,6 +15,7 @@ import type { Service } from '../service/service.ts';
 import type { ConfigReader } from '../service/follow/take-configuration.ts';
 import type { CommandContext } from './command-context.ts';
 import { configOption } from './shared-options.ts';
+import { shellWord } from './terminal/shell-word.ts';
 
 /** `headgate serve`: runs the gate, delivery and the log until a signal stops it. */
 export function serveCommand(context: CommandContext): Command {
@@ -156,6 +157,6 @@ function exampleQuery({ destinations, dataDir }: Config): string[] {
   if (warehouse === undefined) return [];
   const file = path.resolve(String(warehouse.settings['path']));
   const isDefault = file === path.resolve(dataDir, 'warehouse.db');
-  const db = isDefault ? '' : `--db '${file.replaceAll("'", String.raw`'\''`)}' `;
+  const db = isDefault ? '' : `--db ${shellWord(file)} `;
   return ['', `  npx headgate query ${db}'select event_name, user_id, timestamp from events'`];
 }

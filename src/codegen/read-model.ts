@@ -1,7 +1,7 @@
 import { StartError } from '../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../event/json/json.ts';
 import type { PlannedEvent } from '../validation/schema-registry.ts';
-import { escapePointer, unescapePointer } from '../validation/schema/schema-walk.ts';
+import { escapePointer, unescapePointer } from '../event/json/json-pointer.ts';
 import { pascalCase, wordsOfEvent, type NameTable } from './encode/names.ts';
 import { shownName } from './encode/source-text.ts';
 import type { ModelEvent, ModelMember, ModelObject, ModelType } from './type-model.ts';

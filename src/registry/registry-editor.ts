@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import type { Bucket } from '../jetstream/bucket/bucket.ts';
+import type { Bucket, BucketEntry } from '../jetstream/bucket/bucket.ts';
 import { isConflict } from '../jetstream/publish/publish-error.ts';
 import {
   compatibilityFindings,
@@ -23,9 +23,10 @@ import {
   type Fields,
   type TaxonomyHeader,
 } from '../validation/taxonomy/taxonomy.ts';
+import { readBucketJson } from './bucket-json.ts';
 import { eventKey, taxonomyKey } from './bucket-keys.ts';
 import type { RegistryContents } from './contents.ts';
-import type { JsonValue } from '../event/json/json.ts';
+import type { JsonObject, JsonValue } from '../event/json/json.ts';
 
 /** The changes that a pushed taxonomy makes. */
 export interface PushedTaxonomy {
@@ -137,12 +138,12 @@ export function createWriter({
   bucket,
   contents,
 }: Pick<RegistryEditorOptions, 'bucket' | 'contents'>) {
-  const writtenSince = async (key: string, revision: number): Promise<string | undefined> => {
-    let written: string | undefined;
-    for await (const entry of bucket.readAfter(revision)) {
-      if (entry.key === key) written = entry.deleted ? undefined : entry.value;
-    }
-    return written;
+  /** Undefined if it is not a JSON object, which another program wrote. */
+  const writtenSince = async (key: string, revision: number): Promise<JsonObject | undefined> => {
+    let written: BucketEntry | undefined;
+    for await (const entry of bucket.readAfter(revision)) if (entry.key === key) written = entry;
+    if (written === undefined || written.deleted) return undefined;
+    return readBucketJson('schema', written.value, () => {});
   };
   return async (key: string, value: Fields): Promise<void> => {
     const revision = contents.revisionOf(key);
@@ -151,20 +152,10 @@ export function createWriter({
     } catch (error) {
       if (!isConflict(error)) throw error;
       const written = await writtenSince(key, revision);
-      const wanted = canonicalJson(value as JsonValue);
-      if (written !== undefined && canonicalJson(parsedOr(written)) === wanted) return;
+      if (canonicalJson(written) === canonicalJson(value as JsonValue)) return;
       throw new ServiceError('registry_conflict', `Another writer has changed ${key} meanwhile.`);
     }
   };
-}
-
-/** Null if it is no JSON: somebody wrote it with another program. */
-function parsedOr(text: string): JsonValue {
-  try {
-    return JSON.parse(text) as JsonValue;
-  } catch {
-    return null;
-  }
 }
 
 export function refuse(message: string): never {

@@ -1,6 +1,6 @@
 import type { SchemaFindings } from './schema/compile-schema.ts';
 import { didYouMean } from './envelope.ts';
-import { escapePointer } from './schema/schema-walk.ts';
+import { escapePointer } from '../event/json/json-pointer.ts';
 import {
   comparisonText,
   helpOf,

@@ -9,7 +9,7 @@ import { delivered, type Outcome } from '../../src/destinations/destination.ts';
 import { startReceiver } from '../chaos/receiver.ts';
 import { prepareGate } from '../crash/gate-process.ts';
 import { webhookSecret } from '../destinations/webhook-far-side.ts';
-import { startRealLog, type RealLog } from '../real-log.ts';
+import { startRealLog, type RealLog, urlWithLogin } from '../real-log.ts';
 import {
   countMessages,
   destinationConfig,
@@ -147,10 +147,6 @@ test('what one destination has settled in ASIDE is deleted while another is away
 });
 
 function prepareWorker(real: RealLog, port: number) {
-  const { servers, user, password } = real.server.address;
-  const url = new URL(`nats://${servers[0]!.replace(/^.*:\/\//, '')}`);
-  url.username = user ?? '';
-  url.password = password ?? '';
   const crm = {
     type: 'webhook',
     url: `http://127.0.0.1:${port}/h`,
@@ -164,7 +160,7 @@ function prepareWorker(real: RealLog, port: number) {
   return prepareGate({
     env: {
       HEADGATE_ROLES: 'deliver',
-      HEADGATE_NATS_URL: url.href,
+      HEADGATE_NATS_URL: urlWithLogin(real.server.address),
       HEADGATE_DURABILITY: 'async',
       HEADGATE_LOG_STORAGE_BYTES_MAX: String(40 * mebibyte),
       HEADGATE_LOG_ASIDE_BYTES_MAX: String(8 * mebibyte),

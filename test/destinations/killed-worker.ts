@@ -3,7 +3,7 @@ import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { seededChance } from '../crash/kill-plan.ts';
 import { prepareGate, until, type GateProcess, type GateRun } from '../crash/gate-process.ts';
 import { countMessages, publishEvents, unsettled } from '../delivery/rig.ts';
-import { startRealLog, type RealLog } from '../real-log.ts';
+import { startRealLog, urlWithLogin, type RealLog } from '../real-log.ts';
 
 /** One destination of a worker that is killed, with the real far side that it delivers to. */
 export interface KilledDestination {
@@ -117,10 +117,6 @@ export function prepareWorker(
   destinations: readonly Pick<KilledDestination, 'name' | 'settings'>[],
   more: Readonly<Record<string, string>> = {},
 ): Promise<GateProcess> {
-  const { servers, user, password } = real.server.address;
-  const url = new URL(servers[0]!.includes('://') ? servers[0]! : `nats://${servers[0]}`);
-  url.username = user ?? '';
-  url.password = password ?? '';
   // Events are published before the first worker runs.
   const common = {
     from: 'earliest',
@@ -132,7 +128,7 @@ export function prepareWorker(
     env: {
       ...more,
       HEADGATE_ROLES: 'deliver',
-      HEADGATE_NATS_URL: url.href,
+      HEADGATE_NATS_URL: urlWithLogin(real.server.address),
       HEADGATE_DURABILITY: 'async',
       HEADGATE_LOG_STORAGE_BYTES_MAX: String(storageBytesMax),
       HEADGATE_LOG_DEDUP_WINDOW: '2m',

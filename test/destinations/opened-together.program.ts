@@ -16,10 +16,11 @@ for (const [index, file] of files.entries()) {
   Atomics.add(turns, index, 1);
   while (Atomics.load(turns, index) < threads);
   try {
-    const database = openWalDatabase(file, 5_000);
-    inTransaction(database, () => {
-      database.exec('CREATE TABLE IF NOT EXISTS opened (by INTEGER)');
-      database.exec('INSERT INTO opened VALUES (1)');
+    const database = openWalDatabase(file, 5_000, (opened) => {
+      inTransaction(opened, () => {
+        opened.exec('CREATE TABLE IF NOT EXISTS opened (by INTEGER)');
+        opened.exec('INSERT INTO opened VALUES (1)');
+      });
     });
     database.close();
   } catch (error) {

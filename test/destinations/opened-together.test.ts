@@ -42,9 +42,9 @@ test('a database that another holds for longer is given up, and is not left open
   const file = path.join(folder, 'x.db');
   const other = new DatabaseSync(file);
   other.exec('BEGIN EXCLUSIVE');
-  expect(() => openWalDatabase(file, 60)).toThrow(/locked/);
+  expect(() => openWalDatabase(file, 60, () => {})).toThrow(/locked/);
   other.close();
-  openWalDatabase(file, 60).close();
+  openWalDatabase(file, 60, () => {}).close();
 });
 
 describe('a place that cannot be used stops the start with a sentence', () => {

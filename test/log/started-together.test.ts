@@ -15,7 +15,7 @@ import {
 import { startEmbeddedServer } from '../../src/jetstream/server/embedded-server.ts';
 import { findServerBinary } from '../../src/jetstream/server/server-binary.ts';
 import { prepareGate } from '../crash/gate-process.ts';
-import { startRealLog } from '../real-log.ts';
+import { startRealLog, urlWithLogin } from '../real-log.ts';
 
 const settings = { durable_name: 'crm', ack_wait: 2e9, metadata: { owner: 'crm' } };
 
@@ -101,10 +101,7 @@ async function startEmptyServer() {
     await server.stop();
     await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   });
-  const url = new URL(server.address.servers[0]!.replace(/^(?!nats:)/, 'nats://'));
-  url.username = server.address.user ?? '';
-  url.password = server.address.password ?? '';
-  return url.href;
+  return urlWithLogin(server.address);
 }
 
 test('gates that start together on an empty log all come up', async () => {

@@ -14,6 +14,7 @@ import type { CommandContext } from '../command-context.ts';
 import { readSource } from '../keys/key-values.ts';
 import { runService, urlOf } from '../serve.ts';
 import { configOption } from '../shared-options.ts';
+import { shellWord } from '../terminal/shell-word.ts';
 import { caVariable, keyVariable, readRelayConfig, toVariable } from './relay-config.ts';
 
 interface Options {
@@ -93,9 +94,4 @@ function welcome({ address, adminAddress }: Service, config: Config): string {
     `  HEADGATE_DATA_DIR=${shellWord(path.resolve(dataDir))} headgate destinations --admin ${admin}`,
     `Data: ${dataDir}. Ctrl-C drains and stops.`,
   ].join('\n');
-}
-
-/** In quotes only where a shell needs them. */
-function shellWord(text: string): string {
-  return /^[A-Za-z0-9_./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

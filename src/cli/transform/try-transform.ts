@@ -4,6 +4,7 @@ import type { PreviewedRequest, RequestPreview } from '../../destinations/destin
 import { destinationTypeOf } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { compileEventFilter } from '../../event/event-filter.ts';
+import { escapePointer } from '../../event/json/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import { decodeStoredEvent } from '../../event/stored-event.ts';
 import type { Log } from '../../jetstream/log.ts';
@@ -190,11 +191,7 @@ function leavesOf(value: JsonValue, at = '', leaves = new Map<string, string>())
   const isEmpty = typeof value !== 'object' || value === null || Object.keys(value).length === 0;
   if (isEmpty) return leaves.set(at, JSON.stringify(value));
   for (const [name, member] of Object.entries(value)) {
-    leavesOf(
-      member as JsonValue,
-      `${at}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
-      leaves,
-    );
+    leavesOf(member as JsonValue, `${at}/${escapePointer(name)}`, leaves);
   }
   return leaves;
 }

@@ -154,14 +154,9 @@ export function openJournal(file: string, busyTimeoutMs: number, idsKeptMs: numb
 }
 
 function openDatabase(file: string, busyTimeoutMs: number): DatabaseSync {
-  const database = openWalDatabase(file, busyTimeoutMs);
-  try {
+  return openWalDatabase(file, busyTimeoutMs, (database) => {
     inTransaction(database, () => database.exec(createTables));
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+  });
 }
 
 function insertAppend(database: DatabaseSync, kind: TableKind, append: Omit<Append, 'id'>): Append {

@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
+import { isBusy } from '../../errors.ts';
 import { makeSyncedFolder, syncFolder } from './synced-folder.ts';
 
 /**
@@ -9,8 +10,13 @@ import { makeSyncedFolder, syncFolder } from './synced-folder.ts';
  * survives a power cut. Other processes may open the same file at the same time.
  *
  * @param busyTimeoutMs how long to wait for another process, here and in every later statement.
+ * @param prepare makes what is missing in it. If that throws, the database is closed.
  */
-export function openWalDatabase(file: string, busyTimeoutMs: number): DatabaseSync {
+export function openWalDatabase(
+  file: string,
+  busyTimeoutMs: number,
+  prepare: (database: DatabaseSync) => void,
+): DatabaseSync {
   const folder = path.dirname(file);
   makeSyncedFolder(folder, 0o700);
   // SQLite would let everyone read it. Its WAL gets the same mode.
@@ -22,6 +28,7 @@ export function openWalDatabase(file: string, busyTimeoutMs: number): DatabaseSy
     // events whose acknowledgement the log had already on disk, and those would never come again. At
     // 500 events a commit both write the same number of rows a second here.
     database.exec('PRAGMA synchronous = FULL');
+    prepare(database);
     syncFolder(folder);
     return database;
   } catch (error) {
@@ -30,8 +37,6 @@ export function openWalDatabase(file: string, busyTimeoutMs: number): DatabaseSy
   }
 }
 
-/** SQLite's result code SQLITE_BUSY, in the low byte of its extended ones. */
-const busyCode = 5;
 const pauseMs = 5;
 
 /**
@@ -44,9 +49,7 @@ function waitWhileBusy(timeoutMs: number, work: () => void): void {
     try {
       return work();
     } catch (error) {
-      const { errcode } = error as { errcode?: number };
-      if (errcode === undefined || (errcode & 0xff) !== busyCode) throw error;
-      if (performance.now() > deadline) throw error;
+      if (!isBusy(error) || performance.now() > deadline) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
     }
   }

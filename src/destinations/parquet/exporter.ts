@@ -1,13 +1,13 @@
 /**
  * The thread that writes the spool into files. It is synchronous throughout.
  */
+import { isBusy } from '../../errors.ts';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { ageMs, steadyTimeMs } from '../../event/time/steady-time.ts';
-import { isBusy } from '../writer-thread/serve-batches.ts';
 import { contractWaitMs } from '../tables/contract-tables.ts';
 import type { TableMode } from '../tables/table-mode.ts';
 import { openSpool, prepareSpool } from './spool/database.ts';

@@ -1,17 +1,16 @@
 import { isAscii } from 'node:buffer';
 import type { SQLInputValue } from 'node:sqlite';
 import { plainEnd } from '../../event/json/find-json.ts';
-import { powersOfTen, quote } from '../../event/json/json-codes.ts';
+import { brace, bracket, powersOfTen, quote } from '../../event/json/json-codes.ts';
 import { readTime } from '../../event/time/time-text.ts';
 import type { HeadDelivery, PayloadHead } from '../payload-bytes/payload-head.ts';
-import { placeOf } from '../payload-bytes/payload-places.ts';
+import { columnPlaces } from '../payload-bytes/column-places.ts';
 import {
   createFindProperties,
   isNullAt,
   valueBetween,
 } from '../payload-bytes/planned-properties.ts';
 import type { PropertyPlace } from '../payload-bytes/property-places.ts';
-import type { PayloadMembers } from '../payload-members.ts';
 import { eventColumns } from '../tables/event-columns.ts';
 import { fitValue, type ColumnValue } from '../tables/fit-value.ts';
 import type { LogicalType } from '../tables/logical-type.ts';
@@ -67,11 +66,6 @@ function textsIn(bytes: Buffer): TextBetween {
   return (start, end) => text.slice(start, end);
 }
 
-/** Of each column that is a member of the event; -1 for the others. */
-const memberPlaces = eventColumns.map(({ field }) =>
-  field === '' ? -1 : placeOf(field as keyof PayloadMembers),
-);
-
 /** False if a column has to be read in another way. */
 function fillEvent(
   values: SQLInputValue[],
@@ -81,7 +75,7 @@ function fillEvent(
 ): boolean {
   for (let at = 0; at < eventColumns.length; at += 1) {
     const { name, type, isRequired } = eventColumns[at]!;
-    const member = memberPlaces[at]!;
+    const member = columnPlaces[at]!;
     let value: SQLInputValue = null;
     if (member < 0) {
       if (name === 'sequence') value = sequence;
@@ -151,8 +145,6 @@ function isShortNumber(type: LogicalType, { fraction, isCanonical }: PropertyPla
       return false;
   }
 }
-
-const [brace, bracket] = [0x7b, 0x5b];
 
 function isOfKind(kind: 'array' | 'map' | 'json', first: number): boolean {
   if (kind === 'json') return true;

@@ -83,9 +83,8 @@ export function openWarehouse(
   busyTimeoutMs: number,
   { mode, prefix }: { readonly mode: TableMode; readonly prefix: string } = onlyEvents,
 ): Warehouse {
-  const database = openWalDatabase(path, busyTimeoutMs);
+  const database = openWalDatabase(path, busyTimeoutMs, prepareDatabase);
   try {
-    prepareDatabase(database);
     const rows = mode === 'per_event' ? undefined : createRows(database);
     const typed = mode === 'events' ? undefined : createTypedTables(database, prefix);
     const opened = fileIdentity(path);

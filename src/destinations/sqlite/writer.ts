@@ -1,9 +1,10 @@
 /** The thread that owns the database. */
 import { workerData } from 'node:worker_threads';
+import { isBusy } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { TableFault } from '../tables/table-fault.ts';
 import type { TableMode } from '../tables/table-mode.ts';
-import { isBusy, serveBatches } from '../writer-thread/serve-batches.ts';
+import { serveBatches } from '../writer-thread/serve-batches.ts';
 import type { PackedBatch } from '../writer-thread/packed-batch.ts';
 import type { WrittenReply } from '../writer-thread/thread-destination.ts';
 import { openWarehouse, type Warehouse } from './warehouse.ts';

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { StartError } from '../../errors.ts';
+import { isBusy, StartError } from '../../errors.ts';
 import type { PackedBatch } from './packed-batch.ts';
 
 /** The messages to a thread that writes batches. */
@@ -74,11 +74,6 @@ export function serveBatches<Told, Batch extends PackedBatch, Reply>(
       port.postMessage({ kind: 'failed', reason: describe(error) } satisfies FailedReply);
     }
   });
-}
-
-/** Another process holds SQLite's lock, which passes. */
-export function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
 }
 
 function describe(error: unknown): string {

@@ -7,15 +7,22 @@ import { isJsonObject, type JsonValue } from './json.ts';
 export function parsePointer(text: string): readonly string[] | undefined {
   if (text === '') return [];
   if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
-  return text
-    .slice(1)
-    .split('/')
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return text.slice(1).split('/').map(unescapePointer);
 }
 
 /** The JSON pointer of a path: what `parsePointer` splits. */
 export function pointerTo(path: readonly string[]): string {
-  return path.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return path.map((step) => `/${escapePointer(step)}`).join('');
+}
+
+/** A name as one step of a JSON pointer (RFC 6901 §3). */
+export function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+/** The name that a step of a JSON pointer stands for (RFC 6901 §3). */
+export function unescapePointer(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 /** The value at a path; undefined if it does not exist. */

@@ -1,4 +1,5 @@
 import type { IncomingEvent } from '../../event/incoming-event.ts';
+import { escapePointer } from '../../event/json/json-pointer.ts';
 import { isJsonObject, type JsonValue } from '../../event/json/json.ts';
 import { readTime } from '../../event/time/time-text.ts';
 import { addFault, createDraft, finishDraft, type EventDraft } from './event-draft.ts';
@@ -53,7 +54,7 @@ export function unreadableEvent(message: string, original: () => Uint8Array): In
 
 function refuseField(draft: EventDraft, name: string): void {
   const shown = name.slice(0, 60);
-  const path = `/${shown.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const path = `/${escapePointer(shown)}`;
   const reserved = snakeCase(name);
   if (Object.hasOwn(reservedFields, reserved)) {
     addFault(draft, 'reserved_field', path, 'reserved', reservedFields[reserved]!);

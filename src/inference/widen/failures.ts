@@ -4,7 +4,7 @@ import { typeOf } from '../../validation/compatibility/compare-values.ts';
 import type { SchemaFindings } from '../../validation/schema/compile-schema.ts';
 import { personalDataKeyword } from '../../validation/schema/personal-data.ts';
 import { canonicalJson } from '../../validation/schema/schema-identity.ts';
-import { unescapePointer } from '../../validation/schema/schema-walk.ts';
+import { unescapePointer } from '../../event/json/json-pointer.ts';
 
 /** One keyword of a schema that events broke, and the values that broke it. */
 export interface BrokenKeyword {

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { formatSubjectMax } from '../../validation/schema/schema-formats.ts';
 import { patternSubjectMax } from '../../validation/schema/pattern-safety.ts';
-import { unescapePointer } from '../../validation/schema/schema-walk.ts';
+import { unescapePointer } from '../../event/json/json-pointer.ts';
 import { lengthLimit } from '../length-limit.ts';
 import type { Doubt } from '../schema-of-sketch.ts';
 import type { BrokenKeyword } from './failures.ts';

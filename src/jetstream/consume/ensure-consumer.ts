@@ -58,7 +58,7 @@ export async function addConsumerIfMissing(
   }
 }
 
-/** Deletes a consumer. Succeeds if there is none: another process may delete it at the same time. */
+/** Deletes a consumer. Succeeds if it does not exist: another process may delete it at the same time. */
 export async function deleteConsumer(
   manager: JetStreamManager,
   stream: StoredStreamName,

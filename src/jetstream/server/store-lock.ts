@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-import { StartError } from '../../errors.ts';
+import { isBusy, StartError } from '../../errors.ts';
 
 export interface StoreLock {
   /** Other users could enter the directory, and no longer can. */
@@ -72,10 +72,6 @@ export function lockStore(dataDir: string): StoreLock {
 }
 
 /** Another process has the lock. A full disk, too, lets a transaction fail. */
-function isBusy(cause: unknown): boolean {
-  return cause instanceof Error && 'errcode' in cause && (Number(cause.errcode) & 0xff) === 5;
-}
-
 function notWritten(dataDir: string, cause: unknown): StartError {
   return new StartError(
     `The data directory ${dataDir} cannot be written (${(cause as Error).message}). ` +

@@ -2,7 +2,7 @@ import { createHmac, createSecretKey } from 'node:crypto';
 
 import { canonicalJson, hasMembers, mapMembers } from '../../event/changed-properties.ts';
 import { patternSubjectMax } from '../schema/pattern-safety.ts';
-import { unescapePointer } from '../schema/schema-walk.ts';
+import { unescapePointer } from '../../event/json/json-pointer.ts';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import type { Marking, PersonalDataAction } from '../schema/personal-data.ts';

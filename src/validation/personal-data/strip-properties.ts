@@ -1,5 +1,5 @@
 import { hasMembers, mapMembers, withChangedProperties } from '../../event/changed-properties.ts';
-import { unescapePointer } from '../schema/schema-walk.ts';
+import { unescapePointer } from '../../event/json/json-pointer.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 

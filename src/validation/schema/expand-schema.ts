@@ -1,4 +1,4 @@
-import { unescapePointer } from './schema-walk.ts';
+import { unescapePointer } from '../../event/json/json-pointer.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
 /** Keywords that do not affect which events are valid. */

@@ -1,10 +1,5 @@
-import {
-  allSchemas,
-  innerSchemas,
-  reachableSchemas,
-  resolvePointer,
-  unescapePointer,
-} from './schema-walk.ts';
+import { unescapePointer } from '../../event/json/json-pointer.ts';
+import { allSchemas, innerSchemas, reachableSchemas, resolvePointer } from './schema-walk.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 

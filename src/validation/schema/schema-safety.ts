@@ -2,7 +2,8 @@ import { formatSubjectMax, numberFormats, textFormats } from './schema-formats.t
 import { patternDanger, patternSubjectMax } from './pattern-safety.ts';
 import { personalDataFaults } from './personal-data.ts';
 import { referenceFaults } from './schema-references.ts';
-import { allSchemas, escapePointer, type SchemaPlace } from './schema-walk.ts';
+import { escapePointer } from '../../event/json/json-pointer.ts';
+import { allSchemas, type SchemaPlace } from './schema-walk.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { ReportFault } from '../registry-fault.ts';
 

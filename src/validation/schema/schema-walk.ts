@@ -1,3 +1,4 @@
+import { escapePointer, unescapePointer } from '../../event/json/json-pointer.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 
 /** One schema object in a schema file, and its path there. */
@@ -53,16 +54,6 @@ export function allSchemas(root: JsonObject): SchemaPlace[] {
   // The list grows while it is walked.
   for (const place of found) found.push(...innerSchemas(place));
   return found;
-}
-
-/** A name as one step of a JSON pointer (RFC 6901 §3). */
-export function escapePointer(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
-/** The name that a step of a JSON pointer stands for (RFC 6901 §3). */
-export function unescapePointer(step: string): string {
-  return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 /**

@@ -70,15 +70,10 @@ const cacheSize = -16_000;
 
 /** Creates the file and its tables if they are missing. Throws a StartError if another program uses it. */
 export function createSpool(file: string, busyTimeoutMs: number): DatabaseSync {
-  const database = openWalDatabase(file, busyTimeoutMs);
-  try {
+  return openWalDatabase(file, busyTimeoutMs, (database) => {
     database.exec(`PRAGMA journal_size_limit = ${checkpointPages * 4096}`);
     prepareSpool(database);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+  });
 }
 
 /** Throws if the file does not exist: SQLite would create an empty one, without a table. */

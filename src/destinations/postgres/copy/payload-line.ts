@@ -2,6 +2,7 @@ import { plainEnd } from '../../../event/json/find-json.ts';
 import { quote } from '../../../event/json/json-codes.ts';
 import { readTime } from '../../../event/time/time-text.ts';
 import type { PayloadHead } from '../../payload-bytes/payload-head.ts';
+import { columnPlaces } from '../../payload-bytes/column-places.ts';
 import { placeOf } from '../../payload-bytes/payload-places.ts';
 import {
   createFindProperties,
@@ -10,7 +11,6 @@ import {
 } from '../../payload-bytes/planned-properties.ts';
 import type { PropertyPlace } from '../../payload-bytes/property-places.ts';
 import { readUtc } from '../../payload-bytes/read-time.ts';
-import type { PayloadMembers } from '../../payload-members.ts';
 import { eventColumns, type EventColumn } from '../../tables/event-columns.ts';
 import { fitValue } from '../../tables/fit-value.ts';
 import type { LogicalType } from '../../tables/logical-type.ts';
@@ -64,7 +64,7 @@ function writeEvent(lines: CopyLines, { bytes, base, places, sequence }: Payload
   const all = places.places;
   const hasBackslash = bytes.indexOf(backslash) !== -1;
   for (let at = 0; at < eventColumns.length; at += 1) {
-    const member = memberPlaces[at]!;
+    const member = columnPlaces[at]!;
     if (member < 0) {
       writeOwn(lines, eventColumns[at]!, sequence);
       continue;
@@ -96,10 +96,6 @@ function writeEvent(lines: CopyLines, { bytes, base, places, sequence }: Payload
   return true;
 }
 
-/** Of each column that is a member of the event; -1 for the others. */
-const memberPlaces = eventColumns.map(({ field }) =>
-  field === '' ? -1 : placeOf(field as keyof PayloadMembers),
-);
 const versionPlace = placeOf('schemaVersion');
 
 /** What the event does not say: columns that this process, or PostgreSQL, has the value of. */
