@@ -9,8 +9,9 @@ import type { Language } from './languages.ts';
 /** Expects the answer that the case requires. */
 export function expectAnswer(answer: CaseAnswer, it: ClientCase, language: Language): void {
   const { status = 'OK', code = '', violations = [], retry = false, results = [] } = it.expect;
-  const expected = status === 'DEADLINE_EXCEEDED' ? language.lateStatus : status;
-  expect(spelled(answer.status), JSON.stringify(answer)).toBe(spelled(expected));
+  // The gate sees the deadline, too: on a busy machine its answer may be there before the library's own timer.
+  const possible = status === 'DEADLINE_EXCEEDED' ? [language.lateStatus, status] : [status];
+  expect(possible.map(spelled), JSON.stringify(answer)).toContain(spelled(answer.status));
   expect((answer.results ?? []).map((each) => each.status)).toEqual(
     results.map((each) => each.status),
   );
