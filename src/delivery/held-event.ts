@@ -6,6 +6,8 @@ import type { HeldRoom } from './receive/held-room.ts';
 
 /** What an event occupies besides its payload, roughly: objects, headers and subjects. */
 const overheadBytes = 1_024;
+/** More events than any batch has. V8 keeps this number in its field, a larger one beside the object. */
+const anyBatch = 2 ** 30;
 
 /**
  * An event that a worker holds from the pull until it is settled, as the destination sees it.
@@ -18,7 +20,6 @@ export class HeldEvent implements Delivery {
   readonly sequence: number;
   /** The part that the destination may see; `message.payload` is the event as stored in the log. */
   payload: Uint8Array;
-  readonly event: () => StoredEvent;
   /** Set it with `leave`. */
   settled = false;
   /** The event waited in RETRY or ASIDE, and `message` is its copy there. */
@@ -28,7 +29,7 @@ export class HeldEvent implements Delivery {
   /** How many uncharged tries it had since the log delivered it from EVENTS. */
   tries = 0;
   /** The largest batch it may be in. Halved each time its whole batch fails, down to 1. */
-  batchEventsMax = Number.MAX_SAFE_INTEGER;
+  batchEventsMax = anyBatch;
   /**
    * The event was delivered so often that it may be crashing its worker. It runs alone, so that a
    * crash can be attributed to it.
@@ -36,6 +37,7 @@ export class HeldEvent implements Delivery {
   exclusive = false;
   /** Why the payload is not an event; set by `event()`, which then throws. */
   undecodable: string | undefined = undefined;
+  #event: (() => StoredEvent) | undefined = undefined;
   #decoded: StoredEvent | undefined = undefined;
   #room: HeldRoom | undefined;
 
@@ -47,8 +49,11 @@ export class HeldEvent implements Delivery {
     this.stream = stream;
     this.sequence = message.sequence;
     this.payload = message.payload;
-    // A bound function, so that a destination may pass it on without the object.
-    this.event = () => (this.#decoded ??= this.#decode());
+  }
+
+  /** A bound function, so that a destination may pass it on without the object. Made for those that ask for it. */
+  get event(): () => StoredEvent {
+    return (this.#event ??= () => (this.#decoded ??= this.#decode()));
   }
 
   /**

@@ -25,6 +25,9 @@ function openReader() {
     const { subject, reply, data } = message;
     const text = message.headers!.get('Name');
     expect(message.headerText()).toBe(message.headers!.toString());
+    const isReply = (bytes: Uint8Array, from: number, end: number): boolean =>
+      Buffer.from(bytes.subarray(from, end)).toString() === reply;
+    expect(message.readReply(isReply)).toBe(true);
     const content = Buffer.from(data).toString('latin1');
     seen.push(['pull', subject, reply, text, message.size(), content].join(' '));
   });

@@ -6,6 +6,8 @@ import {
   type Subscription,
 } from '@nats-io/nats-core';
 
+import { numberIn } from './digits.ts';
+
 /** The part of a message that pulls use. */
 export interface ReceivedMessage extends Pick<Msg, 'subject' | 'reply' | 'data' | 'headers'> {
   /** As the server counts: subject, reply, headers and payload. */
@@ -16,7 +18,11 @@ export interface ReceivedMessage extends Pick<Msg, 'subject' | 'reply' | 'data' 
 export interface MessageOfBytes extends ReceivedMessage {
   /** From `NATS/1.0` to the empty line, as the server sent them. */
   headerText(): string;
+  /** Has its reply subject read in place. Returns what `read` returns. */
+  readReply(read: ReadPlace): boolean;
 }
+
+type ReadPlace = (bytes: Uint8Array, from: number, end: number) => boolean;
 
 /** Reads the messages of pulls and pages from the bytes that a connection receives. */
 export interface MessageReader {
@@ -129,26 +135,42 @@ function intercept(parser: Parser, receivers: ReadonlyMap<number, Receive>): voi
   };
 }
 
-/** A class, because one is created for every event. */
+/**
+ * A class, because one is created for every event. It keeps places instead of texts: a worker holds thousands of
+ * events for longer than the collector takes to come, and each text of them would be copied twice.
+ */
 class UnparsedMessage implements MessageOfBytes {
-  readonly subject: string;
-  readonly reply: string;
   readonly data: Uint8Array;
-  readonly #sizeBytes: number;
+  readonly #bytes: Buffer;
+  readonly #subjectAt: number;
+  readonly #subjectEnd: number;
+  readonly #replyAt: number;
+  readonly #replyEnd: number;
   readonly #headerBytes: number;
   #headers: MsgHdrs | undefined = undefined;
 
   /** The message whose line `readHead` has just read; it ends at `end`. */
   constructor(bytes: Buffer, end: number) {
     const [command = 0, subject = 0, id = 0, reply = 0] = ends;
-    const replyBytes = words === repliedWords ? reply - id - 1 : 0;
-    this.subject = bytes.toString('utf8', command + 1, subject);
-    this.reply = bytes.toString('utf8', id + 1, id + 1 + replyBytes);
+    this.#bytes = bytes;
+    this.#subjectAt = command + 1;
+    this.#subjectEnd = subject;
+    this.#replyAt = id + 1;
+    this.#replyEnd = words === repliedWords ? reply : id + 1;
     this.#headerBytes = headerBytes;
-    const contentAt = contentOffset();
-    const contentEnd = end - 2;
-    this.data = bytes.subarray(contentAt + headerBytes, contentEnd);
-    this.#sizeBytes = subject - command - 1 + replyBytes + (contentEnd - contentAt);
+    this.data = bytes.subarray(contentOffset() + headerBytes, end - 2);
+  }
+
+  get subject(): string {
+    return this.#bytes.toString('utf8', this.#subjectAt, this.#subjectEnd);
+  }
+
+  get reply(): string {
+    return this.#bytes.toString('utf8', this.#replyAt, this.#replyEnd);
+  }
+
+  readReply(read: ReadPlace): boolean {
+    return read(this.#bytes, this.#replyAt, this.#replyEnd);
   }
 
   /** Parsed at the first look. */
@@ -166,7 +188,8 @@ class UnparsedMessage implements MessageOfBytes {
   }
 
   size(): number {
-    return this.#sizeBytes;
+    const names = this.#subjectEnd - this.#subjectAt + this.#replyEnd - this.#replyAt;
+    return names + this.#headerBytes + this.data.length;
   }
 }
 
@@ -229,15 +252,4 @@ function readHead(bytes: Uint8Array, from: number): number {
     if (!(headerBytes <= total)) return unreadable;
   }
   return total <= messageBytesMax ? at + 2 + total + 2 : unreadable;
-}
-
-/** NaN unless all are digits. */
-function numberIn(bytes: Uint8Array, from: number, end: number): number {
-  let number = 0;
-  for (let at = from; at < end; at += 1) {
-    const digit = bytes[at]! - 0x30;
-    if (digit < 0 || digit > 9) return Number.NaN;
-    number = number * 10 + digit;
-  }
-  return number;
 }

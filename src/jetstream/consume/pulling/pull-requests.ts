@@ -194,7 +194,9 @@ class PullLoop implements Pull {
       callback: (error, message) => {
         if (error === null) {
           // The client's type lacks `size`.
-          this.#receive(request, message as ReceivedMessage & typeof message);
+          const received = message as ReceivedMessage & typeof message;
+          if (received.subject === request.inbox) this.#receiveStatus(request, received);
+          else this.#receive(request, received);
           return;
         }
         request.stopReading();
@@ -212,10 +214,6 @@ class PullLoop implements Pull {
   #receive(request: Request, message: ReceivedMessage): void {
     const { answers, part, onMessage, onTrouble } = this.#options;
     request.isHeard = true;
-    if (message.subject === request.inbox) {
-      this.#receiveStatus(request, message);
-      return;
-    }
     request.count(message.size());
     if (request.isUsedUp) this.#end(request);
     try {
@@ -228,6 +226,7 @@ class PullLoop implements Pull {
   }
 
   #receiveStatus(request: Request, message: ReceivedMessage): void {
+    request.isHeard = true;
     const status = readStatus(message);
     // A status may be about a request that was given up before.
     if (status.kind === 'heartbeat' || request.state !== 'open') return;

@@ -36,7 +36,7 @@ test.each([plain, withDomain])('reads the subject of the acknowledgement: %s', (
     sequence: 41,
     payload: new Uint8Array(3),
   });
-  expect(Math.floor(message.storedAtMs)).toBe(1_767_323_045_678);
+  expect(message.storedAtMs).toBeCloseTo(1_767_323_045_678.901, 2);
   expect([message.header('traceparent'), message.header('none')]).toEqual(['00-1', '']);
 });
 
@@ -55,5 +55,14 @@ test('settles in the words of NATS', () => {
 });
 
 test('throws on a message that no consumer sent', () => {
-  expect(() => pulled('_INBOX.1')).toThrow(TypeError);
+  for (const reply of ['_INBOX.1', '', '$JS.ACK.EVENTS.crm.3.41.7.1767323045678901234']) {
+    expect(() => pulled(reply).message).toThrow(TypeError);
+  }
+});
+
+test('reads a position and a time of any length', () => {
+  const { message } = pulled('$JS.ACK.EVENTS.crm.12.9007199254740991.7.1234567.0');
+  expect(message).toMatchObject({ deliveries: 12, sequence: 9_007_199_254_740_991 });
+  expect(message.storedAtMs).toBeCloseTo(1.234567, 6);
+  expect(pulled('$JS.ACK.EVENTS.crm.1.2.3.4.5').message.storedAtMs).toBe(4e-6);
 });

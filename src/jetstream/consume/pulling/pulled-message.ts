@@ -1,8 +1,12 @@
 import type { MsgHdrs } from '@nats-io/nats-core';
 
 import type { StreamPart } from '../../events/stream-parts.ts';
+import type { MessageOfBytes, ReceivedMessage } from '../../message-reader.ts';
+import { acknowledged, readAckSubject } from './ack-subject.ts';
 import type { MessageAnswers } from './message-answers.ts';
-import type { ReceivedMessage } from '../../message-reader.ts';
+
+/** What the reader of messages gives, or the client. */
+type Received = Omit<ReceivedMessage, 'size'> & Partial<Pick<MessageOfBytes, 'readReply'>>;
 
 /**
  * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an
@@ -26,54 +30,30 @@ export interface PulledMessage {
   working(): void;
 }
 
-/**
- * How many tokens follow the name of the consumer in `$JS.ACK...`: deliveries, position, position
- * in the consumer, time in ns, pending. Servers put a domain and an account before the names, and
- * then a random token at the end: 12 tokens instead of 9.
- */
-const plainTokens = 9;
-
-/** Where the dots of the reply subject are that was looked at last: `split` would make a text of each token. */
-const dotPlaces: number[] = [];
-
-function dotsOf(reply: string): number {
-  let dots = 0;
-  for (let at = reply.indexOf('.'); at !== -1; at = reply.indexOf('.', at + 1)) {
-    dotPlaces[dots] = at;
-    dots += 1;
-  }
-  dotPlaces[dots] = reply.length;
-  return dots;
-}
-
-/** The token behind a dot, counted from 0. */
-function numberBehind(reply: string, dot: number): number {
-  return Number(reply.slice(dotPlaces[dot]! + 1, dotPlaces[dot + 1]));
-}
-
 /** A class, because one is created for every event and its methods are shared. */
 export class Pulled implements PulledMessage {
   readonly #answers: MessageAnswers;
-  readonly #message: Omit<ReceivedMessage, 'size'>;
-  readonly subject: string;
+  readonly #message: Received;
   readonly sequence: number;
   readonly deliveries: number;
   readonly storedAtMs: number;
-  readonly payload: Uint8Array;
 
   /** Throws a TypeError if the message does not come from a consumer. */
-  constructor(answers: MessageAnswers, message: Omit<ReceivedMessage, 'size'>, part: StreamPart) {
-    const reply = message.reply ?? '';
-    const dots = dotsOf(reply);
-    if (dots < plainTokens - 1) throw new TypeError('not a message of a consumer');
-    const at = dots === plainTokens - 1 ? 3 : 5;
+  constructor(answers: MessageAnswers, message: Received, part: StreamPart) {
+    if (!readReplyOf(message)) throw new TypeError('not a message of a consumer');
     this.#answers = answers;
     this.#message = message;
-    this.subject = message.subject;
-    this.deliveries = numberBehind(reply, at);
-    this.sequence = part.position(numberBehind(reply, at + 1));
-    this.storedAtMs = numberBehind(reply, at + 3) / 1_000_000;
-    this.payload = message.data;
+    this.deliveries = acknowledged.deliveries;
+    this.sequence = part.position(acknowledged.sequence);
+    this.storedAtMs = acknowledged.storedAtMs;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get payload(): Uint8Array {
+    return this.#message.data;
   }
 
   header(name: string): string {
@@ -104,4 +84,10 @@ export class Pulled implements PulledMessage {
   #answer(text: string): void {
     this.#answers.send(this.#message.reply!, text);
   }
+}
+
+function readReplyOf(message: Received): boolean {
+  if (message.readReply !== undefined) return message.readReply(readAckSubject);
+  const reply = Buffer.from(message.reply ?? '');
+  return readAckSubject(reply, 0, reply.length);
 }
