@@ -75,7 +75,12 @@ export function createReloadSignals(metrics: ReloadMetrics, logger: Logger) {
     reloaded: (what: ReloadPart, counts: ReloadCounts): void => {
       count(what, 'applied');
       countEntries(counts);
-      logger.info({ what, ...shown(counts) }, 'a changed file is in force');
+      // Of headgate.yaml nothing else is followed: `restartNeeded` names the settings that are not in force.
+      const text =
+        what === 'configuration'
+          ? 'the keys, operators and webhooks of a changed file are in force'
+          : 'a changed file is in force';
+      logger.info({ what, ...shown(counts) }, text);
     },
     reloadHeld: (what: ReloadPart, counts: ReloadCounts, holdMs: number): void => {
       count(what, 'held');

@@ -11,6 +11,7 @@ import {
   readUint31,
   writeFrameHead,
 } from './frames.ts';
+import type { CallerConnection } from '../http-call.ts';
 import { HpackDecoder } from './headers/hpack-decode.ts';
 import type { Http2Limits } from './limits.ts';
 import { createHttp2Server, type Http2Server } from './server.ts';
@@ -78,6 +79,8 @@ export async function openRawServer(
   const accepted = new Map<number | undefined, net.Socket>();
   const front = net.createServer((socket) => {
     socket.setNoDelay(true);
+    // Otherwise, on a busy machine, what was read may wait for its turn.
+    (socket as CallerConnection).isKnown = true;
     accepted.set(socket.remotePort, socket);
     server.accept(socket);
   });
