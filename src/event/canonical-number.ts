@@ -61,6 +61,31 @@ function lengthWithoutZeros(text: string): number {
   return length;
 }
 
+/** As exact as the contract is with `multipleOf` (`multipleOfPrecision` in validation/schema/compile-schema.ts). */
+const nearbyDigits = 6;
+const [below, above] = ['0'.repeat(nearbyDigits), '9'.repeat(nearbyDigits)];
+/** Digits of any number that is rounded. */
+const roundedDigitsMax = 400;
+
+/**
+ * The canonical text of the number with `scale` digits after its point that a number is, or is nearer to than by a
+ * millionth of its last digit. Undefined if there is none.
+ */
+export function roundedNearby(text: string, scale: number): string | undefined {
+  const parts = decimalParts(text);
+  if (parts === undefined) return undefined;
+  const { sign, digits, exponent } = parts;
+  const tooMany = -exponent - scale;
+  if (tooMany <= 0 || digits === '') return text;
+  const kept = digits.slice(0, Math.max(0, digits.length - tooMany));
+  const zeros = Math.max(0, tooMany - digits.length);
+  const rest = '0'.repeat(Math.min(zeros, nearbyDigits)) + digits.slice(kept.length);
+  if (rest.length < nearbyDigits || kept.length > roundedDigitsMax) return undefined;
+  const isAbove = rest.startsWith(above);
+  if (!isAbove && !rest.startsWith(below)) return undefined;
+  return canonicalNumber(`${sign}${BigInt(kept) + (isAbove ? 1n : 0n)}e-${scale}`);
+}
+
 /**
  * A number with all its digits and without an exponent, for a column with a fixed point. Undefined if it has
  * more digits before or after the point than the column.

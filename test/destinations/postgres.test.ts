@@ -130,6 +130,21 @@ test("what a constraint of yours refuses is the event's own, and no other's", as
   ]);
 });
 
+test("what a trigger of yours refuses is the event's own, too", async () => {
+  const destination = openNew();
+  await destination.deliver([deliveryOfEvent()], never);
+  await ask(`CREATE FUNCTION refuse_${table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.source = 'unknown' THEN RAISE EXCEPTION 'not that one'; END IF; RETURN NEW; END $$`);
+  await ask(`CREATE TRIGGER refuse BEFORE INSERT ON ${table}
+    FOR EACH ROW EXECUTE FUNCTION refuse_${table}()`);
+  const batch = [deliveryOfEvent(), deliveryOfEvent({ source: 'unknown' }), deliveryOfEvent()];
+  expect(await destination.deliver(batch, never)).toMatchObject([
+    { kind: 'delivered' },
+    { kind: 'retry', fault: 'event', status: 'P0001' },
+    { kind: 'delivered' },
+  ]);
+});
+
 test('a unique constraint of the operator never drops an event silently', async () => {
   const destination = openNew();
   await destination.deliver([deliveryOfEvent({ userId: 'one' })], never);

@@ -121,6 +121,57 @@ test.for(cases)('$name: somebody $act.what', async ({ name: engineName, act }, {
   expect((await heldIds(later, name)).toSorted()).toEqual(ids.toSorted());
 });
 
+test.for(names)(
+  '%s: a worker without the contract finds the table of an event whose note is lost',
+  async (engineName, { skip }) => {
+    const engine = await engineOf(engineName, skip);
+    const name = newName();
+    const [none, some]: EventContract[][] = [[], [contractOf(name)]];
+    const old = await open(engine, () => none!);
+    await deliverSoon(old, storedEvent({ eventName: name, schemaVersion: 0 }));
+    const newer = await open(engine, () => some!);
+    const event = storedEvent({ eventName: name, schemaVersion: 1, properties: { n: 1 } });
+    await deliverSoon(newer, event);
+    await engine.run(
+      engineName === 'ClickHouse'
+        ? `ALTER TABLE ${name} MODIFY COMMENT ''`
+        : `DELETE FROM headgate_tables WHERE table_name = '${name}'`,
+    );
+    await deliverSoon(old, event);
+    for (const [table, count] of [
+      [name, '1'],
+      ['unplanned_events', '0'],
+    ]) {
+      const [row] = await engine.rows(
+        `SELECT count(DISTINCT event_id) AS n FROM ${table} WHERE event_id = '${event.eventId}'`,
+      );
+      expect([table, row!['n']]).toEqual([table, count]);
+    }
+  },
+);
+
+test('PostgreSQL: an event waits that a column takes no longer, since somebody made it narrower', async ({
+  skip,
+}) => {
+  const engine = await engineOf('PostgreSQL', skip);
+  const name = newName();
+  const properties = { s: { type: 'string' }, n: { type: 'integer' } };
+  const contracts: EventContract[] = [{ name, schemas: [{ type: 'object', properties }] }];
+  const running = await open(engine, () => contracts);
+  await deliverSoon(running, { eventName: name, schemaVersion: 1, properties: { s: 'a', n: 1 } });
+  for (const [column, narrow, wide, value] of [
+    ['s', 'varchar(5)', 'text', { s: 'longer' }],
+    ['n', 'integer', 'bigint', { n: 2 ** 40 }],
+  ] as const) {
+    const long = { eventName: name, schemaVersion: 1, properties: value };
+    await engine.run(`ALTER TABLE ${name} ALTER COLUMN ${column} TYPE ${narrow}`);
+    const reason = expect.stringMatching(new RegExp(`its column ${column} is .*Rename the column`));
+    expect(await deliver(running, long)).toEqual({ kind: 'retry', fault: 'destination', reason });
+    await engine.run(`ALTER TABLE ${name} ALTER COLUMN ${column} TYPE ${wide}`);
+    await deliverSoon(running, long);
+  }
+});
+
 /** The statement that makes a table with the same columns, without keys. */
 async function keylessCopy(engine: Engine, from: string, to: string): Promise<string> {
   const [row] = await engine.rows(`SELECT sql FROM sqlite_schema WHERE name = '${from}'`);

@@ -92,7 +92,7 @@ export async function findEventTables(client: ClickHouseClient, prefix: string):
   return tables.map(quoted);
 }
 
-/** Which of these tables have become the table of their event, by their comments. */
+/** Which of these tables have become the table of their event, by their comments, or by what `isTableOf` looks at. */
 export async function tablesAmong(
   client: ClickHouseClient,
   wanted: ReadonlyMap<string, string>,
@@ -103,8 +103,14 @@ export async function tablesAmong(
     WHERE database = currentDatabase() AND name IN (${names})`;
   const rows = await ask<{ name: string; comment: string }>(client, query, asked);
   const comments = new Map(rows.map(({ name, comment }) => [name, comment]));
-  const found = [...wanted].filter(([event, table]) => comments.get(table) === commentOf(event));
-  return new Set(found.map(([event]) => event));
+  const found = new Set<string>();
+  for (const [event, table] of wanted) {
+    const comment = comments.get(table);
+    const isOwn =
+      comment === '' ? await isTableOf(client, table, event, asked) : comment === commentOf(event);
+    if (isOwn) found.add(event);
+  }
+  return found;
 }
 
 /**

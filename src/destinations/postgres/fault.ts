@@ -14,7 +14,7 @@ const sqlState = /^[0-9A-Z]{5}$/;
  *
  * Class 22 is data that no column can store, such as `\u0000`, and 54000 a value beyond a limit: no
  * retry helps. 23502 is a column that a stored event always has. The rest of class 23 is a
- * constraint or trigger that somebody added to the table, and what it requires may arrive later.
+ * constraint or trigger that somebody added to the table, as is P0001, and what it requires may arrive later.
  * Every other error, connections, 53 (resources), 57 (shut down, cancelled), 40 (conflicts), 28
  * (login) and 42 (unknown table or column, missing right), would be the same for every event.
  *
@@ -34,7 +34,7 @@ export function faultOf(error: unknown, isTyped = false): PostgresFault {
   if (code.startsWith('22') || code === '54000' || (code === '23502' && !isTyped)) {
     return { ofEvent: true, outcome: { kind: 'dead', reason: said, status: code } };
   }
-  const ofEvent = code.startsWith('23') && code !== '23502';
+  const ofEvent = (code.startsWith('23') && code !== '23502') || code === 'P0001';
   const fault = ofEvent ? 'event' : 'destination';
   return { ofEvent, outcome: { kind: 'retry', fault, reason: said, status: code } };
 }

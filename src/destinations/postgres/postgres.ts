@@ -61,6 +61,7 @@ export function createPostgresDestination(
     batch: readonly ReadDelivery[],
     signal: AbortSignal,
     byCopy: boolean,
+    isLookedAt = false,
   ): Promise<Outcome[]> => {
     try {
       const insert = mode === 'per_event' ? undefined : await all.prepare(signal);
@@ -79,6 +80,12 @@ export function createPostgresDestination(
       if (isTableGone(error)) all.forget();
       if (typed !== undefined && isTableOther(error)) typed.forget();
       const { ofEvent, outcome } = faultOf(error, typed !== undefined);
+      const [first] = batch;
+      if (typed !== undefined && batch.length === 1 && outcome.kind === 'dead' && !isLookedAt) {
+        // A column that somebody has made narrower refuses what the contract takes. Then the event waits.
+        typed.forgetTableOf(first!.named().eventName);
+        return write(batch, signal, false, true);
+      }
       if (!ofEvent || batch.length === 1) return batch.map(() => outcome);
     }
     const middle = batch.length >> 1;

@@ -70,8 +70,32 @@ async function hasRegister(client: Asked, schema: SchemaPrefix): Promise<boolean
   return isRegister;
 }
 
-/** Which of these tables have become the table of their event, by `headgate_tables`. */
-export async function registeredAmong(
+/** Which of these tables have become the table of their event, by `headgate_tables`, or by what `isTableOf` looks at. */
+export async function tablesAmong(
+  client: Asked,
+  schema: SchemaPrefix,
+  wanted: ReadonlyMap<string, string>,
+): Promise<ReadonlySet<string>> {
+  const tables = [...wanted.values()];
+  const { rows: there } = await client.query<{ name: string }>(
+    'SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass($2 || quote_ident(name)) IS NOT NULL',
+    [tables, schema],
+  );
+  if (there.length === 0) return new Set();
+  const registered = await registeredAmong(client, schema, tables);
+  const existing = new Set(there.map(({ name }) => name));
+  const found = new Set<string>();
+  for (const [event, table] of wanted) {
+    if (!existing.has(table)) continue;
+    const isOwn = registered.has(table)
+      ? registered.get(table) === event
+      : await isTableOf(client, schema, table, event);
+    if (isOwn) found.add(event);
+  }
+  return found;
+}
+
+async function registeredAmong(
   client: Asked,
   schema: SchemaPrefix,
   tables: readonly string[],

@@ -13,7 +13,7 @@ import {
 } from './copy/copy-tables.ts';
 import { createPayloadLines } from './copy/payload-line.ts';
 import type { ReadDelivery } from './rows/read-delivery.ts';
-import { isTableOf, makeTable, registeredAmong } from './table-register.ts';
+import { isTableOf, makeTable, tablesAmong } from './table-register.ts';
 import { textArray } from './rows/text-array.ts';
 import { insertRows, postgresDialect, type SchemaPrefix } from './typed-statements.ts';
 
@@ -35,6 +35,8 @@ export interface PostgresTables {
   expectUnplanned(): void;
   /** A table is not as it was: look again. */
   forget(): void;
+  /** The table of this event may not be as it was. */
+  forgetTableOf(eventName: string): void;
 }
 
 interface OpenTable {
@@ -69,11 +71,8 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
   ): Promise<void> => {
     const events = [...names].filter((name) => opened.get(name)?.plan === contracts.unplanned);
     if (events.length === 0) return;
-    const tables = events.map((event) => contracts.planWithout(event).table);
-    const registered = await registeredAmong(client, schema, tables);
-    for (const [at, event] of events.entries()) {
-      if (registered.get(tables[at]!) === event) opened.delete(event);
-    }
+    const wanted = new Map(events.map((event) => [event, contracts.planWithout(event).table]));
+    for (const event of await tablesAmong(client, schema, wanted)) opened.delete(event);
   };
 
   const openTable = async (client: PoolClient, event: string): Promise<OpenTable> => {
@@ -120,6 +119,7 @@ export function createPostgresTables(schema: SchemaPrefix, prefix: string): Post
     },
     expectUnplanned: () => void (isEmpty = false),
     forget,
+    forgetTableOf: (eventName) => void open.delete(eventName),
   };
 }
 

@@ -169,9 +169,19 @@ export const misfitsAt = placeOf('misfits');
  */
 export function columnsInUse(columns: readonly PlannedColumn[], version: number): boolean[] {
   if (version !== 0) return columns.map(({ versions }) => versions.includes(version));
-  const newest = new Map(columns.map((column) => [JSON.stringify(column.path), column]));
+  const newest = new Map<string, PlannedColumn>();
+  for (const column of columns) {
+    const key = JSON.stringify(column.path);
+    const other = newest.get(key);
+    // Not the one that was made last: a type may have come back.
+    if (other === undefined || lastVersion(column) > lastVersion(other)) newest.set(key, column);
+  }
   const used = new Set(newest.values());
   return columns.map((column) => used.has(column));
+}
+
+function lastVersion({ versions }: PlannedColumn): number {
+  return versions.at(-1) ?? 0;
 }
 
 function valueAt(

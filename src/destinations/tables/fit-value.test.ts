@@ -1,8 +1,11 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseExactly } from '../../event/exact-numbers.ts';
-import type { JsonValue } from '../../event/json/json.ts';
+import type { JsonObject, JsonValue } from '../../event/json/json.ts';
+import { compileSchema } from '../../validation/schema/compile-schema.ts';
 import { cutPayload } from '../payload-members.ts';
-import { createRowMaker, readPayload } from './event-row.ts';
+import type { TableDialect } from './dialect.ts';
+import { columnsInUse, createRowMaker, readPayload } from './event-row.ts';
 import { fitValue, type ColumnValue } from './fit-value.ts';
 import type { LogicalType } from './logical-type.ts';
 import { planTable } from './plan-table.ts';
@@ -38,6 +41,17 @@ describe('a value', () => {
     ['19.901', decimal, undefined],
     ['90071992547409.93', decimal, '90071992547409.93'],
     ['1e-2', decimal, 0.01],
+    ['166.92000000000002', decimal, 166.92],
+    ['-166.91999999999999', decimal, -166.92],
+    ['0.9999999999999999', decimal, 1],
+    ['-1e-9', decimal, 0],
+    ['1e-400', decimal, 0],
+    ['166.920000009', decimal, 166.92],
+    ['166.92000002', decimal, undefined],
+    ['12345678901234567890.120000000000000001', decimal, '12345678901234567890.12'],
+    ['3.0000000000000004', 'integer', 3],
+    ['2.9999999999999996', 'big_integer', 3],
+    ['3.00001', 'integer', undefined],
     ['1e400', 'double', undefined],
     ['-0e0', 'double', 0],
     ['12345678901234567890', 'double', 1.2345678901234567e19],
@@ -59,6 +73,21 @@ describe('a value', () => {
     const logical = (typeof type === 'string' ? { kind: type } : type) as LogicalType;
     expect(fitValue(read(json), logical)).toEqual(wanted);
   });
+});
+
+test('a sum of amounts with two digits is one', () => {
+  const decimal: LogicalType = { kind: 'decimal', scale: 2 };
+  const amount = { type: 'number', multipleOf: 0.01 };
+  const { findingsIn } = compileSchema({ type: 'object', properties: { amount } });
+  const cents = fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }), { maxLength: 9 });
+  fc.assert(
+    fc.property(cents, (amounts) => {
+      const sum = amounts.reduce((before, amount) => before + amount / 100, 0);
+      const exact = amounts.reduce((before, amount) => before + amount, 0) / 100;
+      expect(findingsIn({ amount: sum })).toBeUndefined();
+      expect(fitValue(read(String(sum)), decimal)).toBe(exact === 0 ? 0 : exact);
+    }),
+  );
 });
 
 describe('a row', () => {
@@ -88,6 +117,16 @@ describe('a row', () => {
     expect(rowOf(2, '{"n":"5"}')).toEqual([null, null, '5', '{"n":"5"}', null]);
     expect(rowOf(undefined, '{"n":"5"}')).toEqual([null, null, '5', '{"n":"5"}', null]);
     expect(rowOf(9, '{"n":"5"}')).toEqual([null, null, '5', '{"n":"5"}', null]);
+  });
+
+  test('without a version uses the type that the newest has, also where it came back', () => {
+    const typed = (type: string): JsonObject => ({ type: 'object', properties: { n: { type } } });
+    const schemas = ['integer', 'string', 'integer'].map(typed);
+    const dialect: TableDialect = { nameBytesMax: 63, typeOf: ({ kind }) => kind };
+    const { columns } = planTable({ name: 'x_seen', schemas }, { dialect });
+    expect(columns.map(({ name }) => name)).toEqual(['n', 'n_v2']);
+    const used = [0, 1, 2, 3].map((version) => columnsInUse(columns, version).indexOf(true));
+    expect(used).toEqual([0, 0, 1, 0]);
   });
 
   test('is the same from a payload as the gate writes it, and from one with spaces', () => {

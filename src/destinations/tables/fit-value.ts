@@ -1,4 +1,4 @@
-import { canonicalNumber, isExactly } from '../../event/canonical-number.ts';
+import { canonicalNumber, isExactly, roundedNearby } from '../../event/canonical-number.ts';
 import { isUuid } from '../../event/event-id.ts';
 import { numberText } from '../../event/changed-properties.ts';
 import type { JsonValue } from '../../event/json/json.ts';
@@ -22,7 +22,8 @@ const int64Min = -(2n ** 63n);
 const int64Max = 2n ** 63n - 1n;
 
 /**
- * The value for a column of a type. Undefined if it does not fit.
+ * The value for a column of a type. Undefined if it does not fit. A sum of prices may be 166.92000000000002: a column of
+ * exact numbers has what such a number is near to, as the contract takes it for.
  *
  * @param value from `parseExactly` or `parseWithNumberTexts`, so that no number has lost a digit.
  */
@@ -76,8 +77,8 @@ function integerOf(value: JsonValue, isInt64: boolean): number | bigint | undefi
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value === 0 ? 0 : value;
   const source = sourceOf(value);
   if (source === undefined) return undefined;
-  const digits = canonicalNumber(source);
-  const integer = wholeNumber(digits);
+  const digits = roundedNearby(canonicalNumber(source), 0);
+  const integer = digits === undefined ? undefined : wholeNumber(digits);
   if (integer === undefined || (isInt64 && (integer < int64Min || integer > int64Max))) {
     return undefined;
   }
@@ -108,10 +109,12 @@ function numberOf(value: JsonValue, type: LogicalType): ColumnValue | undefined 
   const text = canonicalNumber(source);
   const power = /e([+-]\d+)$/.exec(text)?.[1];
   if (power !== undefined && Math.abs(Number(power)) > exponentMax) return undefined;
-  if (type.kind === 'decimal' && fractionDigits(text) > type.scale) return undefined;
   if (type.kind === 'big_integer') return integerOf(value, false);
-  if (isExactly(text, double)) return double === 0 ? 0 : double;
-  return text;
+  const fitting = type.kind === 'decimal' ? roundedNearby(text, type.scale) : text;
+  if (fitting === undefined) return undefined;
+  const nearest = Number(fitting);
+  if (isExactly(fitting, nearest)) return nearest === 0 ? 0 : nearest;
+  return fitting;
 }
 
 /** False also where it takes longer to find out. */
@@ -122,9 +125,4 @@ function fits(value: number, type: LogicalType): boolean {
   if (Number.isInteger(value)) return true;
   const text = String(value);
   return !text.includes('e') && text.length - text.indexOf('.') - 1 <= type.scale;
-}
-
-function fractionDigits(text: string): number {
-  const [digits = '', power = '0'] = text.split('e');
-  return (digits.split('.')[1]?.length ?? 0) - Number(power);
 }
