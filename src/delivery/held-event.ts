@@ -63,6 +63,13 @@ export class HeldEvent implements Delivery {
     return this.message.deliveries + this.tries;
   }
 
+  /** For one that stays while most that came with it are not wanted: a few of them would keep all of that. */
+  detach(): void {
+    const { message } = this;
+    message.detach?.();
+    this.payload = message.payload;
+  }
+
   /** Marks the event as settled; the worker holds it no longer. */
   leave(): void {
     this.settled = true;

@@ -6,7 +6,7 @@ import {
   type Subscription,
 } from '@nats-io/nats-core';
 
-import { numberIn } from './digits.ts';
+import { numberIn } from '../event/digits.ts';
 
 /** The part of a message that pulls use. */
 export interface ReceivedMessage extends Pick<Msg, 'subject' | 'reply' | 'data' | 'headers'> {
@@ -20,6 +20,8 @@ export interface MessageOfBytes extends ReceivedMessage {
   headerText(): string;
   /** Has its reply subject read in place. Returns what `read` returns. */
   readReply(read: ReadPlace): boolean;
+  /** Copies it, so that it no longer keeps all that came with it from the socket. */
+  detach(): void;
 }
 
 type ReadPlace = (bytes: Uint8Array, from: number, end: number) => boolean;
@@ -140,12 +142,12 @@ function intercept(parser: Parser, receivers: ReadonlyMap<number, Receive>): voi
  * events for longer than the collector takes to come, and each text of them would be copied twice.
  */
 class UnparsedMessage implements MessageOfBytes {
-  readonly data: Uint8Array;
-  readonly #bytes: Buffer;
-  readonly #subjectAt: number;
-  readonly #subjectEnd: number;
-  readonly #replyAt: number;
-  readonly #replyEnd: number;
+  data: Uint8Array;
+  #bytes: Buffer;
+  #subjectAt: number;
+  #subjectEnd: number;
+  #replyAt: number;
+  #replyEnd: number;
   readonly #headerBytes: number;
   #headers: MsgHdrs | undefined = undefined;
 
@@ -185,6 +187,20 @@ class UnparsedMessage implements MessageOfBytes {
     const { buffer, byteOffset } = this.data;
     const bytes = this.#headerBytes;
     return Buffer.from(buffer, byteOffset - bytes, bytes).toString();
+  }
+
+  detach(): void {
+    const from = this.#subjectAt;
+    const dataAt = this.data.byteOffset - this.#bytes.byteOffset;
+    // Not from the pool, which others would keep for as long.
+    const copy = Buffer.allocUnsafeSlow(dataAt + this.data.length - from);
+    this.#bytes.copy(copy, 0, from);
+    this.#bytes = copy;
+    this.#subjectAt = 0;
+    this.#subjectEnd -= from;
+    this.#replyAt -= from;
+    this.#replyEnd -= from;
+    this.data = copy.subarray(dataAt - from);
   }
 
   size(): number {

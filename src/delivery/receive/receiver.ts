@@ -71,6 +71,7 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
   const isWanted = config.name === canaryName ? () => true : compileEventFilter(config);
   const map = config.fields && compileFieldRules(config.fields);
   const trusted = trustedDeliveriesMax(config.retry);
+  const isFiltered = config.events.length > 0 || config.sources.length > 0;
   return (held: HeldEvent): boolean => {
     const { message, stream } = held;
     // A person requested this replay for this destination, so the current filter does not apply.
@@ -79,6 +80,7 @@ function createAdmit({ destinationConfig: config, settler, signals }: ReceiverPa
       if (!isCanarySubject(message.subject)) signals.eventsFiltered(config.name, 1);
       return false;
     }
+    if (isFiltered) held.detach();
     if (map !== undefined && !applyMapping(map, held, { settler, signals })) return false;
     if (message.deliveries > trusted) {
       held.exclusive = true;

@@ -80,10 +80,9 @@ export function createPostgresDestination(
       if (isTableGone(error)) all.forget();
       if (typed !== undefined && isTableOther(error)) typed.forget();
       const { ofEvent, outcome } = faultOf(error, typed !== undefined);
-      const [first] = batch;
-      if (typed !== undefined && batch.length === 1 && outcome.kind === 'dead' && !isLookedAt) {
+      if (typed !== undefined && outcome.kind === 'dead' && batch.length === 1 && !isLookedAt) {
         // A column that somebody has made narrower refuses what the contract takes. Then the event waits.
-        typed.forgetTableOf(first!.named().eventName);
+        typed.forgetTableOf(batch[0]!.named().eventName);
         return write(batch, signal, false, true);
       }
       if (!ofEvent || batch.length === 1) return batch.map(() => outcome);
@@ -100,12 +99,7 @@ export function createPostgresDestination(
       const read = readDeliveries(part, typed !== undefined);
       const alive = read.filter((one) => !one.isDead());
       const written = await write(alive, signal, mayCopy && pace.mayCopy());
-      let at = 0;
-      for (const one of read) {
-        const isWritten = one === alive[at];
-        outcomes.push(isWritten ? written[at]! : one.outcome());
-        if (isWritten) at += 1;
-      }
+      outcomes.push(...inOrder(read, alive, written));
     }
     return outcomes;
   };
@@ -120,6 +114,20 @@ export function createPostgresDestination(
         ? readPostgresTables(connection, { schema, prefix }, window)
         : readPostgresWindow(connection, table, window),
   };
+}
+
+/** The outcomes of all, from those of the ones that were written. */
+function inOrder(
+  read: readonly ReadDelivery[],
+  alive: readonly ReadDelivery[],
+  written: readonly Outcome[],
+): Outcome[] {
+  let at = 0;
+  return read.map((one) => {
+    if (one !== alive[at]) return one.outcome();
+    at += 1;
+    return written[at - 1]!;
+  });
 }
 
 function* partsOf(batch: readonly Delivery[]): Generator<readonly Delivery[]> {

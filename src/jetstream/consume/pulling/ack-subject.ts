@@ -1,4 +1,4 @@
-import { numberIn } from '../../digits.ts';
+import { numberIn } from '../../../event/digits.ts';
 
 /** What `readAckSubject` has read last. One object, because it is read for every event. */
 export const acknowledged = {

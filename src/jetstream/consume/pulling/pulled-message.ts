@@ -6,7 +6,8 @@ import { acknowledged, readAckSubject } from './ack-subject.ts';
 import type { MessageAnswers } from './message-answers.ts';
 
 /** What the reader of messages gives, or the client. */
-type Received = Omit<ReceivedMessage, 'size'> & Partial<Pick<MessageOfBytes, 'readReply'>>;
+type Received = Omit<ReceivedMessage, 'size'> &
+  Partial<Pick<MessageOfBytes, 'readReply' | 'detach'>>;
 
 /**
  * A message of a durable consumer. Settled by exactly one of `ack`, `nak` and `term`. They are sent, not confirmed: an
@@ -22,6 +23,8 @@ export interface PulledMessage {
   readonly storedAtMs: number;
   readonly payload: Uint8Array;
   header(name: string): string;
+  /** Makes it keep no more memory than its own, for one that stays while those that came with it go. */
+  detach?(): void;
   ack(): void;
   /** Rejects the delivery; the log delivers the message again after `delayMs`. */
   nak(delayMs: number): void;
@@ -54,6 +57,10 @@ export class Pulled implements PulledMessage {
 
   get payload(): Uint8Array {
     return this.#message.data;
+  }
+
+  detach(): void {
+    this.#message.detach?.();
   }
 
   header(name: string): string {
