@@ -25,6 +25,7 @@ class Catalog {
     const [first = ''] = values;
     const ofEvent = first.includes('"x"') || first === 'x';
     if (text.includes('format_type')) return { rows: this.#columns(first) };
+    if (text.includes('unnest')) return { rows: this.isMade ? [{ name: 'x' }] : [] };
     if (text.includes('= ANY')) {
       const rows = this.isMade ? [{ table_name: 'x', event_name: 'x' }] : [];
       const { meanwhile } = this;
