@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 /** Where the viewer is: every state of a page that can be linked to is in it. */
 export interface Address {
@@ -41,7 +41,8 @@ export function goTo(to: string, how: 'push' | 'replace' = 'push'): void {
 /** The address, and a new one after each step of the viewer. */
 export function useAddress(): Address {
   const [address, setAddress] = useState(() => readAddress(location));
-  useEffect(() => {
+  // Before the page is painted: a step that comes in between would be missed for good.
+  useLayoutEffect(() => {
     const follow = (): void => setAddress(readAddress(location));
     addEventListener('popstate', follow);
     return () => removeEventListener('popstate', follow);

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 import { goTo } from '../navigation/address.ts';
 
@@ -15,7 +15,8 @@ export interface SidePanelProps {
 /** One thing of a list, beside the list; over it where the window is narrow. Escape closes it. */
 export function SidePanel({ title, label, closeTo, children }: SidePanelProps) {
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => {
+  // As in shell/shortcuts.tsx.
+  useLayoutEffect(() => {
     const close = (event: KeyboardEvent): void => {
       if (event.key !== 'Escape' || document.querySelector('dialog[open]') !== null) return;
       goTo(closeTo);

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 import { Dialog } from '../parts/dialogs/dialog.tsx';
 import { goTo } from '../navigation/address.ts';
@@ -16,7 +16,8 @@ const secondKeyMs = 2_000;
 /** Keys that work wherever no text is typed. */
 export function useShortcuts(search: { readonly current: HTMLInputElement | null }): Shortcuts {
   const [isShown, setIsShown] = useState(false);
-  useEffect(() => {
+  // A key may come as soon as there is something to see.
+  useLayoutEffect(() => {
     let goAtMs = -Infinity;
     const press = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;

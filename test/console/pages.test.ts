@@ -258,6 +258,26 @@ describe.skipIf(whyNoBrowser() !== undefined)('pages of the console', () => {
       .waitFor();
   });
 
+  test('keys work from the moment at which there is something to see', async () => {
+    await using viewer = await browser.signIn(world.viewerToken);
+    const { page } = viewer;
+    await page.addInitScript(() => {
+      const press = (key: string): void =>
+        void document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+      // Runs before the browser paints what was added.
+      const watch = new MutationObserver(() => {
+        if (document.querySelector('h1')?.textContent !== 'Overview') return;
+        watch.disconnect();
+        press('g');
+        press('r');
+      });
+      watch.observe(document, { childList: true, subtree: true });
+    });
+    await viewer.goTo('/');
+    await page.getByRole('heading', { level: 1, name: 'Refused' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/refused');
+  });
+
   test('a viewer reads every page and has no act', async () => {
     await using viewer = await browser.signIn(world.viewerToken);
     const acts: string[] = [];

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 import { useFilters, type Filters } from '../../navigation/address.ts';
 import { countOf, formatCount } from '../../parts/figures.ts';
@@ -75,7 +75,8 @@ function LiveState({ view, missed }: { view: TailView; missed: number | undefine
 
 /** p, where no text is typed. */
 function useToggleKey(toggle: () => void): void {
-  useEffect(() => {
+  // As in shell/shortcuts.tsx.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent): void => {
       if (event.key !== 'p' || event.ctrlKey || event.metaKey || event.altKey) return;
       if ((event.target as Element).closest('input, textarea, select, dialog') === null) toggle();
