@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 
 import { goTo } from '../navigation/address.ts';
+import { useKeys } from './use-keys.ts';
 
 export interface SidePanelProps {
   readonly title: ComponentChildren;
@@ -15,15 +16,10 @@ export interface SidePanelProps {
 /** One thing of a list, beside the list; over it where the window is narrow. Escape closes it. */
 export function SidePanel({ title, label, closeTo, children }: SidePanelProps) {
   const panel = useRef<HTMLElement>(null);
-  // As in shell/shortcuts.tsx.
-  useLayoutEffect(() => {
-    const close = (event: KeyboardEvent): void => {
-      if (event.key !== 'Escape' || document.querySelector('dialog[open]') !== null) return;
-      goTo(closeTo);
-    };
-    addEventListener('keydown', close);
-    return () => removeEventListener('keydown', close);
-  }, [closeTo]);
+  useKeys((event) => {
+    if (event.key !== 'Escape' || document.querySelector('dialog[open]') !== null) return;
+    goTo(closeTo);
+  });
   useEffect(() => {
     panel.current?.scrollTo(0, 0);
   }, [label]);

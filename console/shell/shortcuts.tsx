@@ -1,6 +1,7 @@
-import { useLayoutEffect, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 
 import { Dialog } from '../parts/dialogs/dialog.tsx';
+import { isForPage, useKeys } from '../parts/use-keys.ts';
 import { goTo } from '../navigation/address.ts';
 import { pages } from './pages.ts';
 
@@ -16,29 +17,22 @@ const secondKeyMs = 2_000;
 /** Keys that work wherever no text is typed. */
 export function useShortcuts(search: { readonly current: HTMLInputElement | null }): Shortcuts {
   const [isShown, setIsShown] = useState(false);
-  // A key may come as soon as there is something to see.
-  useLayoutEffect(() => {
-    let goAtMs = -Infinity;
-    const press = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const target = event.target as Element;
-      if (target.closest('input, textarea, select, dialog') !== null) return;
-      if (event.key === '/') {
-        event.preventDefault();
-        search.current?.focus();
-        search.current?.select();
-      } else if (event.key === '?') setIsShown(true);
-      else if (event.key === 'g') goAtMs = event.timeStamp;
-      // When it was pressed: a page that is busy hears of both keys late.
-      else if (event.timeStamp - goAtMs < secondKeyMs) {
-        const page = pages.find(({ key }) => key === event.key);
-        goAtMs = -Infinity;
-        if (page !== undefined) goTo(page.path);
-      }
-    };
-    addEventListener('keydown', press);
-    return () => removeEventListener('keydown', press);
-  }, [search]);
+  const goAtMs = useRef(-Infinity);
+  useKeys((event) => {
+    if (!isForPage(event)) return;
+    if (event.key === '/') {
+      event.preventDefault();
+      search.current?.focus();
+      search.current?.select();
+    } else if (event.key === '?') setIsShown(true);
+    else if (event.key === 'g') goAtMs.current = event.timeStamp;
+    // When it was pressed: a page that is busy hears of both keys late.
+    else if (event.timeStamp - goAtMs.current < secondKeyMs) {
+      const page = pages.find(({ key }) => key === event.key);
+      goAtMs.current = -Infinity;
+      if (page !== undefined) goTo(page.path);
+    }
+  });
   return { isShown, show: () => setIsShown(true), hide: () => setIsShown(false) };
 }
 

@@ -69,7 +69,7 @@ const roundedDigitsMax = 400;
 
 /**
  * The canonical text of the number with `scale` digits after its point that a number is, or is nearer to than by a
- * millionth of its last digit. Undefined if there is none.
+ * millionth of its last digit. Undefined if it is near to no such number.
  */
 export function roundedNearby(text: string, scale: number): string | undefined {
   const parts = decimalParts(text);

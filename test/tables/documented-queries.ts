@@ -11,7 +11,7 @@ import { deliveryOfEvent, never } from '../destinations/deliveries.ts';
 const page = readFileSync('docs/destinations/analysts.md', 'utf8');
 const queries = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, text]) => text!);
 
-/** What the page says to run before the first query: `SET final`. */
+/** The lines of a block of the page, by a pattern for its beginning: `SET final`. */
 export function documentedSetup(first: string): string[] {
   const [, block] = new RegExp(`\`\`\`\\n(${first}.*?)\`\`\``, 's').exec(page)!;
   return block!.trim().split('\n');

@@ -1,8 +1,9 @@
-import { useLayoutEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 import { useFilters, type Filters } from '../../navigation/address.ts';
 import { countOf, formatCount } from '../../parts/figures.ts';
 import { Empty, Failed, Loading } from '../../parts/states.tsx';
+import { isForPage, useKeys } from '../../parts/use-keys.ts';
 import { EarlierEvents } from './earlier-events.tsx';
 import { EventFilters, EventList } from './event-list.tsx';
 import { eventsMax, useTail, type TailView } from './use-tail.ts';
@@ -75,13 +76,7 @@ function LiveState({ view, missed }: { view: TailView; missed: number | undefine
 
 /** p, where no text is typed. */
 function useToggleKey(toggle: () => void): void {
-  // As in shell/shortcuts.tsx.
-  useLayoutEffect(() => {
-    const press = (event: KeyboardEvent): void => {
-      if (event.key !== 'p' || event.ctrlKey || event.metaKey || event.altKey) return;
-      if ((event.target as Element).closest('input, textarea, select, dialog') === null) toggle();
-    };
-    addEventListener('keydown', press);
-    return () => removeEventListener('keydown', press);
+  useKeys((event) => {
+    if (event.key === 'p' && isForPage(event)) toggle();
   });
 }

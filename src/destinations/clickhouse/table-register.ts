@@ -92,23 +92,22 @@ export async function findEventTables(client: ClickHouseClient, prefix: string):
   return tables.map(quoted);
 }
 
-/** Which of these tables have become the table of their event, by their comments, or by what `isTableOf` looks at. */
+/** Which of these tables have become the table of their event. */
 export async function tablesAmong(
   client: ClickHouseClient,
   wanted: ReadonlyMap<string, string>,
   asked: Asked,
 ): Promise<ReadonlySet<string>> {
   const names = [...wanted.values()].map(text).join(', ');
-  const query = `SELECT name, comment FROM system.tables
+  // Nearly always none of them exists.
+  const query = `SELECT name FROM system.tables
     WHERE database = currentDatabase() AND name IN (${names})`;
-  const rows = await ask<{ name: string; comment: string }>(client, query, asked);
-  const comments = new Map(rows.map(({ name, comment }) => [name, comment]));
+  const existing = new Set(
+    (await ask<{ name: string }>(client, query, asked)).map(({ name }) => name),
+  );
   const found = new Set<string>();
   for (const [event, table] of wanted) {
-    const comment = comments.get(table);
-    const isOwn =
-      comment === '' ? await isTableOf(client, table, event, asked) : comment === commentOf(event);
-    if (isOwn) found.add(event);
+    if (existing.has(table) && (await isTableOf(client, table, event, asked))) found.add(event);
   }
   return found;
 }

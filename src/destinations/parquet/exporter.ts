@@ -1,11 +1,11 @@
 /**
  * The thread that writes the spool into files. It is synchronous throughout.
  */
-import { isBusy } from '../../errors.ts';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { isBusy } from '../../errors.ts';
 import type { EventContract } from '../../event/contracts/event-contract.ts';
 import { ageMs, steadyTimeMs } from '../../event/time/steady-time.ts';
 import { contractWaitMs } from '../tables/contract-tables.ts';

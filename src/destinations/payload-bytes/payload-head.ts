@@ -1,3 +1,4 @@
+import { numberIn } from '../../event/digits.ts';
 import type { Delivery } from '../destination.ts';
 import { baseOf, placeOf, type PayloadPlaces } from './payload-places.ts';
 
@@ -82,10 +83,4 @@ function nameIn(bytes: Buffer, start: number, end: number): string {
     lastBytes = Buffer.from(lastName);
   }
   return lastName;
-}
-
-function numberIn(bytes: Uint8Array, start: number, end: number): number {
-  let number = 0;
-  for (let at = start; at < end; at += 1) number = number * 10 + (bytes[at]! - 0x30);
-  return number;
 }

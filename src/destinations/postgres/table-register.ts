@@ -70,42 +70,23 @@ async function hasRegister(client: Asked, schema: SchemaPrefix): Promise<boolean
   return isRegister;
 }
 
-/** Which of these tables have become the table of their event, by `headgate_tables`, or by what `isTableOf` looks at. */
+/** Which of these tables have become the table of their event. */
 export async function tablesAmong(
   client: Asked,
   schema: SchemaPrefix,
   wanted: ReadonlyMap<string, string>,
 ): Promise<ReadonlySet<string>> {
-  const tables = [...wanted.values()];
-  const { rows: there } = await client.query<{ name: string }>(
+  // Nearly always none of them exists.
+  const { rows } = await client.query<{ name: string }>(
     'SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass($2 || quote_ident(name)) IS NOT NULL',
-    [tables, schema],
+    [[...wanted.values()], schema],
   );
-  if (there.length === 0) return new Set();
-  const registered = await registeredAmong(client, schema, tables);
-  const existing = new Set(there.map(({ name }) => name));
+  const existing = new Set(rows.map(({ name }) => name));
   const found = new Set<string>();
   for (const [event, table] of wanted) {
-    if (!existing.has(table)) continue;
-    const isOwn = registered.has(table)
-      ? registered.get(table) === event
-      : await isTableOf(client, schema, table, event);
-    if (isOwn) found.add(event);
+    if (existing.has(table) && (await isTableOf(client, schema, table, event))) found.add(event);
   }
   return found;
-}
-
-async function registeredAmong(
-  client: Asked,
-  schema: SchemaPrefix,
-  tables: readonly string[],
-): Promise<ReadonlyMap<string, string | undefined>> {
-  if (!(await hasRegister(client, schema))) return new Map();
-  const { rows } = await client.query<{ table_name: string; event_name: string | null }>(
-    `SELECT table_name, event_name FROM ${schema}headgate_tables WHERE table_name = ANY ($1)`,
-    [tables],
-  );
-  return new Map(rows.map((row) => [row.table_name, row.event_name ?? undefined]));
 }
 
 /** The tables of events that have rows, that of events without a contract included. Quoted. */

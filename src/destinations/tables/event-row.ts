@@ -169,19 +169,11 @@ export const misfitsAt = placeOf('misfits');
  */
 export function columnsInUse(columns: readonly PlannedColumn[], version: number): boolean[] {
   if (version !== 0) return columns.map(({ versions }) => versions.includes(version));
-  const newest = new Map<string, PlannedColumn>();
-  for (const column of columns) {
-    const key = JSON.stringify(column.path);
-    const other = newest.get(key);
-    // Not the one that was made last: a type may have come back.
-    if (other === undefined || lastVersion(column) > lastVersion(other)) newest.set(key, column);
-  }
+  // By the last version that has them, not by when they were made: a type may have come back.
+  const inOrder = columns.toSorted((one, other) => one.versions.at(-1)! - other.versions.at(-1)!);
+  const newest = new Map(inOrder.map((column) => [JSON.stringify(column.path), column]));
   const used = new Set(newest.values());
   return columns.map((column) => used.has(column));
-}
-
-function lastVersion({ versions }: PlannedColumn): number {
-  return versions.at(-1) ?? 0;
 }
 
 function valueAt(

@@ -46,6 +46,7 @@ export function lockStore(dataDir: string): StoreLock {
     database.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE;');
   } catch (cause) {
     database.close();
+    // A full disk, too, lets a transaction fail.
     if (!isBusy(cause)) throw notWritten(dataDir, cause);
     throw new StartError(
       `The data directory ${dataDir} is held by another Headgate${ownerText(ownerFile)}. ` +
@@ -71,7 +72,6 @@ export function lockStore(dataDir: string): StoreLock {
   };
 }
 
-/** Another process has the lock. A full disk, too, lets a transaction fail. */
 function notWritten(dataDir: string, cause: unknown): StartError {
   return new StartError(
     `The data directory ${dataDir} cannot be written (${(cause as Error).message}). ` +
