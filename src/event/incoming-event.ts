@@ -38,10 +38,20 @@ export interface IncomingEvent {
   readonly original: () => Uint8Array;
 }
 
-/** The members of a stored event for these two objects, as `JSON.stringify` writes them. */
-export interface WrittenMembers {
+/** What a decoder saw of all texts of an event, as it was sent: what need not be looked for again. */
+export interface SeenTexts {
+  /** None needs an escape in JSON. */
+  readonly isPlain: boolean;
+  /** None holds half of a surrogate pair, which only an escape can say. */
+  readonly isWellFormed: boolean;
+  /** All are ASCII. */
+  readonly isAscii: boolean;
+}
+
+/** Two objects of an event with their texts, where those are what `JSON.stringify` makes of them. */
+export interface WrittenMembers extends SeenTexts {
   readonly properties: JsonObject;
+  readonly propertiesText: string | undefined;
   readonly context: JsonObject | undefined;
-  /** `,"properties":{},"context":{}` */
-  readonly text: string;
+  readonly contextText: string | undefined;
 }

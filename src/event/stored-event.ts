@@ -1,5 +1,5 @@
 import type { EventWarning } from './verdict.ts';
-import type { IncomingEvent, WrittenMembers } from './incoming-event.ts';
+import type { IncomingEvent, SeenTexts, WrittenMembers } from './incoming-event.ts';
 import { isJsonObject, type JsonObject } from './json/json.ts';
 import { parseJsonText } from './json/parse-json.ts';
 import { eventTimeOf, requestClock } from './time/event-time.ts';
@@ -51,7 +51,7 @@ export interface StoredEvent {
 
 /** The fields that a request gives to each of its events, as JSON text. */
 export function encodeRequestPart(request: RequestFacts): string {
-  let text = `,"correlationId":${quoted(request.correlationId)}`;
+  let text = `,"correlationId":${quotedAny(request.correlationId)}`;
   if (request.sentAt !== '') text += `,"sentAt":"${request.sentAt}"`;
   if (request.historical === true) text += ',"historical":true';
   if (request.traceparent !== '') text += `,"traceparent":"${request.traceparent}"`;
@@ -73,10 +73,10 @@ export function encodeStoredEvent(
   requestPart: string,
   eventTime: string = timeText(acceptance.timestampMs),
 ): string {
+  const quoted = knownTexts(event)?.isPlain === true ? quotedPlain : quotedAny;
   let text =
     `{"eventId":"${acceptance.eventId}","eventName":${quoted(event.eventName)}` +
-    `,"source":"${source}","timestamp":"${timeText(acceptance.timestampMs)}"` +
-    `,"eventTime":"${eventTime}"`;
+    `${receivedPart(source, acceptance.timestampMs)}${eventTime}"`;
   if (event.userId !== '') text += `,"userId":${quoted(event.userId)}`;
   if (event.anonymousId !== '') text += `,"anonymousId":${quoted(event.anonymousId)}`;
   text += `,"idempotencyKey":"${event.idempotencyKey}"`;
@@ -89,51 +89,94 @@ export function encodeStoredEvent(
   return `${text}}`;
 }
 
+let lastSource = '';
+let lastTimestampMs = NaN;
+let lastReceivedPart = '';
+
+/** What the events of a request have in common, up to the text of their `eventTime`. */
+function receivedPart(source: string, timestampMs: number): string {
+  if (timestampMs !== lastTimestampMs || source !== lastSource) {
+    lastSource = source;
+    lastTimestampMs = timestampMs;
+    lastReceivedPart = `,"source":"${source}","timestamp":"${timeText(timestampMs)}","eventTime":"`;
+  }
+  return lastReceivedPart;
+}
+
+/** What its decoder saw of the texts of an event. Undefined if it has others by now. */
+export function knownTexts(event: IncomingEvent): WrittenMembers | undefined {
+  const { written, properties, vendorCall } = event;
+  return written?.properties === properties && vendorCall === undefined ? written : undefined;
+}
+
 const propertiesName = ',"properties":';
 const contextName = ',"context":';
 
 function membersText({ properties, propertiesText, context, written }: IncomingEvent): string {
-  if (written?.properties === properties && written.context === context) return written.text;
-  const text = propertiesName + (propertiesText ?? JSON.stringify(properties));
-  return context === undefined ? text : `${text}${contextName}${JSON.stringify(context)}`;
+  const ownProperties = written?.properties === properties ? written.propertiesText : undefined;
+  const text = propertiesName + (propertiesText ?? ownProperties ?? JSON.stringify(properties));
+  if (context === undefined) return text;
+  const ownContext = written?.context === context ? written.contextText : undefined;
+  return text + contextName + (ownContext ?? JSON.stringify(context));
 }
 
 /**
  * Finds the members of a parsed stored event in its text. Undefined if they do not stand there as
  * `JSON.stringify` writes them, such as with a number that a double would change.
+ *
+ * @param isAscii whether the text is known to be.
  */
 export function findWritten(
   text: string,
   properties: JsonObject,
   context: JsonObject | undefined,
+  isAscii = false,
 ): WrittenMembers | undefined {
   // No brace before it: it is a member of the event itself.
   const start = text.indexOf('{', 1);
   const from = start - propertiesName.length;
   if (from < 0 || !text.startsWith(propertiesName, from)) return undefined;
-  const endOf = (value: JsonObject, at: number): number => {
+  const textAt = (value: JsonObject, at: number): string | undefined => {
     const written = JSON.stringify(value);
-    const end = at + written.length;
-    return text.slice(at, end) === written ? end : -1;
+    return text.startsWith(written, at) ? written : undefined;
   };
-  let end: number;
   try {
-    end = endOf(properties, start);
-    if (end !== -1 && context !== undefined) {
-      end = text.startsWith(contextName, end) ? endOf(context, end + contextName.length) : -1;
+    const propertiesText = textAt(properties, start);
+    if (propertiesText === undefined) return undefined;
+    const contextAt = start + propertiesText.length + contextName.length;
+    const contextText = context === undefined ? undefined : textAt(context, contextAt);
+    if (context !== undefined) {
+      const hasName = text.startsWith(contextName, contextAt - contextName.length);
+      if (!hasName || contextText === undefined) return undefined;
     }
+    const seen = seenIn(text, isAscii);
+    return { properties, propertiesText, context, contextText, ...seen };
   } catch {
     // It nests too deep for the stack.
     return undefined;
   }
-  return end === -1 ? undefined : { properties, context, text: text.slice(from, end) };
+}
+
+/**
+ * What can be said of the texts in a JSON text.
+ *
+ * @param isAscii whether it is known to be.
+ */
+export function seenIn(json: string, isAscii: boolean): SeenTexts {
+  const hasEscape = json.includes('\\');
+  return { isPlain: !hasEscape, isWellFormed: !hasEscape, isAscii: isAscii && !hasEscape };
 }
 
 /** Most ids need no JSON escape; checking costs a quarter of `JSON.stringify`. */
 const plain = /^[\w .:@/+-]*$/;
 
-function quoted(text: string): string {
+function quotedAny(text: string): string {
   return plain.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+/** Of a text in which nothing needs an escape. */
+function quotedPlain(text: string): string {
+  return `"${text}"`;
 }
 
 const decoder = new TextDecoder();

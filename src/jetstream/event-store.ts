@@ -30,6 +30,8 @@ export interface EventStore {
       /** From `arrivalHeaders`: the same for all events of a request. */
       readonly arrivalHeaders: string;
       readonly payload: string;
+      /** Of its UTF-8. Undefined: not known yet. */
+      readonly payloadBytes?: number | undefined;
     },
     callback: (
       ack: { sequence: number; duplicate: boolean } | undefined,
@@ -79,6 +81,7 @@ const decoder = new TextDecoder();
 
 export function createEventStore(log: Log, isPlanned: (eventName: string) => boolean): EventStore {
   const room = createRejectedRoom(log);
+  const subjectOf = createSubjectOf();
   return {
     // gate/exchange.ts and gate/relay/ have checked that these values are ASCII without line breaks.
     arrivalHeaders: ({ correlationId, traceparent, tracestate, door, relayed }) =>
@@ -91,11 +94,12 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
     store: (event, callback) => {
       log.publish(
         'EVENTS',
-        subjects.event(event.source, event.eventName, 0),
+        subjectOf(event.source, event.eventName),
         // The id is a source and a UUID, so it needs no check here.
         `NATS/1.0\r\nNats-Msg-Id: ${event.messageId}\r\n${event.arrivalHeaders}\r\n`,
         event.payload,
         callback,
+        event.payloadBytes,
       );
     },
     reject: (event, callback) => {
@@ -144,6 +148,21 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
       const message = await readMessage(log, 'EVENTS', sequence);
       return message === undefined ? undefined : decoder.decode(message.payload);
     },
+  };
+}
+
+/** The subject of an event, which is often that of the one before it. */
+function createSubjectOf(): (source: string, eventName: string) => string {
+  let lastSource = '';
+  let lastName = '';
+  let subject = '';
+  return (source, eventName) => {
+    if (subject === '' || eventName !== lastName || source !== lastSource) {
+      lastSource = source;
+      lastName = eventName;
+      subject = subjects.event(source, eventName, 0);
+    }
+    return subject;
   };
 }
 

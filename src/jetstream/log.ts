@@ -21,6 +21,8 @@ export interface Log {
    * Stores a message and calls back once it is as durable as the durability mode promises: synced
    * (`fsync`), held by a quorum (`replicated`), or written (`async`). `headers` come from
    * `headerBlock`. Never throws; the callback receives the error.
+   *
+   * @param payloadBytes of a text as UTF-8, where the caller knows them.
    */
   publish(
     stream: StreamName,
@@ -28,6 +30,7 @@ export interface Log {
     headers: string,
     payload: Uint8Array | string,
     callback: PublishCallback,
+    payloadBytes?: number,
   ): void;
   /** Like `publish`, with a promise, for code off the hot path. Rejects with a PublishError. */
   store(

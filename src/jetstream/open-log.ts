@@ -75,8 +75,8 @@ export async function openLog(options: LogOptions): Promise<Log> {
     onTrouble: options.onTrouble ?? (() => {}),
   });
   const streams = openStreams(publisher, commits).set('EVENTS', opened.publish);
-  const publish: Log['publish'] = (stream, subject, headers, payload, callback) =>
-    streams.get(stream)!(subject, headers, payload, callback);
+  const publish: Log['publish'] = (stream, subject, headers, payload, callback, payloadBytes) =>
+    streams.get(stream)!(subject, headers, payload, callback, payloadBytes);
 
   const store: Log['store'] = (stream, subject, headers, payload) =>
     new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import { canonicalName } from '../event/name/event-name.ts';
 import type { IncomingEvent } from '../event/incoming-event.ts';
 import type { Aliases } from './taxonomy/naming.ts';
 
-type Named = Pick<IncomingEvent, 'eventName' | 'vendorCall'>;
+type Named = Pick<IncomingEvent, 'eventName' | 'vendorCall' | 'written'>;
 
 /** Returns the event under the name by which it is validated and stored: mostly the event itself. */
 export type NameSent = <Event extends Named>(event: Event) => Event;
@@ -17,7 +17,8 @@ export function createNameSent(
 ): NameSent {
   const targets = new Map(Object.entries(aliases));
   const renamed = <Event extends Named>(event: Event, eventName: string): Event =>
-    eventName === event.eventName ? event : { ...event, eventName };
+    // What is known of the texts of an event is known of its name as it was sent.
+    eventName === event.eventName ? event : { ...event, eventName, written: undefined };
   const canonical = <Event extends Named>(event: Event): Event =>
     isPlanned(event.eventName) ? event : renamed(event, canonicalName(event.eventName));
   if (targets.size === 0) return canonical;

@@ -1,7 +1,7 @@
 import { eventIdOf, isUuid } from '../../event/event-id.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
-import { encodeStoredEvent } from '../../event/stored-event.ts';
+import { encodeStoredEvent, knownTexts } from '../../event/stored-event.ts';
 import { eventTimeOf, type RequestClock } from '../../event/time/event-time.ts';
 import type { EventError, EventWarning, Verdict } from '../../event/verdict.ts';
 import type { Producer } from '../intake/authenticate.ts';
@@ -45,6 +45,8 @@ export interface Decision {
   readonly eventName: string;
   /** The JSON to store, from `encodeStoredEvent`. Not to be used for a rejected event. */
   readonly payload: string;
+  /** Of its UTF-8. Undefined: not known yet. */
+  readonly payloadBytes: number | undefined;
 }
 
 const noWarnings: readonly EventWarning[] = [];
@@ -80,17 +82,21 @@ export function decideEvent(
     warnings,
   };
   let payload = '';
+  let payloadBytes: number | undefined;
   if (error === undefined) {
     const eventTime = rules.eventTime ?? eventTimeOf(sent.occurredAt, rules.clock, sent.clock);
     payload = encodeStoredEvent(event, verdict, producer.source, requestPart, eventTime);
-    verdict.error = sizeError(payload, rules.eventBytesMax) ?? textError(payload);
+    const known = warnings.length === 0 ? knownTexts(event) : undefined;
+    if (known?.isAscii === true) payloadBytes = payload.length;
+    verdict.error = sizeError(payload, rules.eventBytesMax);
+    if (known?.isWellFormed !== true) verdict.error ??= textError(payload);
   }
   if (verdict.error !== undefined) {
     verdict.status = 'rejected';
     verdict.warnings = noWarnings;
   }
   const { eventName } = verdict.error === undefined ? event : rules.nameSent(event);
-  return { verdict, event, eventName, payload };
+  return { verdict, event, eventName, payload, payloadBytes };
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

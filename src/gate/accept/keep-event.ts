@@ -17,6 +17,8 @@ export interface EventToStore {
   /** From `AcceptOptions.arrivalHeaders`. */
   readonly arrivalHeaders: string;
   readonly payload: string;
+  /** Of its UTF-8. Undefined: not known yet. */
+  readonly payloadBytes?: number | undefined;
 }
 
 export interface StoreAck {
@@ -64,13 +66,14 @@ export type Finish<Request> = (request: Request, eventName: string, verdict: Ver
  */
 export function storeEvent<Request extends StoringRequest>(
   request: Request,
-  { eventName, verdict, payload }: Decision,
+  { eventName, verdict, payload, payloadBytes }: Decision,
   finish: Finish<Request>,
 ): void {
   const { options, arrival, arrivalHeaders } = request;
   const { source } = arrival.producer;
   const messageId = messageIdOf(source, verdict.idempotencyKey);
-  options.store({ source, eventName, messageId, arrivalHeaders, payload }, (ack, failure) => {
+  const event = { source, eventName, messageId, arrivalHeaders, payload, payloadBytes };
+  options.store(event, (ack, failure) => {
     if (ack === undefined) {
       const { publicText, mayBeStored } = failure!;
       finish(request, eventName, { ...retryVerdict(verdict, publicText), mayBeStored });

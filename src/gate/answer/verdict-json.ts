@@ -15,14 +15,33 @@ function quoted(text: string): string {
 }
 
 export function restResult(verdict: Verdict): string {
-  const { error, warnings } = verdict;
+  const { error, warnings, idempotencyKey, eventId } = verdict;
+  // Only of a UUID there is an event id.
+  const key = eventId === '' ? quoted(idempotencyKey) : `"${idempotencyKey}"`;
   let text =
-    `{"index":${verdict.index},"idempotency_key":${quoted(verdict.idempotencyKey)}` +
-    `,"event_id":"${verdict.eventId}","status":"${verdict.status}"` +
-    `,"timestamp":"${timeText(verdict.timestampMs)}"` +
-    `,"schema_version":${verdict.schemaVersion},"sequence":${verdict.sequence}`;
+    `{"index":${verdict.index},"idempotency_key":${key},"event_id":"${eventId}` +
+    `${outcomePart(verdict)}${verdict.sequence}`;
   if (error !== undefined) text += `,"error":${JSON.stringify(restError(error))}`;
   return `${text},"warnings":${warnings.length === 0 ? '[]' : JSON.stringify(warnings)}}`;
+}
+
+const last = { status: '', timestampMs: NaN, schemaVersion: NaN, text: '' };
+
+/** What the results of a batch mostly have in common, from the end of the event id to the sequence. */
+function outcomePart({ status, timestampMs, schemaVersion }: Verdict): string {
+  const isLast =
+    timestampMs === last.timestampMs &&
+    status === last.status &&
+    schemaVersion === last.schemaVersion;
+  if (!isLast) {
+    last.text =
+      `","status":"${status}","timestamp":"${timeText(timestampMs)}"` +
+      `,"schema_version":${schemaVersion},"sequence":`;
+    last.status = status;
+    last.timestampMs = timestampMs;
+    last.schemaVersion = schemaVersion;
+  }
+  return last.text;
 }
 
 /** With the page that explains it. */

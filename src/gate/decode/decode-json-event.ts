@@ -2,6 +2,7 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { escapePointer } from '../../event/json/json-pointer.ts';
 import { isJsonObject, type JsonValue } from '../../event/json/json.ts';
 import { readTime } from '../../event/time/time-text.ts';
+import type { SentTexts } from './walk-body.ts';
 import { addFault, createDraft, finishDraft, type EventDraft } from './event-draft.ts';
 import {
   fieldHint,
@@ -15,15 +16,17 @@ import {
 /**
  * Decodes one event from parsed JSON. Never throws: what is wrong is a fault of the event.
  *
- * `exact` is the same value from `parseExactly`, or undefined.
+ * `exact` is the same value from `parseExactly`, or undefined. `sentTexts` come from `walkBody`.
  */
 export function decodeJsonEvent(
   value: JsonValue,
   exact: JsonValue | undefined,
   names: NameStyle,
   original: () => Uint8Array,
+  sentTexts?: SentTexts,
 ): IncomingEvent {
   const draft = createDraft();
+  draft.sentTexts = sentTexts;
   if (!isJsonObject(value)) {
     addFault(draft, 'invalid_field', '', 'type', 'An event must be a JSON object.');
     return finishDraft(draft, original);

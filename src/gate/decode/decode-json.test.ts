@@ -55,7 +55,7 @@ function plain(context: JsonObject | undefined): unknown {
 }
 
 function told(decoded: IncomingEvent): unknown {
-  const { original: _original, propertiesText: _text, ...fields } = decoded;
+  const { original: _original, propertiesText: _text, written: _written, ...fields } = decoded;
   return { ...fields, context: plain(fields.context) };
 }
 

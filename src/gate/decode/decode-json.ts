@@ -12,6 +12,7 @@ import type { IncomingBatch } from './incoming-batch.ts';
 import { elementTexts } from './json-slices.ts';
 import { checkMembersOnce } from './request-members.ts';
 import { readBrokenBatch, type BatchBody } from './read-batch.ts';
+import { walkBody, type BodyWalk } from './walk-body.ts';
 
 /*
  * Decodes JSON bodies into plain events. An error in one event is that event's fault and leaves the
@@ -26,16 +27,23 @@ export function decodeTrackRest(body: Buffer): IncomingEvent {
   if (!isJsonObject(value)) {
     throw new ServiceError('malformed_request', 'The body must be a JSON object: one event.');
   }
-  return decodeJsonEvent(value, parseExactly(text), 'rest', () => body);
+  const walk = walkBody(body, text, 'body');
+  return decodeJsonEvent(value, exactOf(text, walk), 'rest', () => body, walk?.textsOf(0));
+}
+
+/** As `parseExactly`, which only looks for numbers if a walk found some, or there was none. */
+function exactOf(text: string, walk: BodyWalk | undefined): JsonValue | undefined {
+  return walk?.mayBeInexact === false ? undefined : parseExactly(text);
 }
 
 /** The body of the RPC Track: `{"event": {...}}`. */
 export function decodeTrackConnect(body: Buffer): IncomingEvent {
   const text = textOf(body);
   const request = parseJson(text);
-  checkMembersOnce(text, request);
+  const walk = isJsonObject(request) ? walkBody(body, text, 'event') : undefined;
+  checkMembersOnce(text, request, { members: walk?.members });
   const value = requestMembers(request, ['event'], 'connect');
-  const exact = parseExactly(text);
+  const exact = exactOf(text, walk);
   const event = value['event'] ?? {};
   if (!isJsonObject(event)) {
     throw new ServiceError('malformed_request', '"event" must be a JSON object.');
@@ -45,6 +53,7 @@ export function decodeTrackConnect(body: Buffer): IncomingEvent {
     isJsonObject(exact) ? exact['event'] : undefined,
     'connect',
     () => body,
+    walk?.textsOf(0),
   );
 }
 
@@ -57,14 +66,16 @@ export function decodeBatchJson(
   batchEventsMax: number,
 ): IncomingBatch {
   const { text, value: sent, broken } = readBatchBody(body, 'events', batchEventsMax);
-  checkMembersOnce(text, sent, broken === undefined);
+  const isAsSent = broken === undefined;
+  const walk = isAsSent && isJsonObject(sent) ? walkBody(body, text, 'events') : undefined;
+  checkMembersOnce(text, sent, { members: walk?.members, isAsSent });
   const value = requestMembers(sent, batchMembers, names);
   const events = value['events'] ?? [];
   if (!Array.isArray(events)) {
     throw new ServiceError('malformed_request', '"events" must be an array of events.');
   }
   checkBatchSize(events.length, batchEventsMax);
-  const exact = parseExactly(text);
+  const exact = exactOf(text, walk);
   const exactEvents = isJsonObject(exact) ? exact['events'] : undefined;
   // Needed for rejected events only, so looked for when the first of them asks.
   let slices: string[] | undefined;
@@ -81,6 +92,7 @@ export function decodeBatchJson(
         Array.isArray(exactEvents) ? exactEvents[index] : undefined,
         names,
         () => originalOf(index),
+        walk?.textsOf(index),
       );
     }),
     ...readBatchFields(value, names, isJsonObject(exact) ? exact['context'] : undefined),

@@ -81,7 +81,7 @@ function expected(event: Event | undefined): unknown {
 }
 
 function told(decoded: IncomingEvent): unknown {
-  const { original: _original, propertiesText: _text, ...fields } = decoded;
+  const { original: _original, propertiesText: _text, written: _written, ...fields } = decoded;
   return fields.fault?.violations[0]?.path === '/occurred_at' ? 'no time' : fields;
 }
 

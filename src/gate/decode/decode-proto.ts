@@ -14,6 +14,7 @@ import {
   nestsDeeper,
 } from './event-draft.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
+import type { SentTexts } from './walk-body.ts';
 import { WireError, WireReader, wireType } from './wire-reader.ts';
 
 /*
@@ -41,6 +42,7 @@ export function decodeTrackProto(body: Buffer): IncomingEvent {
       readEvent(reader, draft);
       reader.leave(outerEnd);
     }
+    draft.sentTexts = seenTexts(reader, draft);
     return finishDraft(draft, () => body);
   });
 }
@@ -88,16 +90,36 @@ export function decodeBatchProto(body: Buffer, batchEventsMax: number): Incoming
     if (context !== undefined && nestsDeeper(context, nestingMax)) {
       throw new WireError(`context nests deeper than ${nestingMax} levels`);
     }
-    return { events, context, sentAt, validateOnly, historical };
+    // What is known of the texts of each event does not hold for those of a context that they share.
+    const known = context === undefined ? events : events.map(withoutSeen);
+    return { events: known, context, sentAt, validateOnly, historical };
   });
+}
+
+/** Only the text of `properties_json` can have an escape, and only there an escape can say half of a pair. */
+function seenTexts({ isAscii }: WireReader, { propertiesJson }: EventDraft): SentTexts {
+  const hasEscape = propertiesJson.includes('\\');
+  return {
+    properties: undefined,
+    context: undefined,
+    isPlain: false,
+    isWellFormed: !hasEscape,
+    isAscii: isAscii && !hasEscape,
+  };
+}
+
+function withoutSeen(event: IncomingEvent): IncomingEvent {
+  return { ...event, written: undefined };
 }
 
 function readBatchEvent(reader: WireReader, body: Buffer): IncomingEvent {
   const { position, end } = reader;
   const original = (): Uint8Array => body.subarray(position, end);
   const draft = createDraft();
+  reader.isAscii = true;
   try {
     readEvent(reader, draft);
+    draft.sentTexts = seenTexts(reader, draft);
   } catch (cause) {
     if (!(cause instanceof WireError)) throw cause;
     // The bytes of the event are known, whatever is in them: the next one begins behind them.

@@ -1,9 +1,10 @@
-import type { IncomingEvent } from '../../event/incoming-event.ts';
+import type { IncomingEvent, WrittenMembers } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { parseJsonText } from '../../event/json/parse-json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import type { Violation } from '../../event/violation.ts';
 import { parseExactly } from './exact-json.ts';
+import type { SentText, SentTexts } from './walk-body.ts';
 
 /** What a decoder may find wrong with one event, worst first. */
 export type DraftFault = 'unknown_field' | 'reserved_field' | 'invalid_field';
@@ -28,6 +29,8 @@ export interface EventDraft {
   exactContext: JsonObject | undefined;
   /** Somewhere there is a number that a double would change, so perhaps one beyond all doubles. */
   inexact: boolean;
+  /** The texts of `properties` and `context`, where they may be stored as they are. */
+  sentTexts: SentTexts | undefined;
   propertiesJson: string;
   context: JsonObject | undefined;
   occurredAt: string;
@@ -45,6 +48,7 @@ export function createDraft(): EventDraft {
     exactProperties: undefined,
     exactContext: undefined,
     inexact: false,
+    sentTexts: undefined,
     propertiesJson: '',
     context: undefined,
     occurredAt: '',
@@ -77,8 +81,8 @@ export function finishDraft(draft: EventDraft, original: () => Uint8Array): Inco
     propertiesText = JSON.stringify(draft.exactProperties);
   }
   const { properties, context } = draft;
-  if (properties !== undefined) checkNesting(draft, '/properties', properties);
-  if (context !== undefined) checkNesting(draft, '/context', context);
+  const propertiesMembers = properties && checkNesting(draft, '/properties', properties);
+  const contextMembers = context && checkNesting(draft, '/context', context);
   if (draft.inexact) {
     checkFinite(draft, '/properties', draft.properties);
     checkFinite(draft, '/context', draft.context);
@@ -91,6 +95,7 @@ export function finishDraft(draft: EventDraft, original: () => Uint8Array): Inco
     properties: draft.properties ?? {},
     propertiesText,
     context: draft.context && (draft.exactContext ?? context),
+    written: draft.sentTexts && writtenOf(draft, propertiesMembers, contextMembers),
     occurredAt: draft.occurredAt,
     schemaVersion: draft.schemaVersion,
     vendorCall: undefined,
@@ -140,8 +145,38 @@ function readPropertiesJson(draft: EventDraft): string | undefined {
   return exact === undefined ? undefined : JSON.stringify(exact);
 }
 
-function checkNesting(draft: EventDraft, path: string, value: JsonObject): void {
-  if (nestsDeeper(value, nestingMax)) {
+/** Only a text with as many members as its value has can be the text of it: a name may stand twice. */
+function writtenOf(
+  { properties, context, sentTexts }: EventDraft,
+  propertiesMembers: number | undefined,
+  contextMembers: number | undefined,
+): WrittenMembers | undefined {
+  if (properties === undefined || sentTexts === undefined) return undefined;
+  const { isPlain, isWellFormed, isAscii } = sentTexts;
+  const propertiesText = textOfMembers(sentTexts.properties, propertiesMembers);
+  const contextText = textOfMembers(sentTexts.context, contextMembers);
+  return {
+    properties,
+    propertiesText,
+    context,
+    contextText,
+    isPlain,
+    isWellFormed,
+    isAscii,
+  };
+}
+
+function textOfMembers(
+  sent: SentText | undefined,
+  members: number | undefined,
+): string | undefined {
+  return sent !== undefined && sent.members === members ? sent.text : undefined;
+}
+
+/** Returns the number of members of all objects in the value. */
+function checkNesting(draft: EventDraft, path: string, value: JsonObject): number {
+  const members = countMembers(value, nestingMax);
+  if (members === tooDeep) {
     addFault(
       draft,
       'invalid_field',
@@ -153,17 +188,34 @@ function checkNesting(draft: EventDraft, path: string, value: JsonObject): void 
     if (path === '/properties') draft.properties = undefined;
     else draft.context = undefined;
   }
+  return members;
 }
 
 export function nestsDeeper(value: JsonValue, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (levels === 0) return true;
+  return countMembers(value, levels) === tooDeep;
+}
+
+const tooDeep = -1;
+
+/** How many members all objects in a value have; `tooDeep` if it nests deeper than so many levels. */
+function countMembers(value: JsonValue, levels: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (levels === 0) return tooDeep;
+  let members = 0;
   if (Array.isArray(value)) {
-    for (const element of value) if (nestsDeeper(element, levels - 1)) return true;
-    return false;
+    for (const element of value) {
+      const within = countMembers(element, levels - 1);
+      if (within === tooDeep) return tooDeep;
+      members += within;
+    }
+    return members;
   }
-  for (const name in value) if (nestsDeeper(value[name]!, levels - 1)) return true;
-  return false;
+  for (const name in value) {
+    const within = countMembers(value[name]!, levels - 1);
+    if (within === tooDeep) return tooDeep;
+    members += within + 1;
+  }
+  return members;
 }
 
 /** JSON can say 1e999; what reads the event later could not, and JSON would write it as null. */

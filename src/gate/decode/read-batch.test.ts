@@ -18,7 +18,7 @@ const batchOf = (elements: readonly (string | Buffer)[], more = ''): Buffer =>
     Buffer.from(`] ${more}}`),
   ]);
 
-const seen = ({ original, ...event }: IncomingEvent): unknown => ({
+const seen = ({ original, written: _written, ...event }: IncomingEvent): unknown => ({
   ...event,
   original: Buffer.from(original()).toString('latin1'),
 });

@@ -5,7 +5,7 @@ import { checkMembersOnce } from './request-members.ts';
 
 function faultOf(text: string, isAsSent = true): string {
   try {
-    checkMembersOnce(text, JSON.parse(text), isAsSent);
+    checkMembersOnce(text, JSON.parse(text), { isAsSent });
     return '';
   } catch (error) {
     return (error as Error).message;

@@ -9,14 +9,19 @@ import { skipSpace, skipString, skipValue } from './json-slices.ts';
  * last one, so the first list of events would disappear although the request succeeds, and the key
  * that was found in the body could be another than the key that counts.
  *
- * Looks at the object that is the body, not into its members. Costs about 1 ns a byte.
+ * Looks at the object that is the body, not into its members. Costs about 1 ns a byte, unless they were counted.
  *
  * @param text valid JSON.
  * @param value the same, parsed.
- * @param isAsSent false if `text` is not what the caller sent, so that positions in it mean nothing.
  */
-export function checkMembersOnce(text: string, value: JsonValue, isAsSent = true): void {
-  if (!isJsonObject(value) || standOnce(text, value)) return;
+export function checkMembersOnce(
+  text: string,
+  value: JsonValue,
+  { members, isAsSent = true }: CountedMembers = {},
+): void {
+  if (!isJsonObject(value)) return;
+  if (members === undefined ? standOnce(text, value) : members === Object.keys(value).length)
+    return;
   const repeated = findRepeated(text);
   if (repeated === undefined) return;
   const { name, first, second } = repeated;
@@ -26,6 +31,13 @@ export function checkMembersOnce(text: string, value: JsonValue, isAsSent = true
     'malformed_request',
     `The request has ${shown} twice${where}. Send each member once: the first would be lost.`,
   );
+}
+
+export interface CountedMembers {
+  /** How many members the body has, repeats too (`walkBody`). Undefined: they were not counted. */
+  readonly members?: number | undefined;
+  /** False if `text` is not what the caller sent, so that positions in it mean nothing. */
+  readonly isAsSent?: boolean;
 }
 
 /** A search for one name costs half of the whole walk. */

@@ -21,6 +21,8 @@ export class WireReader {
   readonly buffer: Buffer;
   position: number;
   end: number;
+  /** Whether all strings were, since this was last set. */
+  isAscii = true;
 
   constructor(buffer: Buffer, position = 0, end = buffer.length) {
     this.buffer = buffer;
@@ -89,6 +91,7 @@ export class WireReader {
     if (text.includes('\ufffd') && !isUtf8(this.buffer.subarray(start, this.position))) {
       throw new WireError('a string is not UTF-8');
     }
+    if (text.length !== length) this.isAscii = false;
     return text;
   }
 
@@ -115,6 +118,7 @@ export class WireReader {
       while (at < length && known.bytes[at] === buffer[from + at]) at += 1;
       if (at === length) {
         this.position = last + 1;
+        if (known.text.length !== length) this.isAscii = false;
         return known.text;
       }
     }

@@ -110,7 +110,7 @@ function readForwarded(
   const traceparent = textOf(value, 'traceparent');
   const takenAt = timeOf(value, 'timestamp', last?.takenAt);
   if (takenAt === '') throw new UnreadableError('it has no timestamp');
-  const event: Writable<IncomingEvent> = readEvent(value, text);
+  const event: Writable<IncomingEvent> = readEvent(value, text, text.length === bytes);
   textOf(value, 'eventTime');
   const stored = value as unknown as StoredEvent;
   const eventTime = knownTime(readEventTime(stored), takenAt);
@@ -134,7 +134,7 @@ function readForwarded(
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-function readEvent(value: JsonObject, text: string): IncomingEvent {
+function readEvent(value: JsonObject, text: string, isAscii: boolean): IncomingEvent {
   const draft = createDraft();
   draft.eventName = textOf(value, 'eventName');
   draft.userId = textOf(value, 'userId');
@@ -146,7 +146,7 @@ function readEvent(value: JsonObject, text: string): IncomingEvent {
   draft.context = context;
   draft.occurredAt = timeOf(value, 'occurredAt');
   draft.schemaVersion = versionOf(value['schemaVersion']);
-  const written = findWritten(text, properties, context);
+  const written = findWritten(text, properties, context, isAscii);
   if (written === undefined) addExactNumbers(draft, text);
   const event: Writable<IncomingEvent> = finishDraft(draft, () => Buffer.from(textOfEvent(event)));
   event.written = written;

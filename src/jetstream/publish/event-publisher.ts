@@ -60,17 +60,18 @@ export interface EventPublisherOptions {
 export function createEventPublisher(options: EventPublisherOptions): EventPublisher {
   let route = options.route;
 
-  const publish: PublishToStream = (subject, headers, payload, callback) => {
+  const publish: PublishToStream = (subject, headers, payload, callback, payloadBytes) => {
     const used = route;
     // A log with one partition that never had another number: what is below costs it too much.
     if (used.lookUps.length > 0 || used.open.length > 1 || used.open[0]!.partition > 0) {
-      send({ subject, headers, payload, callback });
+      send({ subject, headers, payload, payloadBytes, callback });
       return;
     }
-    used.open[0]!.publish(subject, headers, payload, (ack, error) => {
+    const answered: PublishCallback = (ack, error) => {
       if (ack !== undefined || !isOfClosed(error!)) callback(ack, error);
-      else refused({ subject, headers, payload, callback }, used, 0, error!);
-    });
+      else refused({ subject, headers, payload, payloadBytes, callback }, used, 0, error!);
+    };
+    used.open[0]!.publish(subject, headers, payload, answered, payloadBytes);
   };
   const send = (event: RoutedEvent): void => {
     const { open, lookUps } = route;
@@ -78,14 +79,15 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
     else store(event, route, open[placeOf(event, open.length)]!);
   };
   const store = (event: RoutedEvent, used: EventRoute, to: OpenPartition) => {
-    const { subject, headers, payload, callback } = event;
+    const { subject, headers, payload, payloadBytes, callback } = event;
     const { partition } = to;
     const own = partition === 0 ? subject : subjectInPartition(subject, partition);
-    to.publish(own, headers, payload, (ack, error) => {
+    const answered: PublishCallback = (ack, error) => {
       if (ack !== undefined) callback(inPartition(ack, partition), undefined);
       else if (isOfClosed(error!)) refused(event, used, partition, error!);
       else callback(undefined, error);
-    });
+    };
+    to.publish(own, headers, payload, answered, payloadBytes);
   };
   const refused = (
     event: RoutedEvent,
@@ -134,6 +136,7 @@ interface RoutedEvent {
   readonly subject: string;
   readonly headers: string;
   readonly payload: Uint8Array | string;
+  readonly payloadBytes: number | undefined;
   readonly callback: PublishCallback;
   /** Where an earlier attempt may have stored it. */
   readonly own?: { readonly partition: number; readonly sequences: ReadonlySet<number> };

@@ -80,7 +80,7 @@ export function readVendorBatch(
   batchEventsMax: number,
 ): VendorBatchBody {
   const { text, value, broken } = readBatchBody(body, name, batchEventsMax);
-  checkMembersOnce(text, value, broken === undefined);
+  checkMembersOnce(text, value, { isAsSent: broken === undefined });
   return { text, value, exact: parseExactly(text), ...(broken !== undefined && { broken }) };
 }
 
