@@ -26,6 +26,19 @@ describe('eventIdOf', () => {
     );
   });
 
+  test('of a key that was looked at in between is the same', () => {
+    const [key, other] = ['0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11', fc.sample(fc.uuid(), 1)[0]!];
+    const id = eventIdOf('shop', key);
+    for (const text of [other, other.replace(/.$/, 'x'), key.replace(/.$/, '-'), '']) {
+      isUuid(text);
+      expect(eventIdOf('shop', key)).toBe(id);
+    }
+  });
+
+  test('of what is no UUID is refused', () => {
+    expect(() => eventIdOf('shop', 'a')).toThrow('no UUID');
+  });
+
   test('differs by source and by key, independent of earlier calls', () => {
     const key = '0190b5f0-7c4e-7d60-9f0a-2f1d6c1f6a11';
     const long = eventIdOf('a'.repeat(64), key);
@@ -49,6 +62,11 @@ describe('isUuid', () => {
       `{${key}}`,
       key.replaceAll('-', ''),
       `urn:uuid:${key}`,
+      key.replace('-', '0'),
+      key.replace('0', '-'),
+      key.replace('a', 'g'),
+      key.replace('a', '\u0161'),
+      key.replace('a', '\uff41'),
     ]) {
       expect(isUuid(text)).toBe(false);
     }

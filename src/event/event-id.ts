@@ -1,31 +1,52 @@
 import { hash } from 'node:crypto';
 
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 /** The namespace under which Headgate derives its event ids. Changing it would change every id. */
 const namespaceBytes = Buffer.from('9d1c0c5e3b5d4f7ab1e28c6f4a7d2e90', 'hex');
 
-/** The last one: an idempotency key is looked at for its form and for its id. */
-let knownUuid = '';
+/** The form of a UUID: a hyphen, or 0 where a hex digit stands. */
+const uuidForm = Buffer.from('00000000-0000-0000-0000-000000000000').map((byte) =>
+  byte === 0x2d ? byte : 0,
+);
+
+/** Hex digits by their character, in lower case; 0 for any other character. */
+const hexDigits = new Uint8Array(128);
+for (const digit of Buffer.from('0123456789abcdef')) hexDigits[digit] = digit;
+for (const digit of Buffer.from('ABCDEF')) hexDigits[digit] = digit | 0x20;
+
+/** What an event id is the digest of: the namespace, a source, a colon and a key, which begins at `keyAt`. */
+const scratch = Buffer.alloc(256);
+const keyAt = scratch.length - uuidForm.length;
+
+/** The UUID in `scratch`: an idempotency key is looked at for its form, and then for its id. */
+let scratchUuid = '';
 
 export function isUuid(text: string): boolean {
-  if (text === knownUuid && text !== '') return true;
-  if (!uuidPattern.test(text)) return false;
-  knownUuid = text;
+  if (text.length !== uuidForm.length) return false;
+  if (text === scratchUuid) return true;
+  scratchUuid = '';
+  for (let at = 0; at < uuidForm.length; at += 1) {
+    const code = text.charCodeAt(at);
+    const hyphen = uuidForm[at]!;
+    const written = hyphen === 0 && code < hexDigits.length ? hexDigits[code]! : hyphen;
+    if (written === 0 || (hyphen !== 0 && code !== hyphen)) return false;
+    scratch[keyAt + at] = written;
+  }
+  scratchUuid = text;
   return true;
 }
 
-/** Room for the namespace, a source (64), a colon and a key (36). Reused for every id. */
-const scratch = Buffer.alloc(namespaceBytes.length + 128);
-namespaceBytes.copy(scratch);
-/** Views of `scratch` by length, each made once: making a view costs a fifth of the digest. */
-const scratchViews: Buffer[] = Array.from({ length: scratch.length + 1 }, (_, end) =>
-  scratch.subarray(0, end),
-);
-
-/** The source whose name is in `scratch`, before the key. */
+/** The source in `scratch`, and the view from the namespace to the key: making one costs a fifth of the digest. */
 let scratchSource: string | undefined;
-let keyAt = 0;
+let scratchView = scratch;
+
+function writeSource(source: string): void {
+  const start = keyAt - namespaceBytes.length - source.length - 1;
+  if (start < 0) throw new RangeError('a source is too long');
+  namespaceBytes.copy(scratch, start);
+  scratch.write(`${source}:`, start + namespaceBytes.length, 'latin1');
+  scratchSource = source;
+  scratchView = scratch.subarray(start);
+}
 
 /** The two bits of RFC 9562's variant before the first hex digit of the fourth group. */
 const variantDigits = '89ab89ab89ab89ab';
@@ -38,15 +59,9 @@ const letterA = 0x61;
  * an event has the same id everywhere. The key's case does not matter; both are ASCII.
  */
 export function eventIdOf(source: string, idempotencyKey: string): string {
-  if (source !== scratchSource) {
-    const { length } = namespaceBytes;
-    keyAt = length + scratch.write(`${source}:`, length, 'latin1');
-    scratchSource = source;
-  }
-  const key = idempotencyKey.toLowerCase();
-  // A call of `write` costs twice as much for so few characters.
-  for (let at = 0; at < key.length; at += 1) scratch[keyAt + at] = key.charCodeAt(at);
-  return uuidOfHash(hash('sha1', scratchViews[keyAt + key.length]!, 'hex'));
+  if (!isUuid(idempotencyKey)) throw new TypeError('an idempotency key is no UUID');
+  if (source !== scratchSource) writeSource(source);
+  return uuidOfHash(hash('sha1', scratchView, 'hex'));
 }
 
 function uuidOfHash(hex: string): string {

@@ -75,7 +75,7 @@ function refuseField(draft: EventDraft, name: string): void {
 function readField(draft: EventDraft, field: EventField, value: JsonValue): void {
   switch (field) {
     case 'event_name':
-      draft.eventName = readString(draft, field, value);
+      draft.eventName = lastCopy(readString(draft, field, value));
       break;
     case 'user_id':
       draft.userId = readString(draft, field, value);
@@ -101,6 +101,22 @@ function readField(draft: EventDraft, field: EventField, value: JsonValue): void
       readSchemaVersion(draft, value);
       break;
   }
+}
+
+/** Names come again and again, and a name that was looked up before is found sooner: its hash is known. */
+const namesMax = 256;
+const nameLengthMax = 64;
+const names: string[] = [];
+
+/** The same text, where there is one as it came before. The table is bounded: another name takes its place. */
+function lastCopy(name: string): string {
+  const { length } = name;
+  if (length === 0 || length > nameLengthMax) return name;
+  const place =
+    (length * 31 + name.charCodeAt(0) * 7 + name.charCodeAt(length - 1) * 131) % namesMax;
+  if (names[place] === name) return names[place]!;
+  names[place] = name;
+  return name;
 }
 
 function readString(draft: EventDraft, field: EventField, value: JsonValue): string {
