@@ -123,10 +123,16 @@ describe('texts of an event that are stored as they were sent', () => {
     ['sixteen digits', '{"a":1234567890123456}'],
   ])('written anew: %s', (_name, text) => expect(textsOf(text)).toBeUndefined());
 
-  test('a name with an escape may be that of the properties that count', () => {
-    const text = '{"properties":{"a":1},"propertie\\u0073":{"a":2}}';
-    const event = decodeTrackRest(Buffer.from(text));
-    expect(payloadOf(event)).toContain('"properties":{"a":2}');
+  test.each([
+    ['a name with an escape', '{"properties":{"a":1},"propertie\\u0073":{"a":2}}'],
+    ['a name before a space', '{"properties":{"a":1},"properties" :{"a":2}}'],
+    ['the last of two', '{"properties":{"a":1},"properties":{"a":2}}'],
+  ])('%s is that of the properties that count', (_name, text) => {
+    const other = '{"properties":{"b":1}}';
+    for (const [place, list] of [text, `${text},${other}`, `${other},${text}`].entries()) {
+      const { events: decoded } = decodeBatchJson(Buffer.from(`{"events":[${list}]}`), 'rest', 5);
+      expect(payloadOf(decoded[place === 2 ? 1 : 0]!)).toContain('"properties":{"a":2}');
+    }
   });
 
   test('of a body with a byte order mark none is taken, since its places are others', () => {
@@ -191,6 +197,8 @@ describe('what a walk counts', () => {
     '{"a":[',
     '{"events":[',
     '{"events":[{"properties":{"',
+    '{"a\\',
+    '{"a":"\\"',
   ])('ends at the end of %s', (text) => {
     for (const place of ['body', 'event', 'events'] as const) {
       expect(walkBody(Buffer.from(text), text, place)).toBeDefined();

@@ -87,7 +87,6 @@ const nine = 0x39;
 const colon = 0x3a;
 const backslash = 0x5c;
 const letterE = 0x65;
-const openBrace = 0x7b;
 
 /** What a byte outside of strings begins. */
 const kind = {
@@ -121,7 +120,7 @@ const certainCharacters = 15;
 
 class BodyWalker {
   readonly places: number[] = [];
-  hasEscape = false;
+  readonly hasEscape: boolean;
   mayBeInexact = false;
   /** Of the object that is the body. */
   members = 0;
@@ -142,6 +141,7 @@ class BodyWalker {
 
   constructor(bytes: Buffer, events: EventsPlace) {
     this.bytes = bytes;
+    this.hasEscape = bytes.includes(backslash);
     this.eventsName = events === 'body' ? undefined : eventsNames[events];
     this.eventDepth = depths[events];
     this.isAmongEvents = events === 'body';
@@ -149,7 +149,7 @@ class BodyWalker {
 
   /** Nearly all bytes of a body go through the inner loop. */
   walk(): void {
-    const { bytes, eventDepth } = this;
+    const { bytes, eventDepth, hasEscape } = this;
     const { length } = bytes;
     let lastQuote = length - 1;
     while (lastQuote > 0 && bytes[lastQuote] !== quote) lastQuote -= 1;
@@ -162,33 +162,24 @@ class BodyWalker {
         case kind.string: {
           const first = at + 1;
           if (first > lastQuote) return;
-          let hasEscape = false;
           at = first;
           // It ends at the last quote: a look at the end of the bytes, too, costs a quarter of the walk.
-          for (let byte = bytes[at]!; byte !== quote; byte = bytes[at]!) {
-            if (byte === backslash) {
-              hasEscape = true;
-              at += 1;
-              if (at >= lastQuote) return;
-            }
-            at += 1;
-          }
+          if (hasEscape) at = this.escapedEnd(first, lastQuote);
+          else while (bytes[at] !== quote) at += 1;
           at += 1;
-          if (hasEscape) this.noteEscape();
           const next = bytes[at]!;
           if (next === colon) {
             // V8 writes names that are whole numbers before others.
             if (kinds[bytes[first]!] === kind.number) this.isAsWritten = false;
-            if (depth <= eventDepth) this.noteName(first, at - 1, depth, hasEscape);
+            if (depth <= eventDepth) this.noteName(first, at - 1, depth);
           } else if (depth <= eventDepth && kinds[next] === kind.space && this.isBeforeColon(at)) {
-            this.noteName(first, at - 1, depth, hasEscape);
+            this.noteName(first, at - 1, depth);
           }
           break;
         }
         case kind.open:
           depth += 1;
           if (depth === eventDepth + 1 && this.text !== noText) {
-            if (bytes[at] !== openBrace) this.text = noText;
             this.isAsWritten = true;
             start = at;
             members = 0;
@@ -221,9 +212,19 @@ class BodyWalker {
     }
   }
 
-  private noteEscape(): void {
-    this.hasEscape = true;
-    this.isAsWritten = false;
+  /** The place of the quote that ends a string which may have escapes; the end of the bytes if there is none. */
+  private escapedEnd(from: number, lastQuote: number): number {
+    const { bytes } = this;
+    let at = from;
+    for (let byte = bytes[at]!; byte !== quote; byte = bytes[at]!) {
+      if (byte === backslash) {
+        this.isAsWritten = false;
+        at += 1;
+        if (at >= lastQuote) return bytes.length;
+      }
+      at += 1;
+    }
+    return at;
   }
 
   private isBeforeColon(from: number): boolean {
@@ -233,19 +234,15 @@ class BodyWalker {
   }
 
   /** A name on the way to the members of an event, or among them. */
-  private noteName(from: number, end: number, depth: number, hasEscape: boolean): void {
+  private noteName(from: number, end: number, depth: number): void {
     const { bytes, eventsName } = this;
     if (depth === 1) this.members += 1;
     this.text = noText;
     if (depth === 1 && eventsName !== undefined) {
+      // A body in which it stands twice is refused.
       this.isAmongEvents = isName(bytes, from, end, eventsName);
-      if (!this.isAmongEvents) return;
-      // Of a member that stands twice the last one counts.
-      this.places.length = 0;
-      this.index = 0;
-      this.isUncertain = false;
     } else if (depth === this.eventDepth && this.isAmongEvents) {
-      if (hasEscape) this.isUncertain = true;
+      if (this.hasEscape && bytes.subarray(from, end).includes(backslash)) this.isUncertain = true;
       if (isName(bytes, from, end, propertiesName)) this.text = 0;
       else if (isName(bytes, from, end, contextName)) this.text = placesOfText;
     }
