@@ -3,6 +3,7 @@ import type { IncomingEvent, SeenTexts, WrittenMembers } from './incoming-event.
 import { isJsonObject, type JsonObject } from './json/json.ts';
 import { parseJsonText } from './json/parse-json.ts';
 import { eventTimeOf, requestClock } from './time/event-time.ts';
+import { inOnePiece } from './json/one-piece.ts';
 import { readTime, timeText } from './time/time-text.ts';
 import type { VendorCall } from './vendor-call.ts';
 
@@ -51,11 +52,11 @@ export interface StoredEvent {
 
 /** The fields that a request gives to each of its events, as JSON text. */
 export function encodeRequestPart(request: RequestFacts): string {
-  let text = `,"correlationId":${quotedAny(request.correlationId)}`;
+  let text = `,"correlationId":"${escaped(request.correlationId)}"`;
   if (request.sentAt !== '') text += `,"sentAt":"${request.sentAt}"`;
   if (request.historical === true) text += ',"historical":true';
   if (request.traceparent !== '') text += `,"traceparent":"${request.traceparent}"`;
-  return text;
+  return inOnePiece(text);
 }
 
 /**
@@ -73,13 +74,14 @@ export function encodeStoredEvent(
   requestPart: string,
   eventTime: string = timeText(acceptance.timestampMs),
 ): string {
-  const quoted = knownTexts(event)?.isPlain === true ? quotedPlain : quotedAny;
+  // Each piece of a text costs V8 10 ns when it is copied into one, so there are few.
+  const inQuotes = knownTexts(event)?.isPlain === true ? asItIs : escaped;
   let text =
-    `{"eventId":"${acceptance.eventId}","eventName":${quoted(event.eventName)}` +
-    `${receivedPart(source, acceptance.timestampMs)}${eventTime}"`;
-  if (event.userId !== '') text += `,"userId":${quoted(event.userId)}`;
-  if (event.anonymousId !== '') text += `,"anonymousId":${quoted(event.anonymousId)}`;
-  text += `,"idempotencyKey":"${event.idempotencyKey}"`;
+    `{"eventId":"${acceptance.eventId}","eventName":"${inQuotes(event.eventName)}` +
+    `${receivedPart(source, acceptance.timestampMs)}${eventTime}`;
+  if (event.userId !== '') text += `","userId":"${inQuotes(event.userId)}`;
+  if (event.anonymousId !== '') text += `","anonymousId":"${inQuotes(event.anonymousId)}`;
+  text += `","idempotencyKey":"${event.idempotencyKey}"`;
   if (acceptance.schemaVersion !== 0) text += `,"schemaVersion":${acceptance.schemaVersion}`;
   text += membersText(event);
   if (event.occurredAt !== '') text += `,"occurredAt":"${event.occurredAt}"`;
@@ -93,12 +95,14 @@ let lastSource = '';
 let lastTimestampMs = NaN;
 let lastReceivedPart = '';
 
-/** What the events of a request have in common, up to the text of their `eventTime`. */
+/** What the events of a request have in common, from the end of their name to the text of `eventTime`. */
 function receivedPart(source: string, timestampMs: number): string {
   if (timestampMs !== lastTimestampMs || source !== lastSource) {
     lastSource = source;
     lastTimestampMs = timestampMs;
-    lastReceivedPart = `,"source":"${source}","timestamp":"${timeText(timestampMs)}","eventTime":"`;
+    lastReceivedPart = inOnePiece(
+      `","source":"${source}","timestamp":"${timeText(timestampMs)}","eventTime":"`,
+    );
   }
   return lastReceivedPart;
 }
@@ -170,13 +174,14 @@ export function seenIn(json: string, isAscii: boolean): SeenTexts {
 /** Most ids need no JSON escape; checking costs a quarter of `JSON.stringify`. */
 const plain = /^[\w .:@/+-]*$/;
 
-function quotedAny(text: string): string {
-  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
+/** A text as it stands between quotes in JSON. */
+function escaped(text: string): string {
+  return plain.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
 
 /** Of a text in which nothing needs an escape. */
-function quotedPlain(text: string): string {
-  return `"${text}"`;
+function asItIs(text: string): string {
+  return text;
 }
 
 const decoder = new TextDecoder();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { JsonObject } from '../event/json/json.ts';
+import { inOnePiece } from '../event/json/one-piece.ts';
 import type { OwnClock } from '../event/time/event-time.ts';
 import type { VendorCall } from '../event/vendor-call.ts';
 import type { EventError } from '../event/verdict.ts';
@@ -85,12 +86,14 @@ export function createEventStore(log: Log, isPlanned: (eventName: string) => boo
   return {
     // gate/exchange.ts and gate/relay/ have checked that these values are ASCII without line breaks.
     arrivalHeaders: ({ correlationId, traceparent, tracestate, door, relayed }) =>
-      `Headgate-Correlation-Id: ${correlationId}\r\nHeadgate-Door: ${door}\r\n` +
-      (relayed === undefined
-        ? ''
-        : `${relayHeader}: ${relayed.relay}\r\n${takenAtHeader}: ${relayed.takenAt}\r\n`) +
-      (traceparent === '' ? '' : `traceparent: ${traceparent}\r\n`) +
-      (tracestate === '' ? '' : `tracestate: ${tracestate}\r\n`),
+      inOnePiece(
+        `Headgate-Correlation-Id: ${correlationId}\r\nHeadgate-Door: ${door}\r\n` +
+          (relayed === undefined
+            ? ''
+            : `${relayHeader}: ${relayed.relay}\r\n${takenAtHeader}: ${relayed.takenAt}\r\n`) +
+          (traceparent === '' ? '' : `traceparent: ${traceparent}\r\n`) +
+          (tracestate === '' ? '' : `tracestate: ${tracestate}\r\n`),
+      ),
     store: (event, callback) => {
       log.publish(
         'EVENTS',

@@ -1,4 +1,5 @@
 import { errorHelp } from '../../errors.ts';
+import { inOnePiece } from '../../event/json/one-piece.ts';
 import { timeText } from '../../event/time/time-text.ts';
 import type { EventError, EventWarning, Verdict } from '../../event/verdict.ts';
 
@@ -15,14 +16,20 @@ function quoted(text: string): string {
 }
 
 export function restResult(verdict: Verdict): string {
-  const { error, warnings, idempotencyKey, eventId } = verdict;
-  // Only of a UUID there is an event id.
-  const key = eventId === '' ? quoted(idempotencyKey) : `"${idempotencyKey}"`;
+  const { index, error, warnings, idempotencyKey, eventId, sequence } = verdict;
+  const outcome = outcomePart(verdict);
+  // Only of a UUID there is an event id. The usual result has as few pieces as it can: see `encodeStoredEvent`.
+  if (eventId !== '' && error === undefined && warnings.length === 0) {
+    return (
+      `{"index":${index},"idempotency_key":"${idempotencyKey}","event_id":"${eventId}` +
+      `${outcome}${sequence},"warnings":[]}`
+    );
+  }
   let text =
-    `{"index":${verdict.index},"idempotency_key":${key},"event_id":"${eventId}` +
-    `${outcomePart(verdict)}${verdict.sequence}`;
+    `{"index":${index},"idempotency_key":${quoted(idempotencyKey)},"event_id":"${eventId}` +
+    `${outcome}${sequence}`;
   if (error !== undefined) text += `,"error":${JSON.stringify(restError(error))}`;
-  return `${text},"warnings":${warnings.length === 0 ? '[]' : JSON.stringify(warnings)}}`;
+  return `${text},"warnings":${JSON.stringify(warnings)}}`;
 }
 
 const last = { status: '', timestampMs: NaN, schemaVersion: NaN, text: '' };
@@ -34,9 +41,10 @@ function outcomePart({ status, timestampMs, schemaVersion }: Verdict): string {
     status === last.status &&
     schemaVersion === last.schemaVersion;
   if (!isLast) {
-    last.text =
+    last.text = inOnePiece(
       `","status":"${status}","timestamp":"${timeText(timestampMs)}"` +
-      `,"schema_version":${schemaVersion},"sequence":`;
+        `,"schema_version":${schemaVersion},"sequence":`,
+    );
     last.status = status;
     last.timestampMs = timestampMs;
     last.schemaVersion = schemaVersion;
