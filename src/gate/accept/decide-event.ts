@@ -1,5 +1,5 @@
 import { eventIdOf, isUuid } from '../../event/event-id.ts';
-import type { IncomingEvent } from '../../event/incoming-event.ts';
+import type { IncomingEvent, SeenTexts } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
 import { encodeStoredEvent, knownTexts } from '../../event/stored-event.ts';
 import { eventTimeOf, type RequestClock } from '../../event/time/event-time.ts';
@@ -66,8 +66,7 @@ export function decideEvent(
   eventId: string = eventIdFor(rules.producer.source, sent.idempotencyKey),
 ): Decision {
   const { producer, batchContext, timestampMs, requestPart } = rules;
-  const merged =
-    batchContext === undefined ? sent : { ...sent, context: { ...batchContext, ...sent.context } };
+  const merged = batchContext === undefined ? sent : withContext(sent, batchContext);
   const { error, warnings, schemaVersion, event = merged } = validationOf(rules, merged);
   // One object, which `encodeStoredEvent` reads too: this is the hot path.
   const verdict: Writable<Verdict> = {
@@ -98,6 +97,16 @@ export function decideEvent(
   const { eventName } = verdict.error === undefined ? event : rules.nameSent(event);
   return { verdict, event, eventName, payload, payloadBytes };
 }
+
+/** An event with the context of its batch under its own, which may have been kept apart from it: see `replay.ts`. */
+function withContext(event: IncomingEvent, batchContext: JsonObject): IncomingEvent {
+  const { written } = event;
+  const context = { ...batchContext, ...event.context };
+  // Its decoder has not seen these texts.
+  return { ...event, context, written: written && { ...written, ...unseen } };
+}
+
+const unseen: SeenTexts = { isPlain: false, isWellFormed: false, isAscii: false };
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 

@@ -90,9 +90,7 @@ export function decodeBatchProto(body: Buffer, batchEventsMax: number): Incoming
     if (context !== undefined && nestsDeeper(context, nestingMax)) {
       throw new WireError(`context nests deeper than ${nestingMax} levels`);
     }
-    // What is known of the texts of each event does not hold for those of a context that they share.
-    const known = context === undefined ? events : events.map(withoutSeen);
-    return { events: known, context, sentAt, validateOnly, historical };
+    return { events, context, sentAt, validateOnly, historical };
   });
 }
 
@@ -106,10 +104,6 @@ function seenTexts({ isAscii }: WireReader, { propertiesJson }: EventDraft): Sen
     isWellFormed: !hasEscape,
     isAscii: isAscii && !hasEscape,
   };
-}
-
-function withoutSeen(event: IncomingEvent): IncomingEvent {
-  return { ...event, written: undefined };
 }
 
 function readBatchEvent(reader: WireReader, body: Buffer): IncomingEvent {
