@@ -88,7 +88,8 @@ export function encodeStoredEvent(
   if (event.vendorCall !== undefined) text += `,"vendorCall":${JSON.stringify(event.vendorCall)}`;
   text += requestPart;
   if (acceptance.warnings.length > 0) text += `,"warnings":${JSON.stringify(acceptance.warnings)}`;
-  return `${text}}`;
+  // It is held until it is acknowledged, and its pieces would take twice the memory.
+  return inOnePiece(`${text}}`);
 }
 
 let lastSource = '';
