@@ -93,7 +93,8 @@ async function validateAll(batch: IncomingBatch, arrival: Arrival): Promise<Verd
 }
 
 function verdictOf(event: IncomingEvent, index: number, shared: unknown[]): Verdict {
-  const { original: _original, propertiesText: _text, ...fields } = event;
+  // What is known of their texts depends on the form in which they came.
+  const { original: _original, propertiesText: _text, written: _written, ...fields } = event;
   const digest = createHash('sha1')
     .update(JSON.stringify(sorted(withDoubles([fields, shared]))))
     .digest();
