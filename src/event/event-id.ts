@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 
+import { nine, zero } from './json/json-codes.ts';
+
 /** The namespace under which Headgate derives its event ids. Changing it would change every id. */
 const namespaceBytes = Buffer.from('9d1c0c5e3b5d4f7ab1e28c6f4a7d2e90', 'hex');
 
@@ -50,8 +52,6 @@ function writeSource(source: string): void {
 
 /** The two bits of RFC 9562's variant before the first hex digit of the fourth group. */
 const variantDigits = '89ab89ab89ab89ab';
-const zero = 0x30;
-const nine = 0x39;
 const letterA = 0x61;
 
 /**

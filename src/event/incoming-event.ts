@@ -49,9 +49,10 @@ export interface SeenTexts {
 }
 
 /** Two objects of an event with their texts, where those are what `JSON.stringify` makes of them. */
-export interface WrittenMembers extends SeenTexts {
+export interface WrittenMembers {
   readonly properties: JsonObject;
   readonly propertiesText: string | undefined;
   readonly context: JsonObject | undefined;
   readonly contextText: string | undefined;
+  readonly seen: SeenTexts;
 }

@@ -191,9 +191,7 @@ describe('findWritten', () => {
       properties,
       context,
       ...texts,
-      isPlain: true,
-      isWellFormed: true,
-      isAscii: true,
+      seen: { isPlain: true, isWellFormed: true, isAscii: true },
     };
     const event = { ...fc.sample(events, 1)[0]!, propertiesText: undefined, properties, context };
     const payload = (more: Partial<IncomingEvent>): string =>

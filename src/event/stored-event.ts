@@ -75,7 +75,7 @@ export function encodeStoredEvent(
   eventTime: string = timeText(acceptance.timestampMs),
 ): string {
   // Each piece of a text costs V8 10 ns when it is copied into one, so there are few.
-  const inQuotes = knownTexts(event)?.isPlain === true ? asItIs : escaped;
+  const inQuotes = knownTexts(event).isPlain ? asItIs : escaped;
   let text =
     `{"eventId":"${acceptance.eventId}","eventName":"${inQuotes(event.eventName)}` +
     `${receivedPart(source, acceptance.timestampMs)}${eventTime}`;
@@ -108,10 +108,21 @@ function receivedPart(source: string, timestampMs: number): string {
   return lastReceivedPart;
 }
 
-/** What its decoder saw of the texts of an event. Undefined if it has others by now. */
-export function knownTexts(event: IncomingEvent): WrittenMembers | undefined {
-  const { written, properties, vendorCall } = event;
-  return written?.properties === properties && vendorCall === undefined ? written : undefined;
+/** What its decoder saw of the texts of an event, unless it has others by now. */
+export function knownTexts({ written, properties, vendorCall }: IncomingEvent): SeenTexts {
+  return written?.properties === properties && vendorCall === undefined ? written.seen : unseen;
+}
+
+/** Nothing is known of the texts. */
+export const unseen: SeenTexts = { isPlain: false, isWellFormed: false, isAscii: false };
+
+/**
+ * What can be said of the texts in a JSON text.
+ *
+ * @param isAscii whether the JSON text is known to be.
+ */
+export function seenInJson(hasEscape: boolean, isAscii: boolean): SeenTexts {
+  return { isPlain: !hasEscape, isWellFormed: !hasEscape, isAscii: isAscii && !hasEscape };
 }
 
 const propertiesName = ',"properties":';
@@ -154,22 +165,12 @@ export function findWritten(
       const hasName = text.startsWith(contextName, contextAt - contextName.length);
       if (!hasName || contextText === undefined) return undefined;
     }
-    const seen = seenIn(text, isAscii);
-    return { properties, propertiesText, context, contextText, ...seen };
+    const seen = seenInJson(text.includes('\\'), isAscii);
+    return { properties, propertiesText, context, contextText, seen };
   } catch {
     // It nests too deep for the stack.
     return undefined;
   }
-}
-
-/**
- * What can be said of the texts in a JSON text.
- *
- * @param isAscii whether it is known to be.
- */
-export function seenIn(json: string, isAscii: boolean): SeenTexts {
-  const hasEscape = json.includes('\\');
-  return { isPlain: !hasEscape, isWellFormed: !hasEscape, isAscii: isAscii && !hasEscape };
 }
 
 /** Most ids need no JSON escape; checking costs a quarter of `JSON.stringify`. */

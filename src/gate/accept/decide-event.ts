@@ -1,7 +1,7 @@
 import { eventIdOf, isUuid } from '../../event/event-id.ts';
-import type { IncomingEvent, SeenTexts } from '../../event/incoming-event.ts';
+import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject } from '../../event/json/json.ts';
-import { encodeStoredEvent, knownTexts } from '../../event/stored-event.ts';
+import { encodeStoredEvent, knownTexts, unseen } from '../../event/stored-event.ts';
 import { eventTimeOf, type RequestClock } from '../../event/time/event-time.ts';
 import type { EventError, EventWarning, Verdict } from '../../event/verdict.ts';
 import type { Producer } from '../intake/authenticate.ts';
@@ -85,10 +85,10 @@ export function decideEvent(
   if (error === undefined) {
     const eventTime = rules.eventTime ?? eventTimeOf(sent.occurredAt, rules.clock, sent.clock);
     payload = encodeStoredEvent(event, verdict, producer.source, requestPart, eventTime);
-    const known = warnings.length === 0 ? knownTexts(event) : undefined;
-    if (known?.isAscii === true) payloadBytes = payload.length;
+    const known = warnings.length === 0 ? knownTexts(event) : unseen;
+    if (known.isAscii) payloadBytes = payload.length;
     verdict.error = sizeError(payload, rules.eventBytesMax);
-    if (known?.isWellFormed !== true) verdict.error ??= textError(payload);
+    if (!known.isWellFormed) verdict.error ??= textError(payload);
   }
   if (verdict.error !== undefined) {
     verdict.status = 'rejected';
@@ -103,10 +103,8 @@ function withContext(event: IncomingEvent, batchContext: JsonObject): IncomingEv
   const { written } = event;
   const context = { ...batchContext, ...event.context };
   // Its decoder has not seen these texts.
-  return { ...event, context, written: written && { ...written, ...unseen } };
+  return { ...event, context, written: written && { ...written, seen: unseen } };
 }
-
-const unseen: SeenTexts = { isPlain: false, isWellFormed: false, isAscii: false };
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 

@@ -2,6 +2,7 @@ import { ServiceError } from '../../errors.ts';
 import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonObject, JsonValue } from '../../event/json/json.ts';
 import { defineMember } from '../../event/json/parse-json.ts';
+import { seenInJson } from '../../event/stored-event.ts';
 import { timeOfNanos } from '../../event/time/time-text.ts';
 import { unreadableEvent } from './decode-json-event.ts';
 import { checkBatchSize } from './decode-json.ts';
@@ -100,9 +101,7 @@ function seenTexts({ isAscii }: WireReader, { propertiesJson }: EventDraft): Sen
   return {
     properties: undefined,
     context: undefined,
-    isPlain: false,
-    isWellFormed: !hasEscape,
-    isAscii: isAscii && !hasEscape,
+    seen: { ...seenInJson(hasEscape, isAscii), isPlain: false },
   };
 }
 

@@ -152,18 +152,9 @@ function writtenOf(
   contextMembers: number | undefined,
 ): WrittenMembers | undefined {
   if (properties === undefined || sentTexts === undefined) return undefined;
-  const { isPlain, isWellFormed, isAscii } = sentTexts;
   const propertiesText = textOfMembers(sentTexts.properties, propertiesMembers);
   const contextText = textOfMembers(sentTexts.context, contextMembers);
-  return {
-    properties,
-    propertiesText,
-    context,
-    contextText,
-    isPlain,
-    isWellFormed,
-    isAscii,
-  };
+  return { properties, propertiesText, context, contextText, seen: sentTexts.seen };
 }
 
 function textOfMembers(

@@ -1,4 +1,15 @@
 import type { SeenTexts } from '../../event/incoming-event.ts';
+import {
+  backslash,
+  colon,
+  dot,
+  isDigit,
+  minus,
+  plus,
+  quote,
+  zero,
+} from '../../event/json/json-codes.ts';
+import { seenInJson } from '../../event/stored-event.ts';
 
 /*
  * One walk over the bytes of a body that `JSON.parse` has read. It finds what would otherwise take three
@@ -15,9 +26,10 @@ export interface SentText {
 }
 
 /** The texts of an event that are in the form in which they are stored. */
-export interface SentTexts extends SeenTexts {
+export interface SentTexts {
   readonly properties: SentText | undefined;
   readonly context: SentText | undefined;
+  readonly seen: SeenTexts;
 }
 
 export interface BodyWalk {
@@ -42,9 +54,9 @@ export function walkBody(body: Buffer, text: string, events: EventsPlace): BodyW
   if (body[0] === byteOrderMark) return undefined;
   const walker = new BodyWalker(body, events);
   walker.walk();
-  walker.clearUncertain();
   const { places, members, hasEscape, mayBeInexact } = walker;
   const isAscii = text.length === body.length;
+  const seen = seenInJson(hasEscape, isAscii);
   const sentText = (at: number): SentText | undefined => {
     const end = places[at + 1] ?? 0;
     if (end === 0) return undefined;
@@ -58,14 +70,12 @@ export function walkBody(body: Buffer, text: string, events: EventsPlace): BodyW
     textsOf: (index) => ({
       properties: sentText(index * placesOfEvent),
       context: sentText(index * placesOfEvent + placesOfText),
-      isPlain: !hasEscape,
-      isWellFormed: !hasEscape,
-      isAscii: isAscii && !hasEscape,
+      seen,
     }),
   };
 }
 
-/** Start, end and members of a text; the end is 0 where there is none. */
+/** Start, end and members of a text; an end of 0 says that it is written anew. */
 const placesOfText = 3;
 /** Of `properties`, then of `context`. */
 const placesOfEvent = 2 * placesOfText;
@@ -78,19 +88,10 @@ const depths = { body: 1, event: 2, events: 3 } as const;
 const noText = -1;
 
 const byteOrderMark = 0xef;
-const quote = 0x22;
-const plus = 0x2b;
-const minus = 0x2d;
-const point = 0x2e;
-const zero = 0x30;
-const nine = 0x39;
-const colon = 0x3a;
-const backslash = 0x5c;
 const letterE = 0x65;
 
-/** What a byte outside of strings begins. */
+/** What a byte outside of strings begins; 0 is anything else. */
 const kind = {
-  other: 0,
   string: 1,
   open: 2,
   close: 3,
@@ -115,7 +116,10 @@ const kinds = ((): Uint8Array => {
   return table;
 })();
 
-/** So many characters of a whole number, or of one with a point, are certain to be those of its double. */
+/**
+ * So many characters of a whole number, or of one with a point, are certain to be those of its double: the rule of
+ * `mayBeInexact` (event/exact-numbers.ts).
+ */
 const certainCharacters = 15;
 
 class BodyWalker {
@@ -162,10 +166,9 @@ class BodyWalker {
         case kind.string: {
           const first = at + 1;
           if (first > lastQuote) return;
-          at = first;
           // It ends at the last quote: a look at the end of the bytes, too, costs a quarter of the walk.
           if (hasEscape) at = this.escapedEnd(first, lastQuote);
-          else while (bytes[at] !== quote) at += 1;
+          else for (at = first; bytes[at] !== quote;) at += 1;
           at += 1;
           const next = bytes[at]!;
           if (next === colon) {
@@ -210,9 +213,10 @@ class BodyWalker {
           at += 1;
       }
     }
+    this.clearUncertain();
   }
 
-  /** The place of the quote that ends a string which may have escapes; the end of the bytes if there is none. */
+  /** The place of the quote that ends a string which may have escapes; the end of the bytes if it does not end. */
   private escapedEnd(from: number, lastQuote: number): number {
     const { bytes } = this;
     let at = from;
@@ -256,10 +260,11 @@ class BodyWalker {
     this.text = noText;
   }
 
-  clearUncertain(): void {
-    if (this.isUncertain)
-      this.places.length = Math.min(this.places.length, this.index * placesOfEvent);
+  /** Takes back the texts of an event of which it is uncertain whether they count. */
+  private clearUncertain(): void {
+    if (!this.isUncertain) return;
     this.isUncertain = false;
+    this.places.length = Math.min(this.places.length, this.index * placesOfEvent);
   }
 
   private endText(start: number, end: number, members: number): void {
@@ -282,8 +287,8 @@ class BodyWalker {
     let pointAt = -1;
     for (; ; at += 1) {
       const byte = bytes[at]!;
-      if (byte === point) pointAt = at;
-      else if (!(byte >= zero && byte <= nine)) break;
+      if (byte === dot) pointAt = at;
+      else if (!isDigit(byte)) break;
     }
     const isCertain = (bytes[at]! | 0x20) !== letterE && at - digits <= certainCharacters;
     if (!isCertain) {
@@ -310,7 +315,5 @@ function isName(bytes: Uint8Array, from: number, end: number, name: Uint8Array):
 
 /** A digit, a sign, or `e`. */
 function isOfExponent(byte: number): boolean {
-  return (
-    (byte >= zero && byte <= nine) || byte === plus || byte === minus || (byte | 0x20) === letterE
-  );
+  return isDigit(byte) || byte === plus || byte === minus || (byte | 0x20) === letterE;
 }
