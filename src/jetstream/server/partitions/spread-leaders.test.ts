@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { leaderToMove, type LedPartition } from './spread-leaders.ts';
+import { nextStep, type LedPartition } from './spread-leaders.ts';
 
 const servers = ['a', 'b', 'c'];
 
@@ -10,10 +10,11 @@ const ledBy = (leaders: string): LedPartition[] =>
     stream: `EVENTS_${partition}`,
     leader,
     followers: servers.filter((server) => server !== leader),
+    lagging: [],
   }));
 
 test.each(['', 'a', 'ab', 'abc', 'abcabc', 'aabbcca'])('%j is spread', (leaders) => {
-  expect(leaderToMove(ledBy(leaders))).toBeUndefined();
+  expect(nextStep(ledBy(leaders))).toBe('spread');
 });
 
 test.each(['aa', 'aaaa', 'aaaaaaaa', 'aabb', 'aaabbb', 'cccabab'])(
@@ -21,12 +22,13 @@ test.each(['aa', 'aaaa', 'aaaaaaaa', 'aabb', 'aaabbb', 'cccabab'])(
   (leaders) => {
     let partitions = ledBy(leaders);
     let moves = 0;
-    for (let move = leaderToMove(partitions); move !== undefined; move = leaderToMove(partitions)) {
-      const { stream, from, to } = move;
+    for (let step = nextStep(partitions); step !== 'spread'; step = nextStep(partitions)) {
+      if (step === 'wait') throw new Error('all servers have caught up');
+      const { stream, from, to } = step;
       partitions = partitions.map((one) =>
         one.stream === stream
           ? {
-              stream,
+              ...one,
               leader: to,
               followers: [...one.followers.filter((name) => name !== to), from],
             }
@@ -42,6 +44,19 @@ test.each(['aa', 'aaaa', 'aaaaaaaa', 'aabb', 'aaabbb', 'cccabab'])(
 
 test('only a server that could lead now is chosen', () => {
   const partitions = ledBy('aaa').map((one) => ({ ...one, followers: ['b'] }));
-  expect(leaderToMove(partitions)).toMatchObject({ from: 'a', to: 'b' });
-  expect(leaderToMove(partitions.map((one) => ({ ...one, followers: [] })))).toBeUndefined();
+  expect(nextStep(partitions)).toMatchObject({ from: 'a', to: 'b' });
+  expect(nextStep(partitions.map((one) => ({ ...one, followers: [] })))).toBe('spread');
+});
+
+test('who would be next is waited for: a server that catches up, and a partition without a leader', () => {
+  const catchingUp = ledBy('aaa').map((one) => ({ ...one, followers: [], lagging: ['b'] }));
+  expect(nextStep(catchingUp)).toBe('wait');
+  const [first, ...others] = ledBy('aaa');
+  expect(nextStep([{ ...first!, leader: undefined }, ...others])).toBe('wait');
+  expect(nextStep(ledBy('aab').map((one) => ({ ...one, followers: [], lagging: ['c'] })))).toBe(
+    'wait',
+  );
+  expect(nextStep(ledBy('ab').map((one) => ({ ...one, followers: [], lagging: ['c'] })))).toBe(
+    'spread',
+  );
 });

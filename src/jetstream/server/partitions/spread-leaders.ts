@@ -29,9 +29,12 @@ export interface LeaderSpreadOptions {
 
 export interface LedPartition {
   readonly stream: string;
-  readonly leader: string;
+  /** Undefined during an election. */
+  readonly leader: string | undefined;
   /** The servers that could lead it now. */
   readonly followers: readonly string[];
+  /** Its servers that run and have not caught up, as after a restart, or after an election that has just ended. */
+  readonly lagging: readonly string[];
 }
 
 export interface LeaderMove {
@@ -42,6 +45,8 @@ export interface LeaderMove {
 
 const intervalMsDefault = 60_000;
 const pauseMsDefault = 5_000;
+/** So many pauses in a row for servers that do not catch up; then the next run looks again. */
+const waitsMax = 12;
 
 export function createLeaderSpread(options: LeaderSpreadOptions): LeaderSpread {
   const { log, onMoved, onTrouble, pauseMs = pauseMsDefault } = options;
@@ -50,18 +55,23 @@ export function createLeaderSpread(options: LeaderSpreadOptions): LeaderSpread {
   let running: Promise<number> | undefined;
 
   const runOnce = async (): Promise<number> => {
-    if (leaderToMove(await readLeaders(log)) === undefined) return 0;
+    if (nextStep(await readLeaders(log)) === 'spread') return 0;
     // Of all processes one moves leaders. Its claim ends by itself, and so limits the rate.
     const claim = await storeUnlessChanged(log, 'CLAIMS', subjects.spreading, 0, '');
     if (claim === undefined) return 0;
     let moved = 0;
-    while (!stopping.signal.aborted) {
+    let waits = 0;
+    while (!stopping.signal.aborted && waits < waitsMax) {
       const partitions = await readLeaders(log);
-      const move = leaderToMove(partitions);
-      if (move === undefined || moved >= partitions.length) break;
-      await moveLeader(log, move);
-      moved += 1;
-      onMoved(move);
+      const step = nextStep(partitions);
+      if (step === 'spread' || moved >= partitions.length) break;
+      if (step === 'wait') waits += 1;
+      else {
+        await moveLeader(log, step);
+        moved += 1;
+        waits = 0;
+        onMoved(step);
+      }
       await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
     return moved;
@@ -89,22 +99,39 @@ export function createLeaderSpread(options: LeaderSpreadOptions): LeaderSpread {
 }
 
 /**
- * The move that brings the leaders closer to an even spread: from the server that leads most to a
- * follower that leads at least two fewer. Undefined if they are spread.
+ * What brings the leaders closer to an even spread: a move from the server that leads most to a follower that leads at
+ * least two fewer, or to wait for a leader, or for a server that should get one and has not caught up.
  */
-export function leaderToMove(partitions: readonly LedPartition[]): LeaderMove | undefined {
+export function nextStep(partitions: readonly LedPartition[]): LeaderMove | 'wait' | 'spread' {
+  if (partitions.some(({ leader }) => leader === undefined)) return 'wait';
+  const move = bestMove(partitions, ({ followers }) => followers);
+  if (move !== undefined) return move;
+  return bestMove(partitions, ({ lagging }) => lagging) === undefined ? 'spread' : 'wait';
+}
+
+function bestMove(
+  partitions: readonly LedPartition[],
+  serversOf: (partition: LedPartition) => readonly string[],
+): LeaderMove | undefined {
   const counts = new Map<string, number>();
-  for (const { leader } of partitions) counts.set(leader, (counts.get(leader) ?? 0) + 1);
+  for (const { leader } of partitions) counts.set(leader!, (counts.get(leader!) ?? 0) + 1);
   const countOf = (server: string): number => counts.get(server) ?? 0;
-  const moves = partitions.flatMap(({ stream, leader: from, followers }) =>
-    followers.map((to) => ({ stream, from, to, gain: countOf(from) - countOf(to) })),
-  );
+  const moves = partitions.flatMap((partition) => {
+    const { stream, leader } = partition;
+    const from = leader!;
+    return serversOf(partition).map((to) => ({
+      stream,
+      from,
+      to,
+      gain: countOf(from) - countOf(to),
+    }));
+  });
   const best = moves.toSorted((left, right) => right.gain - left.gain)[0];
   if (best === undefined || best.gain < 2) return undefined;
   return { stream: best.stream, from: best.from, to: best.to };
 }
 
-/** The open partitions; empty while one has no leader, and where a single one has nothing to spread. */
+/** The open partitions; empty where a single one has nothing to spread. */
 async function readLeaders(log: Log): Promise<LedPartition[]> {
   const { manager, events } = clientsOf(log);
   const { open } = events.now().layout;
@@ -113,9 +140,15 @@ async function readLeaders(log: Log): Promise<LedPartition[]> {
   for (const partition of open) {
     const stream = partitionStream(partition);
     const { cluster } = await manager.streams.info(stream);
-    if (cluster?.leader === undefined || cluster.leader === '') return [];
-    const ready = (cluster.replicas ?? []).filter((one) => one.current && one.offline !== true);
-    partitions.push({ stream, leader: cluster.leader, followers: ready.map(({ name }) => name) });
+    const running = (cluster?.replicas ?? []).filter(({ offline }) => offline !== true);
+    const namesOf = (isCurrent: boolean): string[] =>
+      running.filter(({ current }) => current === isCurrent).map(({ name }) => name);
+    partitions.push({
+      stream,
+      leader: cluster?.leader || undefined,
+      followers: namesOf(true),
+      lagging: namesOf(false),
+    });
   }
   return partitions;
 }
