@@ -10,6 +10,7 @@ import { clientsForTests } from '../../src/jetstream/clients.ts';
 import { partAt } from '../../src/jetstream/events/event-streams.ts';
 import { deleteEvent, readLedger } from '../../src/jetstream/integrity/ledger.ts';
 import type { Log } from '../../src/jetstream/log.ts';
+import { walkPage } from '../../src/jetstream/read/walk/walk-pages.ts';
 import { lastStoredAtMs, readPages, readMessage } from '../../src/jetstream/read/read.ts';
 import { findRanges } from '../../src/jetstream/read/read-ranges.ts';
 import { anyName, subjects } from '../../src/jetstream/topology.ts';
@@ -27,7 +28,7 @@ const first = 5 + 1_001;
 
 const subjectsOf = async (log: Log, subject = '>', from?: number): Promise<string[]> => {
   const found: string[] = [];
-  for await (const page of readPages(log, 'EVENTS', subject, from ?? 1)) {
+  for await (const page of readPages(log, 'EVENTS', subject, { from: from ?? 1, to: Infinity })) {
     for (const { sequence, subject: stored } of page) found.push(`${sequence} ${stored}`);
   }
   return found;
@@ -98,8 +99,25 @@ describe('the store of a release without partitions', () => {
     expect(await subjectsOf(log)).toEqual(all);
     expect(await subjectsOf(log, '>', 5)).toEqual(all.slice(4));
     expect(await subjectsOf(log, '>', first)).toEqual(all.slice(5));
-    expect(await subjectsOf(log, subjects.eventsOf('shop', 'page_viewed'))).toEqual([all[4]]);
-    expect(await subjectsOf(log, subjects.eventsOf('other', anyName))).toEqual([]);
+    // As pages of a subject, and beside producers as pages of all events.
+    for (const isKept of [false, true]) {
+      Object.assign(clientsForTests(log).pace, { isKept: () => isKept });
+      expect(await subjectsOf(log, subjects.eventsOf('shop', 'page_viewed'))).toEqual([all[4]]);
+      expect(await subjectsOf(log, subjects.eventsOf('other', anyName))).toEqual([]);
+      const named = await subjectsOf(log, subjects.eventsOf('*', 'order_completed'));
+      expect(named).toEqual(all.toSpliced(4, 1));
+      const walk = { stream: 'EVENTS', sinceMs: 0, untilMs: Infinity } as const;
+      const wanted = [subjects.eventsOf('*', 'page_viewed'), subjects.eventsOf('shop', 'other')];
+      const page = await walkPage(
+        log,
+        'events',
+        { ...walk, subjects: wanted },
+        '',
+        { itemsMax: 500 },
+        ({ sequence }) => sequence,
+      );
+      expect(page).toMatchObject({ items: [5], nextPageToken: '' });
+    }
     expect(await findRanges(log, 'EVENTS')).toEqual([{ from: 1, to: first }]);
     expect((await readMessage(log, 'EVENTS', 5))!.subject).toBe('headgate.events.shop.page_viewed');
     expect((await readMessage(log, 'EVENTS', first))!.sequence).toBe(first);

@@ -16,6 +16,7 @@ function watchPace(log: Log, waitMs: number): { messages: number; bytes: number 
         counted.push({ messages, bytes });
         return waitMs;
       },
+      isKept: () => true,
     },
   });
   return counted;

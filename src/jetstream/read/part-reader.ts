@@ -9,6 +9,7 @@ import { messageReaderOf, type MessageOfBytes, type ReceivedMessage } from '../m
 import { pageBytesMax } from '../traffic.ts';
 import type { StoredMessage } from './read.ts';
 import { valueOfHeader } from './page.ts';
+import { isReadWhole, messagesBeside } from './whole-reads.ts';
 
 /**
  * Reads the messages of one stream of NATS in order, through a consumer of its own that acknowledges nothing: for
@@ -62,7 +63,10 @@ export async function openPartReader(
   return {
     next: async () => {
       const page = await withinBudget(traffic.pages, pageBytesMax, () =>
-        requestConsumed(connection, part, consumer, received),
+        requestConsumed(connection, part, consumer, {
+          received,
+          messagesMax: isReadWhole(log, part) ? messagesBeside : pageMessagesMax,
+        }),
       ).catch((): 'broken' => 'broken');
       if (page !== 'broken') received += page.length;
       return page;
@@ -73,12 +77,18 @@ export async function openPartReader(
   };
 }
 
-/** Rejects if the connection is closed. `received`: how many messages the consumer has delivered before. */
+interface NextMessages {
+  /** How many the consumer has delivered before. */
+  readonly received: number;
+  readonly messagesMax: number;
+}
+
+/** Rejects if the connection is closed. */
 function requestConsumed(
   connection: NatsConnection,
   part: StreamPart,
   consumer: string,
-  received: number,
+  { received, messagesMax }: NextMessages,
 ): Promise<ConsumedMessage[] | 'broken'> {
   return new Promise((resolve, reject) => {
     const page: ConsumedMessage[] = [];
@@ -94,7 +104,7 @@ function requestConsumed(
       const consumed = new ConsumedMessage(part, message);
       if (consumed.number !== received + page.length + 1) return end('broken');
       page.push(consumed);
-      if (page.length === pageMessagesMax || consumed.isLast) end(page);
+      if (page.length === messagesMax || consumed.isLast) end(page);
     };
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => {
@@ -107,7 +117,7 @@ function requestConsumed(
     const stopReading = messageReaderOf(connection).listen(subscription, receive);
     const timer = setTimeout(() => end('broken'), pageTimeoutMs);
     timer.unref();
-    const request = { batch: pageMessagesMax, max_bytes: pageBytesMax, no_wait: true };
+    const request = { batch: messagesMax, max_bytes: pageBytesMax, no_wait: true };
     try {
       connection.publish(
         `$JS.API.CONSUMER.MSG.NEXT.${part.stream}.${consumer}`,

@@ -35,7 +35,7 @@ export async function* readRangePages(
     }
   }
   // Also after the last page of a consumer: only this says that nothing follows.
-  yield* readPages(log, stream, subject, position);
+  yield* readPages(log, stream, subject, { from: position, to });
 }
 
 /** Through a consumer, to the end of the part, or as far as the consumer gets. */

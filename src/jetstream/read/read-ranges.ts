@@ -56,8 +56,8 @@ export async function* readInOrder(
 ): AsyncGenerator<StoredMessage> {
   const wanted = ranges.filter(({ from, to }) => from <= to);
   const first = firstMax ?? (wanted.length > 1 ? sharedFirstMax : undefined);
-  yield* mergeRanges(wanted, ({ from }) =>
-    subjects.map((subject) => readPages(log, stream, subject, from, first)),
+  yield* mergeRanges(wanted, (range) =>
+    subjects.map((subject) => readPages(log, stream, subject, range, first)),
   );
 }
 

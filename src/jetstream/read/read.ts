@@ -3,11 +3,13 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { withinBudget } from '../byte-budget.ts';
 import { clientsOf } from '../clients.ts';
 import { partAtOrRefresh, partsFrom, partsOf, withParts } from '../events/event-streams.ts';
+import type { Range } from '../events/ranges.ts';
 import type { StreamPart } from '../events/stream-parts.ts';
 import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 import { pageBytesMax } from '../traffic.ts';
 import { requestPage } from './page.ts';
+import { isReadWhole, messagesBeside, pageFilter, wholeStream } from './whole-reads.ts';
 
 /** A message of a stream. */
 export interface StoredMessage {
@@ -189,18 +191,19 @@ export async function* readMatching(
   subject: string,
   from = 1,
 ): AsyncGenerator<StoredMessage> {
-  for await (const page of readPages(log, stream, subject, from)) yield* page;
+  const range = { from, to: Infinity };
+  for await (const page of readPages(log, stream, subject, range)) yield* page;
 }
 
 /**
- * The same in pages, from a position to the end of its partition. `firstMax`: the most messages of
+ * The same in pages, from a position to another, or a little further, of its partition. `firstMax`: the most messages of
  * the first page, for a reader that may not need them all.
  */
 export async function* readPages(
   log: Log,
   stream: StreamName,
   subject: string,
-  from: number,
+  { from, to }: Range,
   firstMax = pageMessagesMax,
 ): AsyncGenerator<StoredMessage[]> {
   const request = (position: number, messagesMax: number) =>
@@ -210,17 +213,24 @@ export async function* readPages(
     const page = await next;
     // A short page is not the last: the server ends a page early if its messages are large.
     if (page === undefined) return;
-    const position = page.at(-1)!.sequence + 1;
-    if (pages < pagesUntilAhead) {
-      yield page;
-      next = request(position, pageMessagesMax);
+    const { messages, last } = page;
+    if (pages < pagesUntilAhead || last >= to) {
+      if (messages.length > 0) yield messages;
+      if (last >= to) return;
+      next = request(last + 1, pageMessagesMax);
     } else {
-      next = request(position, longPageMessagesMax);
+      next = request(last + 1, longPageMessagesMax);
       // It fails when it is awaited; a reader that ends here awaits it no more.
       next.catch(() => {});
-      yield page;
+      if (messages.length > 0) yield messages;
     }
   }
+}
+
+interface MatchingPage {
+  readonly messages: StoredMessage[];
+  /** The position of the last message that was read, which may not match. */
+  readonly last: number;
 }
 
 /** The next messages from a position on, of one part; undefined if its partition holds no more. */
@@ -229,12 +239,16 @@ async function readPageAt(
   stream: StreamName,
   subject: string,
   { position, messagesMax }: { readonly position: number; readonly messagesMax: number },
-): Promise<StoredMessage[] | undefined> {
+): Promise<MatchingPage | undefined> {
   let from: number | undefined;
   for (const part of partsFrom(log, stream, position)) {
     from = from === undefined ? Math.max(1, part.sequence(position)) : part.from;
-    const page = await readPage(log, part, subject, from, messagesMax);
-    if (page.length > 0) return page;
+    const filter = pageFilter(log, part, subject);
+    const page = await readPage(log, part, filter.subject, from, messagesMax);
+    if (page.length === 0) continue;
+    const { matches } = filter;
+    const messages = matches === undefined ? page : page.filter((one) => matches(one.subject));
+    return { messages, last: page.at(-1)!.sequence };
   }
   return undefined;
 }
@@ -247,7 +261,7 @@ export async function* readPartPages(
 ): AsyncGenerator<StoredMessage[]> {
   let sequence = Math.max(1, from);
   for (;;) {
-    const page = await readPage(log, part, '>', sequence);
+    const page = await readPage(log, part, wholeStream, sequence);
     if (page.length === 0) return;
     yield page;
     sequence = part.sequence(page.at(-1)!.sequence) + 1;
@@ -263,8 +277,14 @@ function readPage(
   messagesMax = pageMessagesMax,
 ): Promise<StoredMessage[]> {
   const { connection, traffic } = clientsOf(log);
+  const most = isReadWhole(log, part) ? messagesBeside : Infinity;
   return withinBudget(traffic.pages, pageBytesMax, () =>
-    requestPage(connection, { part, subject, sequence, messagesMax }),
+    requestPage(connection, {
+      part,
+      subject,
+      sequence,
+      messagesMax: Math.min(messagesMax, most),
+    }),
   );
 }
 

@@ -20,6 +20,7 @@ function pace() {
       const ms = pacing.count(messages, bytes);
       if (ms > 0) waits.push(Math.round(ms));
     },
+    isKept: pacing.isKept,
     waits,
     pass: (ms: number) => void (nowMs += ms),
     take: (perSecond: number) => void (taken = perSecond),
@@ -66,11 +67,13 @@ test('a time without readers is not saved up', () => {
 });
 
 test('without producers nothing waits', () => {
-  const { count, waits, take } = pace();
+  const { count, waits, take, isKept } = pace();
   take(quietPerSecond);
   count(leastPerSecond, 0);
   expect(waits).toEqual([]);
+  expect(isKept()).toBe(false);
   take(quietPerSecond + 1);
+  expect(isKept()).toBe(true);
   count(1_000, 0);
   expect(waits).toHaveLength(1);
 });

@@ -2,6 +2,8 @@
 export interface ReadingPace {
   /** Counts what was read. How many ms the reader waits before it reads on. All readers of the process share one pace. */
   count(messages: number, bytes: number): number;
+  /** Whether readers wait for producers now: more than 100 messages a second are stored. */
+  isKept(): boolean;
 }
 
 /** So few messages a second of producers leave readers all of their speed. */
@@ -44,5 +46,6 @@ export function createReadingPace(
       freeAt = Math.max(freeAt, at) + (Math.max(messages, bytes / usualBytes) / most) * 1_000;
       return freeAt - at;
     },
+    isKept: () => perSecond(takenPerSecond()) < Infinity,
   };
 }

@@ -18,6 +18,7 @@ import {
 } from './page-token.ts';
 import type { StoredMessage } from '../read.ts';
 import { findRanges, readAllInOrder, readInOrder } from '../read-ranges.ts';
+import { wholeFilter, wholeStream } from '../whole-reads.ts';
 import { closeWalk, keptWalksOf, keyOfWalk, type WalkMessages } from './kept-walks.ts';
 
 /** The messages of a stream that a walk reads, oldest first: read-ranges.ts says in which order. */
@@ -70,10 +71,12 @@ export interface WalkedPart<Item> {
   readonly walk: WalkProgress;
 }
 
-const messagesMaxDefault = 5_000;
-const bytesMaxDefault = 8 * 1024 * 1024;
-/** Well below the 30 s that callers wait. */
-const durationMsMaxDefault = 5_000;
+const defaultLimits = {
+  messagesMax: 5_000,
+  bytesMax: 8 * 1024 * 1024,
+  /** Well below the 30 s that callers wait. */
+  durationMsMax: 5_000,
+};
 
 /**
  * Reads a page of a list: the items that `toItem` makes from the messages of a walk. A list ends
@@ -109,9 +112,10 @@ export async function walkPart<Item>(
   toItem: MessageToItem<Item>,
 ): Promise<WalkedPart<Item> | undefined> {
   if (start === 'done') return undefined;
-  const { itemsMax, messagesMax = messagesMaxDefault, bytesMax = bytesMaxDefault } = limits;
   const { ranges, rest } = start === 'beginning' ? await beginning(log, walk) : walkRanges(start);
-  const endsMs = performance.now() + (limits.durationMsMax ?? durationMsMaxDefault);
+  const reading = readingOf(log, walk, limits);
+  const { itemsMax, messagesMax, bytesMax, durationMsMax } = reading.limits;
+  const endsMs = performance.now() + durationMsMax;
   const isOver = (): boolean =>
     messages > 0 && (keepPace.hasUsedTime() || performance.now() >= endsMs);
   const items: Item[] = [];
@@ -119,36 +123,27 @@ export async function walkPart<Item>(
   const keepPace = createPageKeeper(log, endsMs);
   let messages = 0;
   let bytes = 0;
-  const isLong = isLongWalk(walk, rest, limits);
+  const opened = openWalk(log, walk.stream, reading, rest);
   let isKept = false;
-  const { first, others } = isLong
-    ? openLongWalk(log, walk, rest)
-    : {
-        first: undefined,
-        others: readInOrder(
-          log,
-          walk.stream,
-          walk.subjects,
-          rest,
-          firstPageMax(itemsMax, rest.length),
-        ),
-      };
-  const nextMessage = async (): Promise<StoredMessage | undefined> => (await others.next()).value;
+  const nextMessage = async (): Promise<StoredMessage | undefined> =>
+    (await opened.others.next()).value;
   try {
     for (
-      let message = first ?? (await nextMessage());
+      let message = opened.first ?? (await nextMessage());
       message !== undefined;
       message = await nextMessage()
     ) {
       if (walk.untilMs !== Infinity && message.storedAtMs >= walk.untilMs) break;
       if (items.length >= itemsMax || messages >= messagesMax || bytes >= bytesMax || isOver()) {
         const left = read.restOf(rest);
-        isKept = isLong;
-        if (isKept)
-          keptWalksOf(log).keep(keyOfWalk(walk.subjects, left), { first: message, others });
+        isKept = opened.isLong;
+        if (isKept) {
+          const key = keyOfWalk(reading.subjects, left);
+          keptWalksOf(log).keep(key, { first: message, others: opened.others });
+        }
         return { items, next: walkPositions(ranges, left), walk: walkProgress(ranges, left) };
       }
-      const made = toItem(message);
+      const made = reading.isWanted(message) ? toItem(message) : undefined;
       const item = made instanceof Promise ? await made : made;
       if (item !== undefined) items.push(item);
       read.pass(message.sequence);
@@ -159,9 +154,56 @@ export async function walkPart<Item>(
     }
   } finally {
     keepPace.end();
-    if (!isKept) closeWalk({ others });
+    if (!isKept) closeWalk(opened);
   }
   return { items, next: undefined, walk: walkProgress(ranges, allRead(ranges)) };
+}
+
+/** What a call reads of a walk. */
+interface Reading {
+  readonly subjects: readonly string[];
+  readonly isWanted: (message: StoredMessage) => boolean;
+  readonly limits: Required<PageLimits>;
+}
+
+/** Beside producers a call reads events of all subjects, most of which may not be wanted: it may read more of them. */
+const wholeLimits = { messagesMax: 20_000, bytesMax: 32 * 1024 * 1024, durationMsMax: 2_000 };
+
+function readingOf(log: Log, { stream, subjects }: Walk, limits: PageLimits): Reading {
+  const given = { ...defaultLimits, ...limits };
+  const matches = stream === 'EVENTS' ? wholeFilter(log, subjects) : undefined;
+  if (matches === undefined) return { subjects, isWanted: () => true, limits: given };
+  return {
+    subjects: [wholeStream],
+    isWanted: ({ subject }) => matches(subject),
+    limits: {
+      itemsMax: given.itemsMax,
+      messagesMax: Math.max(given.messagesMax, wholeLimits.messagesMax),
+      bytesMax: Math.max(given.bytesMax, wholeLimits.bytesMax),
+      durationMsMax: Math.min(given.durationMsMax, wholeLimits.durationMsMax),
+    },
+  };
+}
+
+interface OpenedWalk extends WalkMessages {
+  readonly isLong: boolean;
+}
+
+function openWalk(
+  log: Log,
+  stream: StreamName,
+  { subjects, limits }: Reading,
+  rest: EventRanges,
+): OpenedWalk {
+  if (isLongWalk(stream, subjects, rest, limits)) {
+    const kept = keptWalksOf(log).take(keyOfWalk(subjects, rest));
+    return {
+      ...(kept ?? { others: readAllInOrder(log, stream, rest, subjects[0]) }),
+      isLong: true,
+    };
+  }
+  const firstMax = firstPageMax(limits.itemsMax, rest.length);
+  return { others: readInOrder(log, stream, subjects, rest, firstMax), isLong: false };
 }
 
 /** A caller of such pages reads the rest of the walk, too. */
@@ -170,17 +212,13 @@ const longPage = { items: 200, messages: 10_000 };
 const keptPartitionsMax = 8;
 
 function isLongWalk(
-  { stream, subjects }: Walk,
+  stream: StreamName,
+  subjects: readonly string[],
   rest: EventRanges,
-  { itemsMax, messagesMax = 0 }: PageLimits,
+  { itemsMax, messagesMax }: Required<PageLimits>,
 ): boolean {
   if (stream !== 'EVENTS' || subjects.length !== 1 || rest.length > keptPartitionsMax) return false;
   return itemsMax >= longPage.items || messagesMax >= longPage.messages;
-}
-
-function openLongWalk(log: Log, { stream, subjects }: Walk, rest: EventRanges): WalkMessages {
-  const kept = keptWalksOf(log).take(keyOfWalk(subjects, rest));
-  return kept ?? { others: readAllInOrder(log, stream, rest, subjects[0]) };
 }
 
 interface PageKeeper {

@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+
+import { clientsForTests } from '../../src/jetstream/clients.ts';
+import type { Log } from '../../src/jetstream/log.ts';
+import { findRanges, readAllInOrder, readInOrder } from '../../src/jetstream/read/read-ranges.ts';
+import { walkPage, type PageLimits } from '../../src/jetstream/read/walk/walk-pages.ts';
+import { messagesBeside } from '../../src/jetstream/read/whole-reads.ts';
+import { anyName, subjects } from '../../src/jetstream/topology.ts';
+import { publishEvents } from '../delivery/rig.ts';
+import { startRealLog } from '../real-log.ts';
+
+interface Asked {
+  readonly batch: number;
+  /** Undefined: through a consumer, which has no filter. */
+  readonly next_by_subj?: string;
+}
+
+/** As beside producers, or without them. Returns what nats-server is asked for of EVENTS. */
+function watch(log: Log, isKept: boolean): Asked[] {
+  const asked: Asked[] = [];
+  const { connection, pace } = clientsForTests(log);
+  Object.assign(pace, { isKept: () => isKept, count: () => 0 });
+  const publish = connection.publish.bind(connection);
+  connection.publish = (subject, payload, options) => {
+    if (/\.(DIRECT\.GET|MSG\.NEXT)\.EVENTS/.test(subject)) {
+      asked.push(JSON.parse(String(payload)) as Asked);
+    }
+    publish(subject, payload, options);
+  };
+  return asked;
+}
+
+const rare = 'refund_completed';
+const ofRare = subjects.eventsOf('*', rare);
+const walk = { stream: 'EVENTS', subjects: [ofRare], sinceMs: 0, untilMs: Infinity } as const;
+
+/** 1,200 events, of which three are rare: the first, one in between, and the last. */
+async function fill(log: Log): Promise<void> {
+  for (const count of [0, 700, 497]) {
+    if (count > 0) await publishEvents(log, count);
+    await publishEvents(log, 1, { eventName: rare });
+  }
+}
+
+async function walkAll(log: Log, limits: PageLimits): Promise<number[]> {
+  const found: number[] = [];
+  let token = '';
+  do {
+    const page = await walkPage(log, 'events', walk, token, limits, ({ sequence }) => sequence);
+    found.push(...page.items);
+    token = page.nextPageToken;
+  } while (token !== '');
+  return found;
+}
+
+async function sequencesOf(
+  messages: AsyncIterable<{ readonly sequence: number }>,
+): Promise<number[]> {
+  const found: number[] = [];
+  for await (const { sequence } of messages) found.push(sequence);
+  return found;
+}
+
+/** Whoever reads EVENTS by a name. Each returns what it found. */
+const readers: Readonly<Record<string, (log: Log) => Promise<number[]>>> = {
+  'a list': (log) => walkAll(log, { itemsMax: 100 }),
+  'a long list': (log) => walkAll(log, { itemsMax: 500 }),
+  'a list in short calls': (log) => walkAll(log, { itemsMax: 1 }),
+  'a range': async (log) =>
+    sequencesOf(readInOrder(log, 'EVENTS', [ofRare], await findRanges(log, 'EVENTS'))),
+  'a part of a range': async (log) => {
+    const ranges = await findRanges(log, 'EVENTS');
+    const some = ranges.map(({ from, to }) => ({ from, to: to - 100 }));
+    return sequencesOf(readInOrder(log, 'EVENTS', [ofRare], some));
+  },
+  'a whole range': async (log) =>
+    sequencesOf(readAllInOrder(log, 'EVENTS', await findRanges(log, 'EVENTS'), ofRare)),
+};
+
+describe.each(Object.entries(readers))('%s', (_name, read) => {
+  test.each([1, 3])('finds the same beside producers, in %s partitions', async (partitions) => {
+    await using real = await startRealLog({ partitions });
+    const { log } = real;
+    await fill(log);
+    const filtered = watch(log, false);
+    const found = await read(log);
+    expect(found.length).toBeGreaterThan(1);
+    expect(filtered.length).toBeGreaterThan(0);
+    const asked = watch(log, true);
+    expect(await read(log)).toEqual(found);
+    expect(asked.length).toBeGreaterThan(1);
+    for (const { batch, next_by_subj: subject = '>' } of asked) {
+      expect(subject).toBe('>');
+      expect(batch).toBeLessThanOrEqual(messagesBeside);
+    }
+  });
+});
+
+test('every event is never asked for by a subject', async () => {
+  await using real = await startRealLog({});
+  await fill(real.log);
+  const asked = watch(real.log, false);
+  const every = subjects.eventsOf('*', anyName);
+  const ranges = await findRanges(real.log, 'EVENTS');
+  expect(await sequencesOf(readInOrder(real.log, 'EVENTS', [every], ranges))).toHaveLength(1_200);
+  expect(asked.length).toBeGreaterThan(1);
+  expect(asked.filter(({ next_by_subj: subject }) => subject !== '>')).toEqual([]);
+});
+
+test('a call that finds nothing ends in time, and the next one goes on', async () => {
+  await using real = await startRealLog({});
+  const { log } = real;
+  await publishEvents(log, 500);
+  await publishEvents(log, 1, { eventName: rare });
+  watch(log, true);
+  // As long as the producers want it.
+  Object.assign(clientsForTests(log).pace, { count: () => 100 });
+  const limits = { itemsMax: 10, durationMsMax: 300 };
+  const empty = await walkPage(log, 'events', walk, '', limits, ({ sequence }) => sequence);
+  expect(empty.items).toEqual([]);
+  expect(empty.nextPageToken).not.toBe('');
+  expect(Number(empty.walk.reached)).toBeGreaterThan(64);
+  expect(await walkAll(log, limits)).toHaveLength(1);
+});
