@@ -32,11 +32,14 @@ const options = JSON.parse(process.argv[2]!) as Options;
 const run = (Math.random() * 0xffff_ffff) >>> 0;
 let nextKey = 1;
 
-const state = { answered: 0, done: 0, failed: 0, measuring: false, stopped: false };
+const state = { longestMs: 0, answered: 0, done: 0, failed: 0, measuring: false, stopped: false };
 const latencies: number[] = [];
 
 function finished(startedAt: number, ok: boolean): void {
   if (ok) state.answered += 1;
+  if (options.rate > 0) {
+    state.longestMs = Math.max(state.longestMs, performance.now() - startedAt);
+  }
   if (!state.measuring) return;
   state.done += 1;
   if (!ok) state.failed += 1;
@@ -271,6 +274,8 @@ console.log(
     generatorCores: (used.user + used.system) / 1_000_000 / seconds,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
+    // At a fixed rate, from the first request on.
+    longestAnswerMs: state.longestMs,
   }),
 );
 process.exit(0);

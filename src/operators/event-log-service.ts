@@ -11,8 +11,8 @@ import { readBounds, readPageSize, refuse } from './request-fields.ts';
 const namePattern = /^[a-z0-9_-]+$/;
 
 /**
- * `headgate.v1.EventLogService`, for the admin port: pages of stored events, by direct reads. It
- * creates no consumer, so that it does not affect delivery.
+ * `headgate.v1.EventLogService`, for the admin port: pages of stored events. Its reads hold no event back and
+ * take none from a destination.
  */
 export function createEventLogService(log: Log): ServiceImpl<typeof EventLogService> {
   return {
