@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
-import { findRanges, readAllInOrder, readInOrder } from '../../src/jetstream/read/read-ranges.ts';
+import { findRanges, readInOrder } from '../../src/jetstream/read/read-ranges.ts';
 import { walkPage, type PageLimits } from '../../src/jetstream/read/walk/walk-pages.ts';
 import { messagesBeside } from '../../src/jetstream/read/whole-reads.ts';
 import { anyName, subjects } from '../../src/jetstream/topology.ts';
@@ -61,20 +61,11 @@ async function sequencesOf(
   return found;
 }
 
-/** Whoever reads EVENTS by a name. Each returns what it found. */
+/** Lists of a name, by how many events a call may return. Each returns what it found. */
 const readers: Readonly<Record<string, (log: Log) => Promise<number[]>>> = {
   'a list': (log) => walkAll(log, { itemsMax: 100 }),
   'a long list': (log) => walkAll(log, { itemsMax: 500 }),
   'a list in short calls': (log) => walkAll(log, { itemsMax: 1 }),
-  'a range': async (log) =>
-    sequencesOf(readInOrder(log, 'EVENTS', [ofRare], await findRanges(log, 'EVENTS'))),
-  'a part of a range': async (log) => {
-    const ranges = await findRanges(log, 'EVENTS');
-    const some = ranges.map(({ from, to }) => ({ from, to: to - 100 }));
-    return sequencesOf(readInOrder(log, 'EVENTS', [ofRare], some));
-  },
-  'a whole range': async (log) =>
-    sequencesOf(readAllInOrder(log, 'EVENTS', await findRanges(log, 'EVENTS'), ofRare)),
 };
 
 describe.each(Object.entries(readers))('%s', (_name, read) => {
@@ -105,6 +96,36 @@ test('every event is never asked for by a subject', async () => {
   expect(await sequencesOf(readInOrder(real.log, 'EVENTS', [every], ranges))).toHaveLength(1_200);
   expect(asked.length).toBeGreaterThan(1);
   expect(asked.filter(({ next_by_subj: subject }) => subject !== '>')).toEqual([]);
+});
+
+// Each of these pages costs nats-server a count, and what the reader skips has no limit.
+test('who needs all events of a name asks for large pages of it, also beside producers', async () => {
+  await using real = await startRealLog({});
+  const { log } = real;
+  await fill(log);
+  const asked = watch(log, true);
+  const ranges = await findRanges(log, 'EVENTS');
+  expect(await sequencesOf(readInOrder(log, 'EVENTS', [ofRare], ranges))).toHaveLength(3);
+  expect(asked.map(({ next_by_subj: subject }) => subject)).toEqual(asked.map(() => ofRare));
+  expect(Math.min(...asked.map(({ batch }) => batch))).toBeGreaterThan(messagesBeside);
+});
+
+test('a call that began without producers keeps its limits when they come', async () => {
+  await using real = await startRealLog({});
+  const { log } = real;
+  await publishEvents(log, 3_000);
+  await publishEvents(log, 1, { eventName: rare });
+  const asked = watch(log, false);
+  let isFirst = true;
+  Object.assign(clientsForTests(log).pace, {
+    isKept: () => {
+      const isKept = !isFirst;
+      isFirst = false;
+      return isKept;
+    },
+  });
+  expect(await walkAll(log, { itemsMax: 100 })).toHaveLength(1);
+  expect(asked.length).toBeLessThan(5);
 });
 
 test('a call that finds nothing ends in time, and the next one goes on', async () => {

@@ -9,7 +9,7 @@ import { messageReaderOf, type MessageOfBytes, type ReceivedMessage } from '../m
 import { pageBytesMax } from '../traffic.ts';
 import type { StoredMessage } from './read.ts';
 import { valueOfHeader } from './page.ts';
-import { isReadWhole, messagesBeside } from './whole-reads.ts';
+import { messagesAtOnce, wholeStream } from './whole-reads.ts';
 
 /**
  * Reads the messages of one stream of NATS in order, through a consumer of its own that acknowledges nothing: for
@@ -65,7 +65,7 @@ export async function openPartReader(
       const page = await withinBudget(traffic.pages, pageBytesMax, () =>
         requestConsumed(connection, part, consumer, {
           received,
-          messagesMax: isReadWhole(log, part) ? messagesBeside : pageMessagesMax,
+          messagesMax: Math.min(pageMessagesMax, messagesAtOnce(log, part, wholeStream)),
         }),
       ).catch((): 'broken' => 'broken');
       if (page !== 'broken') received += page.length;

@@ -9,7 +9,7 @@ import type { Log } from '../log.ts';
 import type { StreamName } from '../topology.ts';
 import { pageBytesMax } from '../traffic.ts';
 import { requestPage } from './page.ts';
-import { isReadWhole, messagesBeside, pageFilter, wholeStream } from './whole-reads.ts';
+import { messagesAtOnce, pageSubject, wholeStream } from './whole-reads.ts';
 
 /** A message of a stream. */
 export interface StoredMessage {
@@ -213,24 +213,18 @@ export async function* readPages(
     const page = await next;
     // A short page is not the last: the server ends a page early if its messages are large.
     if (page === undefined) return;
-    const { messages, last } = page;
+    const last = page.at(-1)!.sequence;
     if (pages < pagesUntilAhead || last >= to) {
-      if (messages.length > 0) yield messages;
+      yield page;
       if (last >= to) return;
       next = request(last + 1, pageMessagesMax);
     } else {
       next = request(last + 1, longPageMessagesMax);
       // It fails when it is awaited; a reader that ends here awaits it no more.
       next.catch(() => {});
-      if (messages.length > 0) yield messages;
+      yield page;
     }
   }
-}
-
-interface MatchingPage {
-  readonly messages: StoredMessage[];
-  /** The position of the last message that was read, which may not match. */
-  readonly last: number;
 }
 
 /** The next messages from a position on, of one part; undefined if its partition holds no more. */
@@ -239,16 +233,12 @@ async function readPageAt(
   stream: StreamName,
   subject: string,
   { position, messagesMax }: { readonly position: number; readonly messagesMax: number },
-): Promise<MatchingPage | undefined> {
+): Promise<StoredMessage[] | undefined> {
   let from: number | undefined;
   for (const part of partsFrom(log, stream, position)) {
     from = from === undefined ? Math.max(1, part.sequence(position)) : part.from;
-    const filter = pageFilter(log, part, subject);
-    const page = await readPage(log, part, filter.subject, from, messagesMax);
-    if (page.length === 0) continue;
-    const { matches } = filter;
-    const messages = matches === undefined ? page : page.filter((one) => matches(one.subject));
-    return { messages, last: page.at(-1)!.sequence };
+    const page = await readPage(log, part, subject, from, messagesMax);
+    if (page.length > 0) return page;
   }
   return undefined;
 }
@@ -277,13 +267,12 @@ function readPage(
   messagesMax = pageMessagesMax,
 ): Promise<StoredMessage[]> {
   const { connection, traffic } = clientsOf(log);
-  const most = isReadWhole(log, part) ? messagesBeside : Infinity;
   return withinBudget(traffic.pages, pageBytesMax, () =>
     requestPage(connection, {
       part,
-      subject,
+      messagesMax: Math.min(messagesMax, messagesAtOnce(log, part, subject)),
+      subject: pageSubject(subject),
       sequence,
-      messagesMax: Math.min(messagesMax, most),
     }),
   );
 }

@@ -8,7 +8,7 @@ import { createSubjectMatcher } from './subject-matcher.ts';
 /*
  * For a page of one subject nats-server counts how many messages of it follow, and reads up to half of the stream's blocks
  * for that, unless it has read them in the last two minutes. It stores nothing meanwhile: for 0.96 s in a log of
- * 2.6 GB. So beside producers pages of EVENTS are read whole, and filtered here
+ * 2.6 GB. So beside producers lists and searches read pages of all events, and filter them here
  * (docs/adr/0065-beside-producers-pages-are-small-and-whole.md).
  */
 
@@ -21,38 +21,34 @@ export const wholeStream = '>';
  */
 export const messagesBeside = 64;
 
-/** Whether pages of a part of the log are read small and whole now. */
-export function isReadWhole(log: Log, { stream }: Pick<StreamPart, 'stream'>): boolean {
+function isBeside(log: Log, { stream }: StreamPart): boolean {
   const isOfEvents = isPartitionStream(stream) || stream === earlierStream;
   return isOfEvents && clientsOf(log).pace.isKept();
-}
-
-/** What to ask nats-server for, and what of the answer to keep. */
-export interface PageFilter {
-  readonly subject: string;
-  readonly matches: ((subject: string) => boolean) | undefined;
 }
 
 const everyEvent = subjects.eventsOf('*', anyName);
 const isEvery = (subject: string): boolean => subject === wholeStream || subject === everyEvent;
 
-/** @param subject as in `topology.ts`, for any part. */
-export function pageFilter(log: Log, part: StreamPart, subject: string): PageFilter {
-  if (isEvery(subject)) return { subject: wholeStream, matches: undefined };
-  if (!isReadWhole(log, part)) return { subject, matches: undefined };
-  return { subject: wholeStream, matches: createSubjectMatcher(part.subject(subject)) };
+/** What to ask nats-server for: of every event nothing is counted under this name. */
+export function pageSubject(subject: string): string {
+  return isEvery(subject) ? wholeStream : subject;
+}
+
+/** The most messages of a page. Of a subject a page costs nats-server the same however few it has. */
+export function messagesAtOnce(log: Log, part: StreamPart, subject: string): number {
+  return isEvery(subject) && isBeside(log, part) ? messagesBeside : Infinity;
 }
 
 /**
- * For who reads all partitions of EVENTS whole now: whether a message has one of these subjects. Undefined if they are read
- * as they are.
+ * For who reads all partitions of EVENTS whole now: whether a message has one of these subjects. Undefined if they are to be
+ * read as they are. Ask once for each call, which then counts what it reads and does not want.
  */
 export function wholeFilter(
   log: Log,
   wanted: readonly string[],
 ): ((subject: string) => boolean) | undefined {
   const parts = partsOf(log, 'EVENTS');
-  if (wanted.length === 0 || wanted.some(isEvery) || !parts.every((part) => isReadWhole(log, part)))
+  if (wanted.length === 0 || wanted.some(isEvery) || !parts.every((part) => isBeside(log, part)))
     return undefined;
   const forms = new Set(parts.flatMap((part) => wanted.map((subject) => part.subject(subject))));
   const matchers = [...forms].map(createSubjectMatcher);
