@@ -2,7 +2,7 @@ import { toJson, type JsonObject } from '@bufbuild/protobuf';
 import type { Command } from 'commander';
 
 import { DeadLetterSchema } from '../../../gen/headgate/v1/dead_letter_pb.ts';
-import { parseExactly } from '../../gate/decode/exact-json.ts';
+import { parseExactly } from '../../event/exact-numbers.ts';
 import { print } from '../terminal/print.ts';
 import type { DeadClient } from './filter.ts';
 

@@ -27,16 +27,22 @@ const depthMax = 500;
 /**
  * A JSON parser after RFC 8259, by recursive descent. `numberOf` turns the text of a number into a
  * value. If a name occurs twice, the last value counts, as with `JSON.parse`.
+ *
+ * @param deeper what becomes of an object or an array that nests deeper than 500 levels: a SyntaxError, or null.
  */
-export function parseByHand(text: string, numberOf: (source: string) => unknown): JsonValue {
-  return new JsonReader(text, numberOf).readText();
+export function parseByHand(
+  text: string,
+  numberOf: (source: string) => unknown,
+  deeper: 'error' | 'null' = 'error',
+): JsonValue {
+  return new JsonReader(text, numberOf, deeper).readText();
 }
 
 const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /** The index of the first character that makes a text invalid JSON; its length if it ends early. */
 export function brokenAt(text: string): number | undefined {
-  const reader = new JsonReader(text, Number);
+  const reader = new JsonReader(text, Number, 'error');
   try {
     reader.readText();
     return undefined;
@@ -48,11 +54,13 @@ export function brokenAt(text: string): number | undefined {
 class JsonReader {
   private readonly text: string;
   private readonly numberOf: (source: string) => unknown;
+  private readonly deeper: 'error' | 'null';
   at = 0;
 
-  constructor(text: string, numberOf: (source: string) => unknown) {
+  constructor(text: string, numberOf: (source: string) => unknown, deeper: 'error' | 'null') {
     this.text = text;
     this.numberOf = numberOf;
+    this.deeper = deeper;
   }
 
   readText(): JsonValue {
@@ -63,8 +71,13 @@ class JsonReader {
   }
 
   private readValue(depth: number): JsonValue {
-    if (depth > depthMax) throw new SyntaxError(`It nests too deep at position ${this.at}`);
     this.skipSpace();
+    if (depth > depthMax) {
+      if (this.deeper === 'error') {
+        throw new SyntaxError(`It nests too deep at position ${this.at}`);
+      }
+      if (this.skipNested()) return null;
+    }
     switch (this.text[this.at]) {
       case '{':
         return this.readObject(depth);
@@ -119,6 +132,24 @@ class JsonReader {
       if (this.text[this.at] !== close) this.fail();
     }
     this.at += 1;
+  }
+
+  /** Passes over an object or an array, whose brackets match. False if none begins here. */
+  private skipNested(): boolean {
+    let open = 0;
+    do {
+      const found = this.text[this.at];
+      if (found === '{' || found === '[') open += 1;
+      else if (found === '}' || found === ']') open -= 1;
+      else if (open === 0) return false;
+      else if (found === undefined) this.fail();
+      else if (found === '"') {
+        this.readString();
+        continue;
+      }
+      this.at += 1;
+    } while (open > 0);
+    return true;
   }
 
   private readString(): string {

@@ -12,7 +12,7 @@ import {
 import { requestClock } from '../../event/time/event-time.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { decodeTrackRest } from '../decode/decode-json.ts';
-import { parseExactly } from '../decode/exact-json.ts';
+import { parseExactly } from '../../event/exact-numbers.ts';
 import { decideEvent, type DecisionRules, type ValidateEvent } from './decide-event.ts';
 import { editedText, type MemberEdit } from './edit-event.ts';
 

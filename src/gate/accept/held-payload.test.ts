@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 
@@ -9,7 +10,15 @@ import { decodeBatchJson } from '../decode/decode-json.ts';
 import { decideEvent } from './decide-event.ts';
 
 v8.setFlagsFromString('--expose-gc');
-const collectGarbage = vm.runInNewContext('gc') as () => void;
+const collect = vm.runInNewContext('gc') as () => void;
+
+/** Several times: what other test files of this process have left is freed in steps. */
+async function collectGarbage(): Promise<void> {
+  for (let time = 0; time < 4; time += 1) {
+    collect();
+    await nextTurn();
+  }
+}
 
 const clock = requestClock('2026-03-01T00:00:00.000Z', Date.UTC(2026, 2, 1), '', false);
 const rules = {
@@ -38,12 +47,12 @@ function payloadsOf(events: number): string[] {
   return batch.events.map((event) => decideEvent(rules, event, 0).payload);
 }
 
-test('of an event that waits for its acknowledgement its text is held, and not the body that it is from', () => {
+test('of an event that waits for its acknowledgement its text is held, and not the body that it is from', async () => {
   const held: string[] = [];
-  collectGarbage();
+  await collectGarbage();
   const before = process.memoryUsage().heapUsed;
   for (let batch = 0; batch < 100; batch += 1) held.push(...payloadsOf(100));
-  collectGarbage();
+  await collectGarbage();
   const bytes = (process.memoryUsage().heapUsed - before) / held.length;
   expect(bytes).toBeGreaterThan(held[0]!.length * 0.9);
   expect(bytes).toBeLessThan(held[0]!.length * 1.4);

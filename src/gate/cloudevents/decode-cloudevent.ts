@@ -4,7 +4,8 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { textOf } from '../decode/decode-json.ts';
-import { parseExactly, parseJson } from '../decode/exact-json.ts';
+import { parseShortest } from '../../event/exact-numbers.ts';
+import { parseJson } from '../decode/exact-json.ts';
 import {
   decodeVendor,
   decodeVendorBatch,
@@ -76,7 +77,7 @@ function isFromHeadgate({ id, source, idempotencykey: key }: JsonObject): boolea
 function takeContext(members: VendorMembers): JsonValue | undefined {
   const text = members.take('context');
   try {
-    if (typeof text === 'string' && parseExactly(text) === undefined) {
+    if (typeof text === 'string' && parseShortest(text) === undefined) {
       const value = parseJson(text);
       if (isJsonObject(value)) return value;
     }

@@ -3,7 +3,7 @@ import { escapePointer } from '../../event/json/json-pointer.ts';
 import { isJsonObject, type JsonValue } from '../../event/json/json.ts';
 import { readTime } from '../../event/time/time-text.ts';
 import type { SentTexts } from './walk-body.ts';
-import { addFault, createDraft, finishDraft, type EventDraft } from './event-draft.ts';
+import { addFault, createDraft, finishDraft, takesFaults, type EventDraft } from './event-draft.ts';
 import {
   fieldHint,
   fieldsByName,
@@ -35,7 +35,9 @@ export function decodeJsonEvent(
   for (const name in value) {
     const field = fields.get(name);
     const member = value[name]!;
-    if (field === undefined) refuseField(draft, name);
+    if (field === undefined) {
+      if (takesFaults(draft)) refuseField(draft, name);
+    }
     // In ProtoJSON null means that the field was not sent; REST keeps to that.
     else if (member !== null) readField(draft, field, member);
   }
@@ -56,9 +58,10 @@ export function unreadableEvent(message: string, original: () => Uint8Array): In
 }
 
 function refuseField(draft: EventDraft, name: string): void {
+  // A name of a megabyte means no field either.
   const shown = name.slice(0, 60);
   const path = `/${escapePointer(shown)}`;
-  const reserved = snakeCase(name);
+  const reserved = snakeCase(shown);
   if (Object.hasOwn(reservedFields, reserved)) {
     addFault(draft, 'reserved_field', path, 'reserved', reservedFields[reserved]!);
   } else {
@@ -67,7 +70,7 @@ function refuseField(draft: EventDraft, name: string): void {
       'unknown_field',
       path,
       'unknown',
-      `There is no field "${shown}".${fieldHint(name)}`,
+      `There is no field "${shown}".${fieldHint(shown)}`,
     );
   }
 }

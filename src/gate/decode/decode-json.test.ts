@@ -219,3 +219,35 @@ describe('JSON of REST', () => {
     );
   });
 });
+
+describe('a line of NDJSON', () => {
+  const codesOf = (text: string): (string | undefined)[] =>
+    decodeNdjson(Buffer.from(text), 10).events.map(({ fault }) => fault?.code);
+
+  test('may have space around it that JSON knows, and a byte order mark before the first', () => {
+    expect(codesOf('\ufeff {"event_name":"a"}\r\n\t{"event_name":"b"} \n \t\r\n')).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test.each(['\u00a0', '\u3000', '\v', '\f', '\ufeff\ufeff', '\u2028'])(
+    'may not have %j around it, and is not blank with it',
+    (space) => {
+      const event = '{"event_name":"a"}';
+      expect(codesOf(`${event}\n${space}${event}\n${event}${space}\n${space}`)).toEqual([
+        undefined,
+        'invalid_field',
+        'invalid_field',
+        'invalid_field',
+      ]);
+      expect(() => decodeTrackRest(Buffer.from(space + event))).toThrow('not JSON');
+    },
+  );
+});
+
+test('a name of a megabyte is refused like a short one', () => {
+  const name = 'A'.repeat(1_000_000);
+  const { fault } = decodeTrackRest(Buffer.from(`{"${name}":1}`));
+  expect(fault?.violations![0]).toMatchObject({ path: `/${'A'.repeat(60)}`, code: 'unknown' });
+});

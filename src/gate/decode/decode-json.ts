@@ -7,7 +7,8 @@ import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
 import { readTime } from '../../event/time/time-text.ts';
 import { holdsInfinity, nestingMax, nestsDeeper } from './event-draft.ts';
 import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
-import { parseExactly, parseJson } from './exact-json.ts';
+import { parseShortest } from '../../event/exact-numbers.ts';
+import { parseJson } from './exact-json.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { elementTexts } from './json-slices.ts';
 import { checkMembersOnce } from './request-members.ts';
@@ -31,9 +32,9 @@ export function decodeTrackRest(body: Buffer): IncomingEvent {
   return decodeJsonEvent(value, exactOf(text, walk), 'rest', () => body, walk?.textsOf(0));
 }
 
-/** As `parseExactly`, which only looks for numbers if a walk found some, or there was none. */
+/** As `parseShortest`, which only looks for numbers if a walk found some, or there was none. */
 function exactOf(text: string, walk: BodyWalk | undefined): JsonValue | undefined {
-  return walk?.mayBeInexact === false ? undefined : parseExactly(text);
+  return walk?.mayBeInexact === false ? undefined : parseShortest(text);
 }
 
 /** The body of the RPC Track: `{"event": {...}}`. */
@@ -144,13 +145,26 @@ export function decodeNdjson(body: Buffer, batchEventsMax: number): IncomingBatc
 /** A line that is not UTF-8 stays as it came. */
 function linesOf(body: Buffer): (string | Buffer)[] {
   const lines = body.toString('utf8').split('\n');
-  if (isUtf8Text(lines, body)) return lines.map((line) => line.trim());
+  if (isUtf8Text(lines, body)) return lines.map(trimmedLine);
   const start = [0];
   for (let at = body.indexOf(10); at !== -1; at = body.indexOf(10, at + 1)) start.push(at + 1);
   return lines.map((line, index) => {
     const bytes = body.subarray(start[index], (start[index + 1] ?? body.length + 1) - 1);
-    return isUtf8(bytes) ? line.trim() : bytes;
+    return isUtf8(bytes) ? trimmedLine(line, index) : bytes;
   });
+}
+
+/** Without the space that JSON knows (RFC 8259 §2), and the first line without a byte order mark. */
+function trimmedLine(line: string, index: number): string {
+  const text = index === 0 && line.startsWith('\ufeff') ? line.slice(1) : line;
+  let [from, end] = [0, text.length];
+  while (from < end && isJsonSpace(text.charCodeAt(from))) from += 1;
+  while (end > from && isJsonSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(from, end);
+}
+
+function isJsonSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
 }
 
 /** A line that is no JSON spoils itself alone: the next line begins a new event. */
@@ -160,7 +174,7 @@ function decodeLine(line: string): IncomingEvent {
   let exact: JsonValue | undefined;
   try {
     value = parseJson(line);
-    exact = parseExactly(line);
+    exact = parseShortest(line);
   } catch (error) {
     return unreadableEvent((error as Error).message.replace('The body', 'The line'), original);
   }
@@ -203,7 +217,8 @@ function requestMembers(
   }
   const known: JsonObject = {};
   for (const key in value) {
-    const name = names === 'connect' ? snakeCase(key) : key;
+    // Longer than any member.
+    const name = names === 'connect' && key.length < 60 ? snakeCase(key) : key;
     if (!members.includes(name)) {
       throw new ServiceError(
         'unknown_field',

@@ -7,7 +7,8 @@ import { decodeJsonEvent, unreadableEvent } from './decode-json-event.ts';
 import { decodeTrackConnect } from './decode-json.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
 import { fieldsByName } from './event-fields.ts';
-import { parseExactly, parseJson } from './exact-json.ts';
+import { parseExactly, parseShortest } from '../../event/exact-numbers.ts';
+import { parseJson } from './exact-json.ts';
 
 /** The bytes of one event as an endpoint kept them. */
 export interface Original {
@@ -53,7 +54,7 @@ function readersOf(kept: Original, body: Buffer, original: () => Uint8Array): re
     const one: Reader = () => {
       if (!isUtf8(body)) throw new ServiceError('malformed_request', 'The event is not UTF-8.');
       const text = textOf(body);
-      return decodeJsonEvent(parseJson(text), parseExactly(text), style, original);
+      return decodeJsonEvent(parseJson(text), parseShortest(text), style, original);
     };
     return style === 'rest' ? [one] : [() => whole(body), one];
   }

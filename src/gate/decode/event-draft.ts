@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 import { parseJsonText } from '../../event/json/parse-json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import type { Violation } from '../../event/violation.ts';
-import { parseExactly } from './exact-json.ts';
+import { parseShortest } from '../../event/exact-numbers.ts';
 import type { SentText, SentTexts } from './walk-body.ts';
 
 /** What a decoder may find wrong with one event, worst first. */
@@ -68,9 +68,12 @@ export function addFault(
   message: string,
 ): void {
   draft.faults ??= [];
-  if (draft.faults.length < faultsMax) {
-    draft.faults.push({ code, violation: { path, code: rule, message } });
-  }
+  if (takesFaults(draft)) draft.faults.push({ code, violation: { path, code: rule, message } });
+}
+
+/** Whether another fault of the event would be reported. */
+export function takesFaults({ faults = [] }: EventDraft): boolean {
+  return faults.length < faultsMax;
 }
 
 /** Completes an event. `original` gives its bytes as they were sent. */
@@ -137,7 +140,7 @@ function readPropertiesJson(draft: EventDraft): string | undefined {
   try {
     // Where the text says what the object does, to the letter, it is kept and not written anew later.
     if (JSON.stringify(value) === draft.propertiesJson) return draft.propertiesJson;
-    exact = parseExactly(draft.propertiesJson);
+    exact = parseShortest(draft.propertiesJson);
   } catch {
     // It nests too deep, which `checkNesting` reports.
   }

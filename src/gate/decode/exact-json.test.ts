@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { decodeBatchJson, decodeTrackRest } from './decode-json.ts';
-import { parseExactly, parseJson } from './exact-json.ts';
+import { parseShortest } from '../../event/exact-numbers.ts';
+import { parseJson } from './exact-json.ts';
 
 const digits = (max: number): fc.Arbitrary<string> =>
   fc.stringMatching(new RegExp(`^[1-9][0-9]{0,${max}}$`));
@@ -54,16 +55,57 @@ describe('exact numbers', () => {
     '9007199254740993',
     '1E400',
   ])('%s comes out as it went in, or as the same number', (text) => {
-    const exact = parseExactly(`{"n":${text}}`);
+    const exact = parseShortest(`{"n":${text}}`);
     const stored =
       exact === undefined ? JSON.stringify(JSON.parse(`{"n":${text}}`)) : JSON.stringify(exact);
     const shown = /:(.*)\}/.exec(stored)![1]!;
     expect(plainest(shown)).toBe(plainest(text));
   });
 
+  test('are written like any other where a double holds them, whatever stands beside them', () => {
+    fc.assert(
+      fc.property(numberTexts, numberTexts, (own, other) => {
+        const properties = `{"a":${own},"b":[1.50,-0,0.0000001,1.0,1e2]}`;
+        const event = `{"event_name":"x","properties":${properties},"context":{"n":${own}}}`;
+        const beside = `{"event_name":"x","properties":{"n":${other}}}`;
+        const alone = decodeTrackRest(Buffer.from(event));
+        const batch = decodeBatchJson(Buffer.from(`{"events":[${beside},${event}]}`), 'rest', 5);
+        const [first, second] = [alone, batch.events[1]!].map((decoded) => [
+          decoded.propertiesText ?? JSON.stringify(decoded.properties),
+          JSON.stringify(decoded.context),
+        ]);
+        expect(second).toEqual(first);
+        expect(first![0]).toMatch(/,"b":\[1\.5,0,1e-7,1,100\]\}$/);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each([400, 600, 3_000, 100_000])(
+    'an event that nests %s levels deep keeps no other from being read',
+    (depth) => {
+      const deep = `{"event_name":"deep","properties":{"a":${'['.repeat(depth)}1e5,"]"${']'.repeat(depth)}}}`;
+      const good = '{"event_name":"good","properties":{"n":12345678901234567890}}';
+      const body = Buffer.from(`{"events":[${good},${deep},${good}]}`);
+      const { events } = decodeBatchJson(body, 'rest', 5);
+      expect(events.map(({ fault }) => fault?.code)).toEqual([
+        undefined,
+        'invalid_field',
+        undefined,
+      ]);
+      expect(events.map(({ propertiesText }) => propertiesText)).toEqual([
+        '{"n":12345678901234567890}',
+        expect.anything(),
+        '{"n":12345678901234567890}',
+      ]);
+      expect(Buffer.from(events[1]!.original()).toString()).toBe(deep);
+      expect(decodeTrackRest(Buffer.from(deep)).fault?.code).toBe('invalid_field');
+    },
+  );
+
   test('are not searched if they do not exist', () => {
     for (const text of ['{"n":1.5}', '{"id":"12345678901234567890123"}', '{"n":[1,2,3.25]}']) {
-      expect(parseExactly(text)).toBeUndefined();
+      expect(parseShortest(text)).toBeUndefined();
     }
   });
 });

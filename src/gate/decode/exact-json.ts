@@ -1,5 +1,4 @@
 import { ServiceError } from '../../errors.ts';
-import { parseExactly as parseNumbersExactly } from '../../event/exact-numbers.ts';
 import type { JsonValue } from '../../event/json/json.ts';
 import { brokenAt, parseJsonText } from '../../event/json/parse-json.ts';
 
@@ -54,16 +53,4 @@ function foundAt(text: string, at: number): string {
     if (word !== undefined) return word;
   }
   return JSON.stringify(String.fromCodePoint(text.codePointAt(at)!));
-}
-
-/**
- * The same text with its numbers as they were written (event/exact-numbers.ts); undefined where
- * parsing loses nothing. Throws a ServiceError `malformed_request` when it nests too deep.
- */
-export function parseExactly(text: string): JsonValue | undefined {
-  try {
-    return parseNumbersExactly(text);
-  } catch (cause) {
-    throw new ServiceError('malformed_request', 'The body nests too deep.', { cause });
-  }
 }

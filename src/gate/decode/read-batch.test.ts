@@ -51,6 +51,25 @@ describe('one event of three that cannot be read', () => {
     });
   });
 
+  test.each([
+    ['as a value', '"context":{"page":"events"}'],
+    ['as a name in a context', '"context":{"events":1,"l":[{"events":[]}]}'],
+    ['in a text', String.raw`"context":{"page":"say \"events\": [1]"}`],
+    ['as the beginning of a name', '"context":{"events_seen":1}'],
+  ])('what the array is called may stand behind it %s', (_what, context) => {
+    const { events } = decode(batchOf([good('a'), '{"a":1,}', good('c')], `,${context}`));
+    expect(events.map(({ fault }) => fault?.code)).toEqual([undefined, 'invalid_field', undefined]);
+  });
+
+  test.each(['"events":[1]', '"context":{"a":"]}"},"events":[]', '"events":1,"x":nonsense'])(
+    'a second array may not: %s',
+    (members) => {
+      expect(() => decode(batchOf([good('a'), '{"a":1,}', good('c')], `,${members}`))).toThrow(
+        expect.objectContaining({ code: 'malformed_request' }),
+      );
+    },
+  );
+
   test('nothing between two commas is rejected as one', () => {
     const { events } = decode(batchOf([good('a'), '', good('c'), '']));
     expect(events.map(({ fault }) => fault === undefined)).toEqual([true, false, true, false]);

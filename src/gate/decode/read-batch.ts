@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../../errors.ts';
 import type { JsonValue } from '../../event/json/json.ts';
 import { parseJson } from './exact-json.ts';
-import { splitBatch, type BatchSplit } from './split-batch.ts';
+import { isMemberBehind, splitBatch, type BatchSplit } from './split-batch.ts';
 
 /** An element of a batch that cannot be read. */
 export interface BrokenElement {
@@ -43,17 +43,21 @@ export function readBrokenBatch(
 ): BatchBody | undefined {
   const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
   const bytes = hasMark ? body.subarray(3) : body;
-  const split = splitBatch(bytes.toString('latin1'), memberName, eventsMax);
+  const text = bytes.toString('latin1');
+  const split = splitBatch(text, memberName, eventsMax);
   if (split === undefined || split.count === 0) return undefined;
   const { close } = split;
   // A second array with that name would count instead of the first.
-  const isRepeated = memberName !== undefined && bytes.includes(`"${memberName}"`, close);
-  if (close !== undefined && isRepeated) return undefined;
+  if (close !== undefined && memberName !== undefined && isMemberBehind(text, close, memberName)) {
+    return undefined;
+  }
   checkSize(split.count);
   const parts = readElements(bytes, split);
   if (close !== undefined) {
     const whole = joined(bytes, split, parts, bytes.subarray(close));
     if (whole !== undefined) return whole;
+    // What is wrong behind the array may hide such a second one.
+    if (memberName !== undefined && bytes.includes(`"${memberName}"`, close)) return undefined;
   }
   const lost =
     close === undefined

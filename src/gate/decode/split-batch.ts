@@ -73,8 +73,23 @@ export function splitBatch(
 /** The place of a member's value in an object whose members before it are well formed. */
 function memberPlace(text: string, first: number, memberName: string): number | undefined {
   if (text.charCodeAt(first) !== openBrace) return undefined;
+  return placeAmong(text, skipSpace(text, first + 1), memberName);
+}
+
+/**
+ * Whether an object whose array ends at `close` has a member of this name behind it. Only members as well formed as their brackets
+ * and quotes are looked at.
+ */
+export function isMemberBehind(text: string, close: number, memberName: string): boolean {
+  const next = skipSpace(text, close + 1);
+  if (text.charCodeAt(next) !== comma) return false;
+  return placeAmong(text, skipSpace(text, next + 1), memberName) !== undefined;
+}
+
+/** The same among the members from `at` on. */
+function placeAmong(text: string, from: number, memberName: string): number | undefined {
   const wanted = JSON.stringify(memberName);
-  let at = skipSpace(text, first + 1);
+  let at = from;
   while (text.charCodeAt(at) === quote) {
     const nameEnd = skipString(text, at);
     const name = text.slice(at, nameEnd);

@@ -17,7 +17,8 @@ import {
 } from '../cloudevents/decode-cloudevent.ts';
 import { unreadableEvent } from '../decode/decode-json-event.ts';
 import { decodeBatchJson, decodeTrackRest, isBatchJson } from '../decode/decode-json.ts';
-import { parseExactly, parseJson } from '../decode/exact-json.ts';
+import { parseExactly } from '../../event/exact-numbers.ts';
+import { parseJson } from '../decode/exact-json.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { traceparentPattern } from '../exchange.ts';
 

@@ -14,7 +14,7 @@ import { futureMaxMs } from '../../event/time/event-time.ts';
 import { readTime, timeText } from '../../event/time/time-text.ts';
 import { vendorCallKinds, vendorSystems, type VendorCall } from '../../event/vendor-call.ts';
 import { textOfEvent } from '../decode/decode-original.ts';
-import { parseExactly } from '../decode/exact-json.ts';
+import { parseShortest } from '../../event/exact-numbers.ts';
 import { createDraft, finishDraft, type EventDraft } from '../decode/event-draft.ts';
 import { correlationPattern, traceparentPattern } from '../exchange.ts';
 
@@ -154,12 +154,7 @@ function readEvent(value: JsonObject, text: string, isAscii: boolean): IncomingE
 }
 
 function addExactNumbers(draft: EventDraft, text: string): void {
-  let exact: JsonValue | undefined;
-  try {
-    exact = parseExactly(text);
-  } catch {
-    throw new UnreadableError('it nests too deep');
-  }
+  const exact = parseShortest(text);
   if (exact === undefined || !isJsonObject(exact)) return;
   draft.inexact = true;
   draft.exactProperties = exact['properties'];

@@ -7,7 +7,8 @@ import type { EventError } from '../../../event/verdict.ts';
 import { decodeJsonEvent, unreadableEvent } from '../decode-json-event.ts';
 import { checkBatchSize, readBatchBody, textOf } from '../decode-json.ts';
 import { nestingMax, nestsDeeper } from '../event-draft.ts';
-import { parseExactly, parseJson } from '../exact-json.ts';
+import { parseShortest } from '../../../event/exact-numbers.ts';
+import { parseJson } from '../exact-json.ts';
 import { checkMembersOnce } from '../request-members.ts';
 import { isMissing, type MissingKeys } from './missing-keys.ts';
 import type { BrokenElement } from '../read-batch.ts';
@@ -61,13 +62,13 @@ export function readVendorRequest(body: Buffer): VendorBody {
   const text = textOf(body);
   const value = parseJson(text);
   checkMembersOnce(text, value);
-  return { value, exact: parseExactly(text) };
+  return { value, exact: parseShortest(text) };
 }
 
 /** Throws a ServiceError `malformed_request`. */
 export function readVendorBody(body: Buffer): VendorBody {
   const text = textOf(body);
-  return { value: parseJson(text), exact: parseExactly(text) };
+  return { value: parseJson(text), exact: parseShortest(text) };
 }
 
 /**
@@ -81,7 +82,7 @@ export function readVendorBatch(
 ): VendorBatchBody {
   const { text, value, broken } = readBatchBody(body, name, batchEventsMax);
   checkMembersOnce(text, value, { isAsSent: broken === undefined });
-  return { text, value, exact: parseExactly(text), ...(broken !== undefined && { broken }) };
+  return { text, value, exact: parseShortest(text), ...(broken !== undefined && { broken }) };
 }
 
 /** The same of the member that has the batch. */
