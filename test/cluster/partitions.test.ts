@@ -45,6 +45,13 @@ test('a cluster of a release without partitions is taken over by three gates at 
     headers.set('Nats-Msg-Id', id);
     return jetstream(connection).publish('headgate.events.shop.page_viewed', '{}', { headers });
   };
+  // A stream that was just made may not have a leader yet.
+  const isTaken = () =>
+    publishAsEarlier('shop:0').then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(isTaken, { timeout: 20_000 }).toBe(true);
   await Promise.all(Array.from({ length: 200 }, (_, index) => publishAsEarlier(`shop:${index}`)));
 
   const logs = await Promise.all([open(0), open(1), open(2)]);
