@@ -10,9 +10,9 @@ import {
   generatorCore,
   natsUrlOf,
   pinning,
-  unpin,
   runScript,
   startGate,
+  unpin,
   type Gate,
 } from '../processes.ts';
 import { median } from '../script/median.ts';
@@ -114,9 +114,10 @@ async function prepare(operated: Operated): Promise<void> {
       Array.from({ length: to - from }, (_, index) => one(from + index));
     await sendAll(gate.port, namesCount, make, key(source));
   }
-  await sendAll(gate.port, events / 2, eventsBetween, key(0));
+  const half = Math.ceil(events / 2);
+  await sendAll(gate.port, half, eventsBetween, key(0));
   operated.middle = new Date().toISOString();
-  await sendAll(gate.port, events / 2, eventsBetween, key(0));
+  await sendAll(gate.port, half, eventsBetween, key(0));
   // For the last page of a list to find something.
   await sendAll(gate.port, 1, eventsBetween, key(1));
   await sleep(idleSeconds * 1_000);

@@ -13,6 +13,7 @@ import {
 } from '../jetstream/read/walk/page-token.ts';
 import {
   walkPart,
+  wideLimits,
   type MessageToItem,
   type WalkProgress,
 } from '../jetstream/read/walk/walk-pages.ts';
@@ -42,12 +43,6 @@ export interface SearchPage {
 const foundMax = 100;
 
 /**
- * What one call reads of a stream for a person or a property: more, because it has no time to begin at. Mostly
- * below a second.
- */
-const wideLimits = { messagesMax: 20_000, bytesMax: 32 * 1024 * 1024, durationMsMax: 2_000 };
-
-/**
  * Reads one page: a part of EVENTS, of REJECTED, of ASIDE and of DEAD, by direct reads only. Throws a
  * ServiceError `malformed_request` for a page token of another list. Rejects when the log cannot be
  * reached.
@@ -64,6 +59,7 @@ export async function searchPage(
   const source = search.source === '' ? '*' : search.source;
   const name = eventName === '' ? anyName : eventName;
   const isWide = search.user !== '' || search.property !== '';
+  // It has no time to begin at.
   const limits = { itemsMax: foundMax, ...(isWide && wideLimits) };
   let compared = 0;
   const walk = <Item>(

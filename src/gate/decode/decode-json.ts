@@ -10,9 +10,10 @@ import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
 import { parseShortest } from '../../event/exact-numbers.ts';
 import { parseJson } from './exact-json.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
-import { elementTexts } from './json-slices.ts';
+import { elementTexts, skipSpace } from './json-slices.ts';
 import { checkMembersOnce } from './request-members.ts';
 import { readBrokenBatch, type BatchBody } from './read-batch.ts';
+import { trimmedEnd } from './split-batch.ts';
 import { walkBody, type BodyWalk } from './walk-body.ts';
 
 /*
@@ -156,15 +157,14 @@ function linesOf(body: Buffer): (string | Buffer)[] {
 
 /** Without the space that JSON knows (RFC 8259 §2), and the first line without a byte order mark. */
 function trimmedLine(line: string, index: number): string {
-  const text = index === 0 && line.startsWith('\ufeff') ? line.slice(1) : line;
-  let [from, end] = [0, text.length];
-  while (from < end && isJsonSpace(text.charCodeAt(from))) from += 1;
-  while (end > from && isJsonSpace(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(from, end);
+  const text = index === 0 ? withoutMark(line) : line;
+  const from = skipSpace(text, 0);
+  return text.slice(from, trimmedEnd(text, from, text.length));
 }
 
-function isJsonSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+/** A byte order mark is no part of the text: RFC 8259 §8.1 lets a reader pass it over. */
+function withoutMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 /** A line that is no JSON spoils itself alone: the next line begins a new event. */
@@ -184,8 +184,7 @@ function decodeLine(line: string): IncomingEvent {
 /** Bytes that are no UTF-8 would become U+FFFD, and the event another one than was sent. */
 export function textOf(body: Buffer): string {
   const text = body.toString('utf8');
-  // A byte order mark is no part of the text: RFC 8259 §8.1 lets a reader pass it over.
-  if (isUtf8Text([text], body)) return text.startsWith('\ufeff') ? text.slice(1) : text;
+  if (isUtf8Text([text], body)) return withoutMark(text);
   throw new ServiceError('malformed_request', 'The body is not UTF-8.');
 }
 

@@ -184,7 +184,8 @@ function createOpened() {
 
 type OpenBrackets = ReturnType<typeof createOpened>;
 
-function trimmedEnd(text: string, start: number, end: number): number {
+/** Where the text up to `end` ends without the space of JSON at its end. */
+export function trimmedEnd(text: string, start: number, end: number): number {
   let at = end;
   while (at > start && ' \t\n\r'.includes(text[at - 1]!)) at -= 1;
   return at;

@@ -166,8 +166,8 @@ interface Reading {
   readonly limits: Required<PageLimits>;
 }
 
-/** Beside producers a call reads events of all subjects, most of which may not be wanted: it may read more of them. */
-const wholeLimits = { messagesMax: 20_000, bytesMax: 32 * 1024 * 1024, durationMsMax: 2_000 };
+/** Of a call that reads many messages and wants few of them: mostly below a second. */
+export const wideLimits = { messagesMax: 20_000, bytesMax: 32 * 1024 * 1024, durationMsMax: 2_000 };
 
 function readingOf(log: Log, { stream, subjects }: Walk, limits: PageLimits): Reading {
   const given = { ...defaultLimits, ...limits };
@@ -178,9 +178,9 @@ function readingOf(log: Log, { stream, subjects }: Walk, limits: PageLimits): Re
     isWanted: ({ subject }) => matches(subject),
     limits: {
       itemsMax: given.itemsMax,
-      messagesMax: Math.max(given.messagesMax, wholeLimits.messagesMax),
-      bytesMax: Math.max(given.bytesMax, wholeLimits.bytesMax),
-      durationMsMax: Math.min(given.durationMsMax, wholeLimits.durationMsMax),
+      messagesMax: Math.max(given.messagesMax, wideLimits.messagesMax),
+      bytesMax: Math.max(given.bytesMax, wideLimits.bytesMax),
+      durationMsMax: Math.min(given.durationMsMax, wideLimits.durationMsMax),
     },
   };
 }
