@@ -9,7 +9,7 @@ import type { IncomingEvent } from '../../event/incoming-event.ts';
 import type { JsonValue } from '../../event/json/json.ts';
 import type { EventError } from '../../event/verdict.ts';
 import { decodeJsonEvent, unreadableEvent } from '../../gate/decode/decode-json-event.ts';
-import { parseJson } from '../../gate/decode/exact-json.ts';
+import { parseJson } from '../../gate/decode/parse-body.ts';
 import { findInexactNumber } from './inexact-number.ts';
 import { jsonMembers, type JsonMembers } from './json-members.ts';
 import { makeKey } from './make-key.ts';

@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/json.ts';
 import { defineMember } from '../../event/json/parse-json.ts';
 import { parseExactly } from '../../event/exact-numbers.ts';
-import { parseJson } from '../decode/exact-json.ts';
+import { parseJson } from '../decode/parse-body.ts';
 
 /** One change to an event before it is validated again. */
 export interface MemberEdit {

@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../event/json/
 import type { EventError } from '../../event/verdict.ts';
 import { textOf } from '../decode/decode-json.ts';
 import { parseShortest } from '../../event/exact-numbers.ts';
-import { parseJson } from '../decode/exact-json.ts';
+import { parseJson } from '../decode/parse-body.ts';
 import {
   decodeVendor,
   decodeVendorBatch,

@@ -8,7 +8,7 @@ import { readTime } from '../../event/time/time-text.ts';
 import { holdsInfinity, nestingMax, nestsDeeper } from './event-draft.ts';
 import { camelCase, snakeCase, type NameStyle } from './event-fields.ts';
 import { parseShortest } from '../../event/exact-numbers.ts';
-import { parseJson } from './exact-json.ts';
+import { parseJson } from './parse-body.ts';
 import type { IncomingBatch } from './incoming-batch.ts';
 import { elementTexts, skipSpace } from './json-slices.ts';
 import { checkMembersOnce } from './request-members.ts';

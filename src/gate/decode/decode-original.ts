@@ -8,7 +8,7 @@ import { decodeTrackConnect } from './decode-json.ts';
 import { decodeBatchProto, decodeTrackProto } from './decode-proto.ts';
 import { fieldsByName } from './event-fields.ts';
 import { parseExactly, parseShortest } from '../../event/exact-numbers.ts';
-import { parseJson } from './exact-json.ts';
+import { parseJson } from './parse-body.ts';
 
 /** The bytes of one event as an endpoint kept them. */
 export interface Original {

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 
 import { ServiceError } from '../../errors.ts';
 import type { JsonValue } from '../../event/json/json.ts';
-import { parseJson } from './exact-json.ts';
+import { parseJson } from './parse-body.ts';
 import { isMemberBehind, splitBatch, type BatchSplit } from './split-batch.ts';
 
 /** An element of a batch that cannot be read. */

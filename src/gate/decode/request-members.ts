@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import { isJsonObject, type JsonValue } from '../../event/json/json.ts';
 import { mayEscapeNames } from '../../event/json/parse-json.ts';
-import { placeIn } from './exact-json.ts';
+import { placeIn } from './parse-body.ts';
 import { skipSpace, skipString, skipValue } from './json-slices.ts';
 
 /**

@@ -18,7 +18,7 @@ import {
 import { unreadableEvent } from '../decode/decode-json-event.ts';
 import { decodeBatchJson, decodeTrackRest, isBatchJson } from '../decode/decode-json.ts';
 import { parseExactly } from '../../event/exact-numbers.ts';
-import { parseJson } from '../decode/exact-json.ts';
+import { parseJson } from '../decode/parse-body.ts';
 import type { IncomingBatch } from '../decode/incoming-batch.ts';
 import { traceparentPattern } from '../exchange.ts';
 

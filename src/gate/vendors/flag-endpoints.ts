@@ -3,7 +3,7 @@ import { isJsonObject, type JsonValue } from '../../event/json/json.ts';
 import { otherLabel } from '../../observability/metrics.ts';
 import { refuseWithProblem } from '../answer/problem.ts';
 import { textOf } from '../decode/decode-json.ts';
-import { parseJson } from '../decode/exact-json.ts';
+import { parseJson } from '../decode/parse-body.ts';
 import type { Endpoint, EndpointCall } from '../endpoint.ts';
 import { checkContentType, reply, type Exchange } from '../exchange.ts';
 import type { GateContext } from '../gate-context.ts';

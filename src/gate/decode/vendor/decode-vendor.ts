@@ -8,7 +8,7 @@ import { decodeJsonEvent, unreadableEvent } from '../decode-json-event.ts';
 import { checkBatchSize, readBatchBody, textOf } from '../decode-json.ts';
 import { nestingMax, nestsDeeper } from '../event-draft.ts';
 import { parseShortest } from '../../../event/exact-numbers.ts';
-import { parseJson } from '../exact-json.ts';
+import { parseJson } from '../parse-body.ts';
 import { checkMembersOnce } from '../request-members.ts';
 import { isMissing, type MissingKeys } from './missing-keys.ts';
 import type { BrokenElement } from '../read-batch.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { decodeBatchJson, decodeTrackRest } from './decode-json.ts';
 import { parseShortest } from '../../event/exact-numbers.ts';
-import { parseJson } from './exact-json.ts';
+import { parseJson } from './parse-body.ts';
 
 const digits = (max: number): fc.Arbitrary<string> =>
   fc.stringMatching(new RegExp(`^[1-9][0-9]{0,${max}}$`));
