@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 
 import type { Config } from '../config/config.ts';
@@ -9,6 +11,7 @@ import { createUniversalEndpoint } from '../http/universal.ts';
 import type { Signals } from '../observability/signals.ts';
 import { createAdminRequests } from './admin-requests.ts';
 import { answerErrors } from './answer-errors.ts';
+import { answerWhenClosing } from './answer-when-closing.ts';
 import type { PortAccess } from './access/port-access.ts';
 import { createAuthorize } from './access/authorize.ts';
 import { checkRoles } from './access/check-roles.ts';
@@ -52,6 +55,8 @@ export interface AdminListener extends Listener {
 const requestBytesMax = 1024 * 1024;
 const requestTimeoutMs = 30_000;
 const connectionsMax = 200;
+/** To write the answers of the RPCs that a closing port has not waited for. */
+const lastAnswersMs = 500;
 
 /**
  * Opens the operators' port: health, metrics, and the operators' RPCs. Throws a StartError if the
@@ -79,9 +84,17 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     sessionsOf: ui.sessions.countOf,
     servesConsole: ui.isBuilt,
   };
+  const closing = new AbortController();
+  // Two hundred calls may run at a time.
+  setMaxListeners(0, closing.signal);
   const rpc = createUniversalEndpoint((router) => options.routes(router, access), {
     readMaxBytes: requestBytesMax + 2 * config.limits.eventBytesMax,
-    interceptors: [answerErrors(signals), checkRoles, options.audit],
+    interceptors: [
+      answerErrors(signals),
+      answerWhenClosing(closing.signal),
+      checkRoles,
+      options.audit,
+    ],
     bodyTimeoutMs: requestTimeoutMs,
   });
   const handle = createAdminRequests({
@@ -111,9 +124,11 @@ export async function openAdmin(options: AdminPortOptions): Promise<AdminListene
     ...listener,
     useOperators: authorize.useOperators,
     makeSignInCode: ui.makeCode,
-    close: (graceMs) => {
+    close: async (graceMs) => {
       strangers.close();
-      return listener.close(graceMs);
+      const timer = setTimeout(() => closing.abort(), graceMs);
+      await listener.close(graceMs + lastAnswersMs);
+      clearTimeout(timer);
     },
   };
 }
