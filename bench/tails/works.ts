@@ -139,4 +139,10 @@ export const works: Readonly<Record<string, Work>> = {
   GetHourlyCounts: everySecond((gate) =>
     ask(gate, 'SignalService/GetHourlyCounts', { withEvents: true }),
   ),
+  // As before a redelivery: of one event, and not of the others.
+  'count of a redelivery': everySecond((gate) =>
+    ask(gate, 'RedeliveryService/CountRedelivery', {
+      selection: { destination: 'backlog_0', eventName: 'thing1_completed', since: gate.middle },
+    }),
+  ),
 };

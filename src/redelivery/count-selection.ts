@@ -36,11 +36,14 @@ export interface CountOptions {
   readonly signal: AbortSignal;
   /** How many events one call reads, or asks the destination for. */
   readonly readMax?: number;
+  readonly durationMsMax?: number;
   readonly secondLookMs?: number;
 }
 
-/** Below a second, and so far below the time that a caller waits for. */
+/** Mostly below a second. */
 const readMaxDefault = 20_000;
+/** Beside producers and other readers these take longer. A call ends well before its caller gives up. */
+const durationMsMaxDefault = 5_000;
 
 /**
  * Counts what a redelivery would send, in parts. Throws a ServiceError: `malformed_request` for a
@@ -59,6 +62,7 @@ export async function countSelection(options: CountOptions): Promise<SelectionCo
 
 async function countPage(options: CountOptions): Promise<SelectionCounts> {
   const { log, selection, readMax = readMaxDefault } = options;
+  const endsMs = performance.now() + (options.durationMsMax ?? durationMsMaxDefault);
   const [start] = readPageToken('redelivery', 1, options.pageToken);
   const range = await findRange(log, selection);
   const { ranges, rest } =
@@ -77,7 +81,7 @@ async function countPage(options: CountOptions): Promise<SelectionCounts> {
       const name = eventNameOf(subject);
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
-    if (read >= readMax) break;
+    if (read >= readMax || performance.now() >= endsMs) break;
   }
   const positions = lengthOf(left) === 0 ? undefined : walkPositions(ranges, left);
   return {

@@ -11,11 +11,14 @@ import {
 import { lengthOf } from '../jetstream/events/ranges.ts';
 import type { Log } from '../jetstream/log.ts';
 import { readMessage, type StoredMessage } from '../jetstream/read/read.ts';
+import { createPaceKeeper } from '../jetstream/read/pace-keeper.ts';
 import { findRanges, oldestStoredAtMs, readInOrder } from '../jetstream/read/read-ranges.ts';
+import { isBesideProducers, wholeStream } from '../jetstream/read/whole-reads.ts';
 import { anyName, subjects } from '../jetstream/topology.ts';
 import type { AuditedDestination } from '../reconciliation/audit.ts';
 import { confirmRanges, firstDead } from '../reconciliation/confirm-range.ts';
 import { takeSnapshot } from '../reconciliation/snapshot.ts';
+import { pause } from './pace.ts';
 
 /** The events that a person wants to send again. Empty fields select all. */
 export interface Selection {
@@ -87,6 +90,8 @@ export interface SelectOptions {
 const pageEventsMax = 512;
 const pageBytesMax = 2 * 1024 * 1024;
 const pageReadMax = 5_000;
+/** Beside producers readers are slow, and who reads pages looks up between two of them. */
+const pageMsMax = 1_000;
 /** About 6 MB, and one query of the destination. */
 const askedEventsMaxDefault = 50_000;
 const secondLookMsDefault = 1_000;
@@ -107,24 +112,35 @@ async function* selectDelivered(options: SelectOptions): AsyncGenerator<Selected
   const { log, destination, selection, ranges, signal } = options;
   const matches = compileSelection(options);
   const whyNot = await readReasons(log, destination, ranges);
+  const isBeside = isBesideProducers(log);
+  // Beside producers events of all names are read, which `matches` looks through.
+  const subject = isBeside ? wholeStream : subjectOf(selection);
   const read = createReadPositions();
+  // Only then: without producers the copies that a redelivery stores would count as theirs.
+  const pace = isBeside ? createPaceKeeper(log) : undefined;
   let page = newPage();
-  for await (const message of readInOrder(log, 'EVENTS', [subjectOf(selection)], ranges)) {
-    signal.throwIfAborted();
-    page.read += 1;
-    read.pass(message.sequence);
-    if (matches(message)) {
-      const reason = whyNot(message.sequence);
-      if (reason !== undefined) page.leftOut[reason] += 1;
-      else {
-        page.events.push(message);
-        page.bytes += message.payload.length;
+  try {
+    for await (const message of readInOrder(log, 'EVENTS', [subject], ranges)) {
+      signal.throwIfAborted();
+      page.read += 1;
+      read.pass(message.sequence);
+      if (matches(message)) {
+        const reason = whyNot(message.sequence);
+        if (reason !== undefined) page.leftOut[reason] += 1;
+        else {
+          page.events.push(message);
+          page.bytes += message.payload.length;
+        }
+      }
+      const waitMs = pace?.read(message.payload.length) ?? 0;
+      if (waitMs > 0) await pause(waitMs, signal);
+      if (isFull(page)) {
+        yield { ...page, rest: read.restOf(ranges) };
+        page = newPage();
       }
     }
-    if (isFull(page)) {
-      yield { ...page, rest: read.restOf(ranges) };
-      page = newPage();
-    }
+  } finally {
+    pace?.end();
   }
   yield { ...page, rest: allRead(ranges) };
 }
@@ -166,14 +182,16 @@ function newPage() {
     events,
     bytes: 0,
     leftOut: { waiting: 0, dead: 0 },
+    endsMs: performance.now() + pageMsMax,
   };
 }
 
-function isFull({ events, bytes, read }: ReturnType<typeof newPage>): boolean {
-  return events.length >= pageEventsMax || bytes >= pageBytesMax || read >= pageReadMax;
+function isFull({ events, bytes, read, endsMs }: ReturnType<typeof newPage>): boolean {
+  if (events.length >= pageEventsMax || bytes >= pageBytesMax || read >= pageReadMax) return true;
+  return performance.now() >= endsMs;
 }
 
-/** Exact names are read by their subject, patterns by reading everything. */
+/** Exact names are read by their subject, patterns by reading everything; beside producers all are read (ADR 65). */
 function subjectOf({ eventName, source }: Selection): string {
   const sourceToken = source === '' || source.includes('*') ? '*' : source;
   const name = eventName === '' ? undefined : nameOfGlob(eventName);

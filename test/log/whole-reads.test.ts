@@ -8,27 +8,7 @@ import { messagesBeside } from '../../src/jetstream/read/whole-reads.ts';
 import { anyName, subjects } from '../../src/jetstream/topology.ts';
 import { publishEvents } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
-
-interface Asked {
-  readonly batch: number;
-  /** Undefined: through a consumer, which has no filter. */
-  readonly next_by_subj?: string;
-}
-
-/** As beside producers, or without them. Returns what nats-server is asked for of EVENTS. */
-function watch(log: Log, isKept: boolean): Asked[] {
-  const asked: Asked[] = [];
-  const { connection, pace } = clientsForTests(log);
-  Object.assign(pace, { isKept: () => isKept, count: () => 0 });
-  const publish = connection.publish.bind(connection);
-  connection.publish = (subject, payload, options) => {
-    if (/\.(DIRECT\.GET|MSG\.NEXT)\.EVENTS/.test(subject)) {
-      asked.push(JSON.parse(String(payload)) as Asked);
-    }
-    publish(subject, payload, options);
-  };
-  return asked;
-}
+import { watchPages } from './asked-pages.ts';
 
 const rare = 'refund_completed';
 const ofRare = subjects.eventsOf('*', rare);
@@ -73,11 +53,11 @@ describe.each(Object.entries(readers))('%s', (_name, read) => {
     await using real = await startRealLog({ partitions });
     const { log } = real;
     await fill(log);
-    const filtered = watch(log, false);
+    const filtered = watchPages(log, false);
     const found = await read(log);
     expect(found.length).toBeGreaterThan(1);
     expect(filtered.length).toBeGreaterThan(0);
-    const asked = watch(log, true);
+    const asked = watchPages(log, true);
     expect(await read(log)).toEqual(found);
     expect(asked.length).toBeGreaterThan(1);
     for (const { batch, next_by_subj: subject = '>' } of asked) {
@@ -90,7 +70,7 @@ describe.each(Object.entries(readers))('%s', (_name, read) => {
 test('every event is never asked for by a subject', async () => {
   await using real = await startRealLog({});
   await fill(real.log);
-  const asked = watch(real.log, false);
+  const asked = watchPages(real.log, false);
   const every = subjects.eventsOf('*', anyName);
   const ranges = await findRanges(real.log, 'EVENTS');
   expect(await sequencesOf(readInOrder(real.log, 'EVENTS', [every], ranges))).toHaveLength(1_200);
@@ -103,7 +83,7 @@ test('who needs all events of a name asks for large pages of it, also beside pro
   await using real = await startRealLog({});
   const { log } = real;
   await fill(log);
-  const asked = watch(log, true);
+  const asked = watchPages(log, true);
   const ranges = await findRanges(log, 'EVENTS');
   expect(await sequencesOf(readInOrder(log, 'EVENTS', [ofRare], ranges))).toHaveLength(3);
   expect(asked.map(({ next_by_subj: subject }) => subject)).toEqual(asked.map(() => ofRare));
@@ -115,7 +95,7 @@ test('a call that began without producers keeps its limits when they come', asyn
   const { log } = real;
   await publishEvents(log, 3_000);
   await publishEvents(log, 1, { eventName: rare });
-  const asked = watch(log, false);
+  const asked = watchPages(log, false);
   let isFirst = true;
   Object.assign(clientsForTests(log).pace, {
     isKept: () => {
@@ -133,7 +113,7 @@ test('a call that finds nothing ends in time, and the next one goes on', async (
   const { log } = real;
   await publishEvents(log, 500);
   await publishEvents(log, 1, { eventName: rare });
-  watch(log, true);
+  watchPages(log, true);
   // As long as the producers want it.
   Object.assign(clientsForTests(log).pace, { count: () => 100 });
   const limits = { itemsMax: 10, durationMsMax: 300 };

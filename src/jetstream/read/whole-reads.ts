@@ -26,6 +26,11 @@ function isBeside(log: Log, { stream }: StreamPart): boolean {
   return isOfEvents && clientsOf(log).pace.isKept();
 }
 
+/** Whether readers of EVENTS share nats-server with producers just now. Ask once for a call or a job, which then reads `wholeStream`. */
+export function isBesideProducers(log: Log): boolean {
+  return partsOf(log, 'EVENTS').every((part) => isBeside(log, part));
+}
+
 const everyEvent = subjects.eventsOf('*', anyName);
 const isEvery = (subject: string): boolean => subject === wholeStream || subject === everyEvent;
 
@@ -48,8 +53,7 @@ export function wholeFilter(
   wanted: readonly string[],
 ): ((subject: string) => boolean) | undefined {
   const parts = partsOf(log, 'EVENTS');
-  if (wanted.length === 0 || wanted.some(isEvery) || !parts.every((part) => isBeside(log, part)))
-    return undefined;
+  if (wanted.length === 0 || wanted.some(isEvery) || !isBesideProducers(log)) return undefined;
   const forms = new Set(parts.flatMap((part) => wanted.map((subject) => part.subject(subject))));
   const matchers = [...forms].map(createSubjectMatcher);
   return (subject) => matchers.some((matches) => matches(subject));
