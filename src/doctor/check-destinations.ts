@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
+import path from 'node:path';
 
 import type { Config, DestinationConfig } from '../config/config.ts';
 import { missingClient } from '../destinations/client-package.ts';
@@ -56,7 +57,7 @@ function checkFiles(
     const nearest = nearestFolder(file);
     try {
       accessSync(nearest, constants.W_OK);
-      findings.ok(`${name} (${type}) can be written at ${file}`);
+      findings.ok(`${name} (${type}) can be written at ${path.resolve(file)}`);
     } catch {
       findings.failure(
         `${name} (${type}): ${nearest} cannot be written by this user`,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -89,6 +89,35 @@ test('headgate reconcile reports settings that differ from the gate, and no matc
     unasked: ['crm'],
     placeless: ['warehouse'],
   });
+});
+
+test('headgate reconcile in another folder than the gate makes no file, and says where it looked', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'headgate-elsewhere-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await using real = await startRealService();
+  const { log } = real.service;
+  await publishEvents(log, 3);
+  await settled(log, 'warehouse');
+  const config = path.join(folder, 'headgate.yaml');
+  await writeFile(
+    config,
+    'destinations:\n  warehouse: { type: sqlite, path: ./data/warehouse.db }\n  files: { type: parquet, path: ./data/files }\n',
+  );
+  const env = { HEADGATE_DATA_DIR: real.dataDir, HEADGATE_SCHEMAS_DIR: path.resolve('schemas') };
+  const options = { env, cwd: folder };
+  const asked = await runCli(['reconcile', '--since', '1h', '--config', config], options);
+  expect(asked.code).toBe(1);
+  for (const [name, file] of [
+    ['warehouse', 'data/warehouse.db'],
+    ['files', 'data/files'],
+  ] as const) {
+    expect(asked.stderr).toContain(
+      `There is no ${path.join(folder, file)}, where destinations.${name}.path is from this folder. ` +
+        'Run this in the folder of the gate, or make the path absolute.',
+    );
+  }
+  expect(asked.stderr).not.toContain('missing at warehouse');
+  expect(await readdir(folder)).toEqual(['headgate.yaml']);
 });
 
 test('a consumer of another program on EVENTS is no destination, anywhere', async () => {

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
 import type { AuditedDestination } from '../../reconciliation/audit.ts';
 import { reconcile } from '../../reconciliation/reconcile.ts';
 import type { DestinationConfig } from '../../config/config.ts';
-import type { Destination } from '../../destinations/destination.ts';
+import type { Destination, DestinationType } from '../../destinations/destination.ts';
 import { destinationTypeOf } from '../../destinations/registry.ts';
 import { StartError } from '../../errors.ts';
 import { listConsumingDestinations } from '../../jetstream/consume/destination-consumer.ts';
@@ -84,6 +87,8 @@ async function openDestination(
   const audited = { name, type, filter: config, stored: undefined };
   try {
     const found = destinationTypeOf(type);
+    const fault = missingStoreOf(found, config);
+    if (fault !== undefined) return { ...audited, fault };
     const destination = await found.create(name, settings);
     opened.push(destination);
     return { ...audited, stored: destination.stored?.bind(destination) };
@@ -91,4 +96,21 @@ async function openDestination(
     if (error instanceof StartError) return { ...audited, fault: error.message };
     throw error;
   }
+}
+
+/**
+ * Why a destination on this disk has no events here; undefined if it may have. Its worker made the file or folder, so that
+ * an empty one that is made here would only hide a wrong path.
+ */
+function missingStoreOf(
+  { settings }: DestinationType,
+  { name, settings: values }: DestinationConfig,
+): string | undefined {
+  const file = values['path'];
+  if (settings['path']?.isMade !== true || typeof file !== 'string') return undefined;
+  const place = path.resolve(file);
+  if (existsSync(place)) return undefined;
+  const why = `There is no ${place}, where destinations.${name}.path is`;
+  if (path.isAbsolute(file)) return `${why}. Run this on the machine of its worker.`;
+  return `${why} from this folder. Run this in the folder of the gate, or make the path absolute.`;
 }
