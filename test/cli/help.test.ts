@@ -23,6 +23,8 @@ describe('headgate', () => {
       const answer = await runCli([...path, '--help']);
       expect(answer).toMatchObject({ code: 0, stderr: '' });
       expect(answer.stdout).toMatch(new RegExp(`^Usage: ${['headgate', ...path].join(' ')}\\b`));
+      // A time or a size as people write it: 24h, 1MiB.
+      expect(answer.stdout).not.toMatch(/default:\s+\d{6,}/);
     },
   );
 

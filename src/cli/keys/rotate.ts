@@ -1,5 +1,5 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import type { KeyClient } from './key-client.ts';
 import { readKeyId, readOverlap } from './key-values.ts';
@@ -17,11 +17,10 @@ export function addRotateCommand(keys: Command, client: () => KeyClient): void {
     .command('rotate')
     .argument('<id>', 'the id of the old key', readKeyId)
     .description('make a new key with the source and events of an old one, which ends by itself')
-    .option(
-      '--overlap <duration>',
-      'how long the old key goes on; 0: not at all',
-      readOverlap,
-      dayMs,
+    .addOption(
+      new Option('--overlap <duration>', 'how long the old key goes on; 0: not at all')
+        .argParser(readOverlap)
+        .default(dayMs, '1d'),
     )
     .addOption(outOption())
     .option('--json', 'print JSON')

@@ -30,13 +30,19 @@ export async function followRedelivery(
   process.once('SIGINT', leave);
   const bar = createBar(total, json === true);
   let sentBefore: bigint | undefined;
+  let isSeen = false;
   try {
     for (;;) {
-      const { redeliveries } = await client.call((service) => service.listRedeliveries({}));
+      const { redeliveries } = await client
+        .call((service) => service.listRedeliveries({}))
+        .catch((error: unknown) => {
+          throw isSeen && error instanceof StartError ? lostGate(error, id) : error;
+        });
       const found = redeliveries.find((one) => one.id === id);
       if (found === undefined) {
         throw new StartError(`No redelivery ${id} is known. List them: headgate redeliver list`);
       }
+      isSeen = true;
       bar.draw(found);
       // The part that was in progress when it stopped is counted a moment later.
       const isWhole = hasStopped(found) && found.sent === sentBefore;
@@ -63,6 +69,11 @@ const leftText = (id: string): string =>
   `  headgate redeliver follow ${id}\n` +
   `  headgate redeliver pause ${id}\n` +
   `  headgate redeliver cancel ${id}\n`;
+
+function lostGate(cause: StartError, id: string): StartError {
+  const text = `${cause.message} The redelivery ${id} goes on with a worker of its destination. See it again: headgate redeliver follow ${id}`;
+  return new StartError(text, { cause });
+}
 
 function hasStopped({ state }: Redelivery): boolean {
   return state !== State.RUNNING && state !== State.CANCELLING;

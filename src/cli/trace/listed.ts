@@ -11,6 +11,7 @@ import { oneLine, print } from '../terminal/print.ts';
 import { createTable } from '../terminal/table.ts';
 import { createWalkProgressBar } from '../terminal/walk-progress.ts';
 import { traceText } from './report.ts';
+import { warehouseQuery } from './warehouse-query.ts';
 
 /** The events of a person, or with a property. */
 export type Listed = { readonly user: string } | { readonly property: string };
@@ -73,7 +74,7 @@ function notFound(listed: Listed, since: string, compared: bigint): string {
   if ('user' in listed) return `No event since ${since} is of this person. Earlier ones: --since.`;
   return (
     `None of the ${compared.toLocaleString('en')} events since ${since} has this property. Earlier ones: ` +
-    "--since. Those that the log has deleted: ask a warehouse, such as headgate query \"select * from events where properties->>'$.order_id' = 'A-1003'\". " +
+    `--since. Those that the log has deleted: ask a warehouse, such as ${warehouseQuery(listed.property)}. ` +
     'If it is in none, ask the producer which answer it got.'
   );
 }

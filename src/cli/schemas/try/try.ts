@@ -1,5 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 import { EventLogService } from '../../../../gen/headgate/v1/event_log_service_pb.ts';
 import { RejectedService } from '../../../../gen/headgate/v1/rejected_service_pb.ts';
@@ -49,11 +49,10 @@ export function schemasTryCommand({ env }: CommandContext): Command {
     .argument('<event>', 'order_completed@3, or order_completed with --file', readNamed)
     .option('--file <file>', 'try this schema instead of a version')
     .addOption(schemasOption())
-    .option(
-      '--since <time>',
-      'events since: 24h ago, or 2026-03-01T12:00:00Z',
-      readMoment,
-      Date.now() - dayMs,
+    .addOption(
+      new Option('--since <time>', 'events since: 24h ago, or 2026-03-01T12:00:00Z')
+        .argParser(readMoment)
+        .default(Date.now() - dayMs, '24h'),
     )
     .option('--until <time>', 'events before this time', readMoment)
     .option('--source <name>', 'only of this source')
