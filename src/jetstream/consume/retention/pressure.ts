@@ -4,11 +4,13 @@ import { steadyTimeMs } from '../../../event/time/steady-time.ts';
 import { clientsOf } from '../../clients.ts';
 import { createAgesByStream } from './stream-ages.ts';
 import { withParts } from '../../events/event-streams.ts';
-import { infoOf, type StreamPart } from '../../events/stream-parts.ts';
+import type { Log } from '../../log.ts';
+import type { StreamPart } from '../../events/stream-parts.ts';
 import { deleteBefore } from '../../integrity/ledger.ts';
 import { readNextIn } from '../../read/read.ts';
-import { closedBytesMax } from '../../server/partitions/closed-streams.ts';
+import { ensureStreams } from '../../server/stream-settings.ts';
 import { findDeletable, type Deletable, type DeletableOptions } from './deletable.ts';
+import { closedRooms, fullness, openRoom, surplusOf, type PartRoom } from './part-room.ts';
 
 /** Makes room in EVENTS before it is full. */
 export interface PressureRelief {
@@ -103,26 +105,25 @@ const busyIntervalMs = 200;
 
 /**
  * Once a second it reads how full EVENTS is. Above 80 % it deletes the oldest events that are
- * settled by every destination and older than `retentionMinMs`, until EVENTS is 70 % full. The
- * streams that were closed take no events and are not cleaned.
+ * settled by every destination and older than `retentionMinMs`, until EVENTS is 70 % full. First those
+ * of closed streams, which are the oldest: the open ones get their room.
  */
 export function createPressureRelief(options: PressureOptions): PressureRelief {
   const now = (): number => performance.now();
   const agesOf = createAgesByStream();
   const report = createReports(options, now);
-  const intervalMs = options.intervalMs ?? 1_000;
-  let isSoonDeletable = false;
   const looks = createLooks(options, now);
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
+  let isSoonDeletable = false;
   let running: Promise<number> | undefined;
 
-  const checkPart = async (part: StreamPart): Promise<number> => {
+  /** `closedRoom`: of a closed part. */
+  const checkPart = async (part: StreamPart, closedRoom?: PartRoom): Promise<number> => {
     const { streams } = clientsOf(options.log).manager;
     const info = await streams.info(part.stream);
     const ages = agesOf(part.stream, options.retentionMinMs);
     ages.note(info.state.last_seq);
-    const full = fullness(info);
+    const room = closedRoom ?? openRoom(info);
+    const full = fullness(info, room);
     const isPressed = full > pressedFrom;
     const lookIntervalMs = full > nearFrom ? nearIntervalMs : heldIntervalMs;
     if (!isPressed && looks.ageMs(part) < lookIntervalMs) return 0;
@@ -132,68 +133,86 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
     const deletable = await findDeletable('EVENTS', part, info.state, ages, wanted);
     looks.note(part, { atMs, held: heldOf(info, deletable) });
     const made = isPressed
-      ? await makeRoom(options, part, info, deletable.before)
+      ? await makeRoom(options, { part, room, before: deletable.before }, info)
       : { deleted: 0, info };
     const { unblocking, isSoon } =
-      full > nearFrom ? unblock(options, part, made.info, deletable, isPressed) : notBlocked;
+      full > nearFrom
+        ? unblock(options, { part, room, isPressed }, made.info, deletable)
+        : notBlocked;
     isSoonDeletable ||= isSoon;
-    await report(part, deletable, made, unblocking);
+    await report({ part, room }, deletable, made, unblocking);
     return made.deleted;
   };
 
   const checkOnce = (): Promise<number> =>
     withParts(options.log, 'EVENTS', async (parts) => {
-      const closedBytes = await closedBytesOf(options, parts);
       isSoonDeletable = false;
-      let deleted = 0;
+      let deleted = await checkClosed(options.log, parts, checkPart);
       for (const part of parts) {
         if (!part.isClosed) deleted += await checkPart(part);
       }
-      looks.report(parts, closedBytes);
+      looks.report(parts);
       return deleted;
     });
   const check = (): Promise<number> =>
     (running ??= checkOnce().finally(() => {
       running = undefined;
     }));
-  const checkOn = async (): Promise<void> => {
-    let deleted = 0;
-    try {
-      deleted = await check();
-    } catch (error) {
-      if (!isStopped) options.onTrouble(error);
-    }
-    if (isStopped) return;
-    const delayMs =
-      deleted > 0 || isSoonDeletable ? Math.min(busyIntervalMs, intervalMs) : intervalMs;
-    timer = setTimeout(() => void checkOn(), delayMs);
-  };
-
+  const repeated = repeat(options, async () => (await check()) > 0 || isSoonDeletable);
   return {
-    start: checkOn,
+    start: repeated.start,
     stop: async () => {
-      isStopped = true;
-      clearTimeout(timer);
+      repeated.stop();
       await running?.catch(() => {});
     },
     check,
   };
 }
 
-function fullness({ state, config }: Pick<StreamInfo, 'state' | 'config'>): number {
-  // One that was closed since its part was found takes nothing, and needs no room.
-  return config.max_bytes > closedBytesMax ? state.bytes / config.max_bytes : 0;
+/** Checks at intervals, and sooner while a check says that it is busy. */
+function repeat(
+  { intervalMs = 1_000, onTrouble }: PressureOptions,
+  check: () => Promise<boolean>,
+): { start(): Promise<void>; stop(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  const start = async (): Promise<void> => {
+    let isBusy = false;
+    try {
+      isBusy = await check();
+    } catch (error) {
+      if (!isStopped) onTrouble(error);
+    }
+    if (isStopped) return;
+    timer = setTimeout(
+      () => void start(),
+      isBusy ? Math.min(busyIntervalMs, intervalMs) : intervalMs,
+    );
+  };
+  return {
+    start,
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
-async function closedBytesOf(
-  { log }: PressureOptions,
+/** Until one has made room: the next check looks at what they hold then. */
+async function checkClosed(
+  log: Log,
   parts: readonly StreamPart[],
+  checkPart: (part: StreamPart, room: PartRoom) => Promise<number>,
 ): Promise<number> {
-  let bytes = 0;
-  for (const { stream } of parts.filter(({ isClosed }) => isClosed)) {
-    bytes += (await infoOf(clientsOf(log).manager, stream))?.state.bytes ?? 0;
+  const { manager, topology } = clientsOf(log);
+  for (const { part, room } of await closedRooms(log, parts)) {
+    const deleted = await checkPart(part, room);
+    if (deleted === 0) continue;
+    // The open partitions get it.
+    if (topology !== undefined) await ensureStreams(manager, topology);
+    return deleted;
   }
-  return bytes;
+  return 0;
 }
 
 /** How many events were deleted, and what the part holds since. */
@@ -202,18 +221,24 @@ interface MadeRoom {
   readonly info: StreamInfo;
 }
 
-/** Deletes events before a sequence, the oldest first, until the part is relieved. */
+interface Deleting {
+  readonly part: StreamPart;
+  readonly room: PartRoom;
+  /** Everything before this sequence may be deleted. */
+  readonly before: number;
+}
+
+/** Deletes events, the oldest first, until the room is relieved. */
 async function makeRoom(
   { log }: PressureOptions,
-  part: StreamPart,
+  { part, room, before }: Deleting,
   pressed: StreamInfo,
-  before: number,
 ): Promise<MadeRoom> {
   let info = pressed;
   let deleted = 0;
   for (let step = 0; step < stepsMax; step += 1) {
-    const { state, config } = info;
-    const surplus = state.bytes - config.max_bytes * relievedAt;
+    const { state } = info;
+    const surplus = surplusOf(info, room, relievedAt);
     if (surplus <= 0 || state.first_seq >= before) break;
     const share = Math.min(stepShare, surplus / state.bytes);
     const upTo = Math.min(before, state.first_seq + Math.ceil(state.messages * share));
@@ -228,17 +253,17 @@ const notBlocked = { unblocking: undefined, isSoon: false };
 /** `isSoon`: events are being moved or confirmed, and can be deleted then. By sequences, as if all events were of one size. */
 function unblock(
   options: PressureOptions,
-  part: StreamPart,
-  { state, config }: StreamInfo,
+  { part, room, isPressed }: Pick<Deleting, 'part' | 'room'> & { readonly isPressed: boolean },
+  info: StreamInfo,
   { heldFrom, unsettledFrom, young }: Deletable,
-  isPressed: boolean,
 ): { readonly unblocking: Unblocking | undefined; readonly isSoon: boolean } {
-  const full = fullness({ state, config });
+  const { state } = info;
+  const full = fullness(info, room);
   // Before it is short of room: what the next deletion would take.
-  const least = isPressed ? 0 : config.max_bytes * (pressedFrom - relievedAt);
-  const surplus = Math.max(least, state.bytes - config.max_bytes * relievedAt);
+  const least = isPressed ? 0 : room.bytesMax * (pressedFrom - relievedAt);
+  const surplus = Math.max(least, surplusOf(info, room, relievedAt));
   if (surplus <= 0) return notBlocked;
-  const share = Math.ceil(state.messages * (surplus / state.bytes));
+  const share = Math.ceil(state.messages * Math.min(1, surplus / state.bytes));
   const upTo = Math.min(young, state.first_seq + share) - 1;
   // 0: a destination without a consumer.
   const within = (from = 0): boolean => from > 0 && from <= upTo;
@@ -271,25 +296,20 @@ function createLooks({ onHeld }: PressureOptions, now: () => number) {
       looks.set(stream, look);
       isReported = false;
     },
-    /** If something was noted since. `more`: bytes that are held beside. */
-    report: (parts: readonly StreamPart[], more: number) => {
+    /** If something was noted since. */
+    report: (parts: readonly StreamPart[]) => {
       if (isReported) return;
       isReported = true;
       const known = parts.map(({ stream }) => looks.get(stream));
-      onHeld(
-        sumOf(
-          known.filter((look) => look !== undefined),
-          more,
-        ),
-      );
+      onHeld(sumOf(known.filter((look) => look !== undefined)));
     },
   };
 }
 
-/** What all parts hold, and so many more bytes. */
-function sumOf(looks: readonly Look[], more: number): HeldEvents {
+/** What all parts hold. */
+function sumOf(looks: readonly Look[]): HeldEvents {
   const byConsumer = new Map<string, number>();
-  let bytes = more;
+  let bytes = 0;
   for (const { held } of looks) {
     bytes += held.bytes;
     for (const [name, some] of held.byConsumer) {
@@ -319,11 +339,12 @@ function createReports(options: PressureOptions, now: () => number) {
 
   const reportStuck = (
     info: StreamInfo,
+    room: PartRoom,
     { before, heldFrom, unsettledFrom }: Deletable,
     unblocking: Unblocking | undefined,
   ): void => {
-    const full = fullness(info);
-    if (full <= pressedFrom || info.state.first_seq < before) return;
+    const full = fullness(info, room);
+    if (full <= pressedFrom || info.state.messages === 0 || info.state.first_seq < before) return;
     const oldest = [...heldFrom].toSorted(([, left], [, right]) => left - right)[0];
     const destination = oldest !== undefined && oldest[1] <= before ? oldest[0] : undefined;
     const unblocked = destination === undefined ? undefined : unblocking?.get(destination);
@@ -345,12 +366,12 @@ function createReports(options: PressureOptions, now: () => number) {
   };
 
   return async (
-    part: StreamPart,
+    { part, room }: Pick<Deleting, 'part' | 'room'>,
     deletable: Deletable,
     { deleted, info }: MadeRoom,
     unblocking: Unblocking | undefined,
   ): Promise<void> => {
-    reportStuck(info, deletable, unblocking);
+    reportStuck(info, room, deletable, unblocking);
     if (deleted > 0) {
       const oldest = await readNextIn(options.log, part, info.state.first_seq, '>');
       if (oldest === undefined) return;
