@@ -179,7 +179,7 @@ export const settings = {
     default: null,
     options: ['fsync', 'replicated', 'async'],
     defaultText: '`fsync` (embedded), `replicated` (external)',
-    text: 'What an acknowledgement means. `fsync`: synced to disk (embedded NATS only). `replicated`: stored by a quorum of an external cluster. `async`: may lose the last two minutes in a power cut.',
+    text: 'What an acknowledgement means. `fsync`: synced to disk (embedded NATS only). `replicated`: stored by a quorum of an external cluster. `async`: may lose the last two minutes in a power cut, because nats-server syncs no more often by default.',
   },
   auth: {
     kind: 'enum',

@@ -132,7 +132,7 @@ export async function checkDurability(
     findings.ok('fsync: the gate syncs each group of events to the disk before it answers');
   } else if (durability === 'async') {
     findings.warning(
-      'async: a power cut may take what was acknowledged in the last two minutes',
+      'async: a power cut may take the last two minutes of what was acknowledged',
       'Use fsync with the embedded server, or replicated with a cluster.',
     );
   } else if (log !== undefined) {

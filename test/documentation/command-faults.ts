@@ -14,7 +14,7 @@ const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'ut
 
 /** Programs that pages name and that are not ours: the reader has them, or installs them. */
 const otherPrograms = new Set(
-  '. buf cargo cat cd cp curl docker go grpcurl helm java jq kubectl mkdir mv mvn nats openssl printf python3 set setpriv sha256sum systemctl useradd'.split(
+  '. buf cargo cat cd cp curl docker export go grep grpcurl helm java jq kubectl mkdir mv mvn nats openssl printf python3 set setpriv sha256sum systemctl useradd'.split(
     ' ',
   ),
 );

@@ -9,3 +9,16 @@ test('docs/destinations/README.md names every type that starts with the oldest e
   const earliest = destinationTypes.filter(({ startsFrom }) => startsFrom === 'earliest');
   expect(named.toSorted()).toEqual(earliest.map(({ type }) => type).toSorted());
 });
+
+test.each(
+  destinationTypes.flatMap(({ type, settings }) =>
+    Object.entries(settings)
+      .filter(([, { isMade }]) => isMade === true)
+      .map(([setting]) => [type, setting] as const),
+  ),
+)('the page of %s says where a relative %s begins', (type, setting) => {
+  const row = new RegExp(`^\\| \`${setting}\` \\|.*$`, 'm').exec(
+    readPage(`docs/destinations/${type}.md`),
+  );
+  expect(row?.[0]).toContain('working directory');
+});

@@ -70,6 +70,21 @@ describe('deploy/systemd/headgate.service', () => {
     expect(Number(one('LimitNOFILE'))).toBeGreaterThan(2 * config.limits.connectionsMax);
   });
 
+  it('runs where the pages run commands, so that paths mean the same files', () => {
+    for (const name of ['docs/operate/production.md', 'docs/operate/upgrade.md']) {
+      const page = readPage(name);
+      const commands = /\$ cd (.*)\n\s*\$ set -a; \. (.*)\n\s*\$ (HEADGATE_.*)\n/.exec(page)!;
+      expect(commands[1]).toBe(one('WorkingDirectory'));
+      expect(`-${commands[2]}`).toBe(one('EnvironmentFile'));
+      const variables = service
+        .filter(([key, value]) => key === 'Environment' && value.startsWith('HEADGATE_'))
+        .map(([, value]) => value);
+      expect(commands[3]!.split(' ')).toEqual(variables);
+      // The service may not write there.
+      expect(page.match(/^ *(path|spool|journal): (?!\/)/gm)).toBeNull();
+    }
+  });
+
   it('signals Headgate alone, and hardens it', () => {
     expect(one('KillMode')).toBe('mixed');
     const wanted = {

@@ -107,6 +107,7 @@ describe('headgate trace --property', () => {
     const other = await run('--property', `total=${orderId}`);
     expect({ code: other.code, stdout: other.stdout }).toEqual({ code: 1, stdout: '' });
     expect(other.stderr).toMatch(/None of the [\d,]+ events since .* has this property/);
+    expect(other.stderr).toContain(`where properties->>'$.total' = '${orderId}'" for SQLite.`);
   });
 
   test('lists more than five in a table, without their destinations', async () => {

@@ -7,6 +7,8 @@ import {
   waitForPartitions,
 } from '../../src/jetstream/server/partitions/change-partitions.ts';
 import { prepareGate } from '../crash/gate-process.ts';
+import { until } from '../delivery/rig.ts';
+import { freeze } from '../frozen-process.ts';
 import { startRealLog } from '../real-log.ts';
 
 test('the command shows and changes the partitions, and says what it does not do', async () => {
@@ -35,6 +37,29 @@ test('the command shows and changes the partitions, and says what it does not do
   ]);
   const doctor = await gate.headgate('doctor');
   expect(doctor.stdout).toContain('the log has 2 partitions, and log.partitions is 1');
+}, 120_000);
+
+test('a log that stops while a change is completed: says that the change is stored', async () => {
+  await using gate = await prepareGate();
+  const run = await gate.start();
+  await freeze(run.processId);
+  const answer = gate.headgate('partitions', 'set', '2', '--yes');
+  const shown = async () => (await gate.headgate('partitions', 'show')).stderr;
+  await until(shown, (stderr) => stderr.includes('is being completed'), 20_000);
+  run.kill('SIGKILL');
+  for (const server of gate.servers()) process.kill(server, 'SIGKILL');
+  const { code, stderr } = await answer;
+  expect(code).toBe(1);
+  expect(stderr).toContain(
+    'The change to 2 partitions is stored. A gate or worker completes it by itself as soon as one runs. ' +
+      'See whether it is completed: headgate partitions show',
+  );
+  await gate.start();
+  await until(
+    async () => (await gate.headgate('partitions', 'show')).stdout,
+    (shownNow) => shownNow.includes('EVENTS_2\topen'),
+    20_000,
+  );
 }, 120_000);
 
 test('a change is refused while another one is not completed, and where numbers have run out', async () => {

@@ -212,6 +212,29 @@ describe('headgate redeliver', () => {
     expect(new Set(rig.got()).size).toBe(60);
   }, 120_000);
 
+  test('a gate that stops meanwhile: says that the redelivery goes on, and how to follow it', async () => {
+    await using rig = await startRig();
+    await storeEvents(rig.log, many(60));
+    await rig.settled();
+    rig.clear();
+    const args = ['redeliver', '--admin', rig.real.adminUrl, '--destination', 'crm', '--yes'];
+    const answer = collect(spawnCli([...args, '--rate', '1']));
+    await until(rig.got, ({ length }) => length > 0, 20_000);
+    await rig.real.stop();
+    const { code, stdout, stderr } = await answer;
+    const [, id] = /redelivery (\w+) to crm has begun/.exec(stderr)!;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(
+      `\nThe redelivery ${id} has not ended. It goes on by itself as soon as a gate or worker with its ` +
+        `destination runs. Show its progress again: headgate redeliver follow ${id}\n`,
+    );
+    // What is not known to run is not said to go on.
+    const away = await rig.redeliver('follow', 'nothing');
+    expect(away.code).toBe(1);
+    expect(away.stderr).toContain('cannot be reached');
+    expect(away.stderr).not.toContain('goes on');
+  }, 120_000);
+
   test('says from where on the log holds events', async () => {
     await using rig = await startRig();
     const { log } = rig;

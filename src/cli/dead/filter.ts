@@ -15,26 +15,27 @@ export type DeadClient = AdminClient<typeof DeadLetterService>;
 
 /** Selects the dead letters of a command. */
 export interface Filter {
-  readonly destination: string;
-  readonly event: string;
-  readonly reason: string;
-  readonly user: string;
+  readonly destination?: string;
+  readonly event?: string;
+  readonly reason?: string;
+  readonly user?: string;
   readonly since?: number;
   readonly until?: number;
 }
 
 export function withFilter(command: Command): Command {
   return command
-    .option('--destination <name>', 'only of this destination', '')
-    .option('--event <name>', 'of this event alone', '')
-    .option('--reason <text>', 'with this text in the reason; case does not matter', '')
-    .option('--user <id>', 'of this person: a user_id or an anonymous_id', readUser, '')
+    .option('--destination <name>', 'only of this destination')
+    .option('--event <name>', 'of this event alone')
+    .option('--reason <text>', 'with this text in the reason; case does not matter')
+    .option('--user <id>', 'of this person: a user_id or an anonymous_id', readUser)
     .option('--since <time>', 'dead since: 2h ago, or 2026-03-01T12:00:00Z', readMoment)
     .option('--until <time>', 'dead before then', readMoment);
 }
 
 /** The filter as the service takes it. */
-export function filterRequest({ destination, event, reason, user, since, until }: Filter) {
+export function filterRequest(filter: Filter) {
+  const { destination = '', event = '', reason = '', user = '', since, until } = filter;
   return {
     destination,
     eventName: event,

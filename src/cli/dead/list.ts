@@ -53,7 +53,7 @@ async function list(
     readLetters(client, options),
     countAll(client, options),
   ]);
-  if (count === 0) await check(options.destination);
+  if (count === 0) await check(options.destination ?? '');
   if (options.json) {
     const letters = deadLetters.map((letter) => toJson(DeadLetterSchema, letter));
     process.stdout.write(`${JSON.stringify({ deadLetters: letters, total: count, reasons })}\n`);

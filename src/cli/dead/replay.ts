@@ -67,7 +67,7 @@ async function replayAll(
   command: Command,
 ): Promise<void> {
   const { count, reasons, upTo } = await countAll(client, options);
-  if (count === 0) await check(options.destination);
+  if (count === 0) await check(options.destination ?? '');
   if (options.dryRun) {
     if (options.json) print(JSON.stringify({ matched: count, reasons, dryRun: true }));
     else {

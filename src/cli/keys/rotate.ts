@@ -9,7 +9,7 @@ interface RotateOptions extends MadeKeyOptions {
   readonly overlap: number;
 }
 
-const dayMs = 86_400_000;
+const overlapDefault = '24h';
 
 /** `headgate keys rotate`: a new key like an old one, which ends after a while. */
 export function addRotateCommand(keys: Command, client: () => KeyClient): void {
@@ -20,7 +20,7 @@ export function addRotateCommand(keys: Command, client: () => KeyClient): void {
     .addOption(
       new Option('--overlap <duration>', 'how long the old key goes on; 0: not at all')
         .argParser(readOverlap)
-        .default(dayMs, '1d'),
+        .default(readOverlap(overlapDefault), overlapDefault),
     )
     .addOption(outOption())
     .option('--json', 'print JSON')

@@ -75,7 +75,7 @@ export async function setPartitions(
     if (!flags.yes && !(await agreed(question, command))) return;
     const refusal = await requestPartitions(log, count);
     if (refusal !== undefined) throw new StartError(refusals[refusal]);
-    if (await waitForPartitions(log, completeMsMax)) {
+    if (await isCompleted(log, count)) {
       print(`The log has ${partitionsText(count)} now.`);
       return;
     }
@@ -84,6 +84,20 @@ export async function setPartitions(
         'lines; the next one that starts completes it. Until then producers may get `retry`.',
     );
   });
+}
+
+/** The change is stored, so that it is completed also if the log stops answering here. */
+async function isCompleted(log: Log, count: number): Promise<boolean> {
+  try {
+    return await waitForPartitions(log, completeMsMax);
+  } catch (cause) {
+    throw new StartError(
+      `The log does not answer any more: ${(cause as Error).message}. The change to ${partitionsText(count)} ` +
+        'is stored. A gate or worker completes it by itself as soon as one runs. See whether it is ' +
+        'completed: headgate partitions show',
+      { cause },
+    );
+  }
 }
 
 async function agreed(question: string, command: Command): Promise<boolean> {

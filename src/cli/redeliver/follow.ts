@@ -30,19 +30,9 @@ export async function followRedelivery(
   process.once('SIGINT', leave);
   const bar = createBar(total, json === true);
   let sentBefore: bigint | undefined;
-  let isSeen = false;
   try {
     for (;;) {
-      const { redeliveries } = await client
-        .call((service) => service.listRedeliveries({}))
-        .catch((error: unknown) => {
-          throw isSeen && error instanceof StartError ? lostGate(error, id) : error;
-        });
-      const found = redeliveries.find((one) => one.id === id);
-      if (found === undefined) {
-        throw new StartError(`No redelivery ${id} is known. List them: headgate redeliver list`);
-      }
-      isSeen = true;
+      const found = await look(client, id, total !== undefined || sentBefore !== undefined);
       bar.draw(found);
       // The part that was in progress when it stopped is counted a moment later.
       const isWhole = hasStopped(found) && found.sent === sentBefore;
@@ -64,16 +54,29 @@ export async function followRedelivery(
   }
 }
 
+/** If the gate stops meanwhile, the error says what becomes of a redelivery that is known to run. */
+async function look(client: RedeliveryClient, id: string, isKnown: boolean): Promise<Redelivery> {
+  let redeliveries: readonly Redelivery[];
+  try {
+    ({ redeliveries } = await client.call((service) => service.listRedeliveries({})));
+  } catch (cause) {
+    if (!isKnown || !(cause instanceof StartError)) throw cause;
+    throw new StartError(`${cause.message}\n${goesOnText(id)}`, { cause });
+  }
+  const found = redeliveries.find((one) => one.id === id);
+  if (found !== undefined) return found;
+  throw new StartError(`No redelivery ${id} is known. List them: headgate redeliver list`);
+}
+
+const goesOnText = (id: string): string =>
+  `The redelivery ${id} has not ended. It goes on by itself as soon as a gate or worker with its ` +
+  `destination runs. Show its progress again: headgate redeliver follow ${id}`;
+
 const leftText = (id: string): string =>
   `\nThe redelivery ${id} goes on without this command:\n` +
   `  headgate redeliver follow ${id}\n` +
   `  headgate redeliver pause ${id}\n` +
   `  headgate redeliver cancel ${id}\n`;
-
-function lostGate(cause: StartError, id: string): StartError {
-  const text = `${cause.message} The redelivery ${id} goes on with a worker of its destination. See it again: headgate redeliver follow ${id}`;
-  return new StartError(text, { cause });
-}
 
 function hasStopped({ state }: Redelivery): boolean {
   return state !== State.RUNNING && state !== State.CANCELLING;

@@ -11,9 +11,9 @@ export interface RedeliverOptions {
   readonly destination?: string;
   readonly since?: number;
   readonly until?: number;
-  readonly event: string;
-  readonly source: string;
-  readonly user: string;
+  readonly event?: string;
+  readonly source?: string;
+  readonly user?: string;
   readonly missing?: true;
   readonly rate?: number;
   readonly dryRun?: true;
@@ -23,7 +23,8 @@ export interface RedeliverOptions {
 
 /** The selection as the service takes it. It ends now: what comes later is fresh. */
 export function selectionRequest(options: RedeliverOptions, destination: string) {
-  const { since, until = Date.now(), event, source, user, missing = false } = options;
+  const { since, until = Date.now(), event = '', source = '', user = '' } = options;
+  const { missing = false } = options;
   return {
     destination,
     ...(since !== undefined && { since: timestampFromMs(since) }),

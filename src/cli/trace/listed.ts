@@ -74,8 +74,8 @@ function notFound(listed: Listed, since: string, compared: bigint): string {
   if ('user' in listed) return `No event since ${since} is of this person. Earlier ones: --since.`;
   return (
     `None of the ${compared.toLocaleString('en')} events since ${since} has this property. Earlier ones: ` +
-    `--since. Those that the log has deleted: ask a warehouse, such as ${warehouseQuery(listed.property)}. ` +
-    'If it is in none, ask the producer which answer it got.'
+    `--since. Those that the log has deleted: ask a warehouse, such as ${warehouseQuery(listed.property)} ` +
+    'for SQLite. If it is in none, ask the producer which answer it got.'
   );
 }
 

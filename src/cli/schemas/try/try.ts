@@ -34,7 +34,7 @@ interface TryOptions extends SchemasOptions {
 
 const pageSize = 500;
 const rulesShownMax = 20;
-const dayMs = 86_400_000;
+const sinceDefault = '24h';
 const count = (value: number): string => value.toLocaleString('en');
 
 /**
@@ -52,7 +52,7 @@ export function schemasTryCommand({ env }: CommandContext): Command {
     .addOption(
       new Option('--since <time>', 'events since: 24h ago, or 2026-03-01T12:00:00Z')
         .argParser(readMoment)
-        .default(Date.now() - dayMs, '24h'),
+        .default(readMoment(sinceDefault), sinceDefault),
     )
     .option('--until <time>', 'events before this time', readMoment)
     .option('--source <name>', 'only of this source')

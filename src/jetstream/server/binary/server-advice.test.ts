@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { expect, it } from 'vitest';
 
 import { serverAdvice, thisMachine } from './server-advice.ts';
@@ -17,6 +19,15 @@ it.each([
   ['win32', 'x64', false, 'wsl --install'],
 ])('on %s-%s (musl: %s) the way is %s', (platform, arch, isMusl, text) => {
   expect(serverAdvice({ platform, arch, isMusl })).toContain(text);
+});
+
+it('says which Node npm needs, as package.json does', () => {
+  const text = readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8');
+  const { engines } = JSON.parse(text) as { engines: { node: string } };
+  const oldest = engines.node.replace('>=', '');
+  const advice = serverAdvice({ platform: 'linux', arch: 'x64', isMusl: false });
+  expect(advice).toContain(`or npm runs on a Node older than ${oldest}, `);
+  expect(advice).toContain(`with Node ${oldest} or newer run "npm install `);
 });
 
 it('knows this machine', () => {

@@ -18,6 +18,9 @@ function hasGlibc(): boolean {
   return header['glibcVersionRuntime'] !== undefined;
 }
 
+/** As `engines` in package.json says. */
+const oldestNode = '22.22';
+
 /** How the releases of nats-server name what Node names otherwise. */
 const releaseArch: Readonly<Record<string, readonly string[]>> = {
   linux: ['x64', 'arm64', 'arm', 'ia32', 's390x', 'ppc64'],
@@ -36,7 +39,8 @@ export function serverAdvice({ platform, arch, isMusl }: Machine): string {
   if (target === serverPackage.target) {
     return (
       `On this machine (${target}${isMusl ? ', musl' : ''}) npm brings one, unless optional ` +
-      `packages are left out: run "npm install ${serverPackage.name}@${serverPackage.version}"`
+      `packages are left out, or npm runs on a Node older than ${oldestNode}, where it may skip this package ` +
+      `and says nothing: with Node ${oldestNode} or newer run "npm install ${serverPackage.name}@${serverPackage.version}"`
     );
   }
   const none = `npm has no nats-server for this machine (${target}${isMusl ? ', musl' : ''})`;
