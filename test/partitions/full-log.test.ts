@@ -158,3 +158,23 @@ test('a closed partition that is not short of room keeps its events', async () =
   await worker.stop();
   expect((await sizesOf(log, true)).bytes).toBe(bytes);
 });
+
+test('while the number changes nothing of a closed partition is deleted to make room', async () => {
+  await using real = await startSmallLog();
+  const { log } = real;
+  const worker = await startWorker(log, recording(), { config: destinationConfig() });
+  await fillTo(log, 0.5);
+  await settled(log);
+  await change(log, 2);
+  await settled(log);
+  await sleep(150);
+  const { bytes } = await sizesOf(log, true);
+  const { streams } = clientsForTests(log).manager;
+  // As when they are closed for the next change.
+  for (const part of partsOf(log, 'EVENTS').filter(({ isClosed }) => !isClosed)) {
+    await streams.update(part.stream, { max_bytes: 1 });
+  }
+  expect(await reliefOf(log).relief.check()).toBe(0);
+  await worker.stop();
+  expect((await sizesOf(log, true)).bytes).toBe(bytes);
+});

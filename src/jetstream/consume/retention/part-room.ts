@@ -44,13 +44,14 @@ export async function closedRooms(log: Log, parts: readonly StreamPart[]): Promi
   const found = await Promise.all(
     parts.map(async (part) => ({ part, info: await infoOf(manager, part.stream) })),
   );
-  let [heldBytes, openBytesMax, closedBytes] = [0, 0, 0];
-  for (const { part, info } of found) {
-    const bytes = info?.state.bytes ?? 0;
-    heldBytes += bytes;
-    if (part.isClosed) closedBytes += bytes;
-    else openBytesMax += info === undefined ? 0 : openRoom(info).bytesMax;
-  }
+  const open = found.filter(({ part }) => !part.isClosed).map(({ info }) => info);
+  const openMax = open.map((info) => (info === undefined ? 0 : openRoom(info).bytesMax));
+  // While their number changes some are not made yet, or closed just now: how large the room will be is not known.
+  if (openMax.length === 0 || openMax.includes(0)) return [];
+  const sizeOf = ({ info }: { readonly info: StreamInfo | undefined }): number =>
+    info?.state.bytes ?? 0;
+  const heldBytes = sum(found.map(sizeOf));
+  const closedBytes = sum(found.filter(({ part }) => part.isClosed).map(sizeOf));
   const startOf = (info: StreamInfo | undefined): number =>
     Date.parse(String(info?.state.first_ts));
   return found
@@ -59,8 +60,12 @@ export async function closedRooms(log: Log, parts: readonly StreamPart[]): Promi
     .map(({ part, info }) => ({
       part,
       room: {
-        bytesMax: openBytesMax + closedBytes,
+        bytesMax: sum(openMax) + closedBytes,
         besideBytes: heldBytes - info!.state.bytes,
       },
     }));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
