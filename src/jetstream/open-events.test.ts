@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { expect, test } from 'vitest';
 
 import { layoutDefault } from './events/layout.ts';
@@ -77,5 +79,29 @@ test('without a change events go to the partition at once', async () => {
   const { events, sent, store } = open({ ...changing, layout: layoutDefault }, () => changing);
   expect(await store()).toEqual({ sequence: 3, duplicate: true });
   expect(sent).toEqual(['EVENTS_0 headgate.events.0.shop.order']);
+  events.close();
+});
+
+test('an event that waits while a change is completed waits until its streams are used', async () => {
+  let now = changing;
+  const events = openEvents({
+    events: { parts: () => now.parts, now: () => now, refresh: async () => {} },
+    // The closed stream has the id.
+    openStream: () => (_subject, _headers, _payload, callback) =>
+      callback({ sequence: 3, duplicate: true }, undefined),
+    // It is read at once, and used only after the time that a waiting event gives one look.
+    complete: async () => {
+      now = ready();
+      await sleep(1_200);
+    },
+    publishTimeoutMs: 5_000,
+    onTrouble: () => {},
+  });
+  const answer = await new Promise((resolve) =>
+    events.publish('headgate.events.0.shop.order', 'NATS/1.0\r\n\r\n', '', (ack, error) =>
+      resolve(ack ?? error!.code),
+    ),
+  );
+  expect(answer).toEqual({ sequence: 3, duplicate: true });
   events.close();
 });

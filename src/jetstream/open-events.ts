@@ -69,7 +69,9 @@ export function openEvents(options: OpenEventsOptions): OpenEvents {
       const deadline = performance.now() + options.publishTimeoutMs;
       while (!isClosed && used === route) {
         await within(followNow(), refreshMsMax);
-        const isWaiting = !events.now().layout.isReady && performance.now() < deadline;
+        // Also what was read by `follow` and is not used yet.
+        const isComplete = events.now().layout.isReady && events.now() === read;
+        const isWaiting = !isComplete && performance.now() < deadline;
         if (used !== route || !isWaiting) return;
         await sleep(urgentIntervalMs);
       }

@@ -2,7 +2,7 @@ import { nameOfGlob } from '../event/glob.ts';
 import { compileEventFilter } from '../event/event-filter.ts';
 import { compilePerson } from '../event/stored-event.ts';
 import { positionAt, readEventPositions } from '../jetstream/consume/consumer-position.ts';
-import { sequenceIn } from '../jetstream/events/event-position.ts';
+import { partitionOf, sequenceIn } from '../jetstream/events/event-position.ts';
 import {
   allRead,
   createReadPositions,
@@ -66,8 +66,10 @@ export interface SelectedRange {
 export async function findRange(log: Log, { sinceMs, untilMs }: Selection): Promise<SelectedRange> {
   const held = await findRanges(log, 'EVENTS');
   const oldestMs = await oldestStoredAtMs(log, held);
-  // Positions of deleted events are not used again.
-  const hasDeleted = held.some(({ from }) => sequenceIn(from) > 1);
+  // Positions of deleted events are not used again, nor are numbers of partitions left out.
+  const partitions = new Set(held.map(({ from }) => partitionOf(from)));
+  const hasDeleted =
+    held.some(({ from }) => sequenceIn(from) > 1) || Math.max(...partitions) >= partitions.size;
   return {
     ranges: await findRanges(log, 'EVENTS', { sinceMs, untilMs }),
     oldestMs,

@@ -17,6 +17,7 @@ import {
 } from '../../src/jetstream/server/partitions/change-partitions.ts';
 import { inspectStreams } from '../../src/jetstream/server/inspect-server.ts';
 import { subjects } from '../../src/jetstream/topology.ts';
+import { findRange } from '../../src/redelivery/selection.ts';
 import {
   destinationConfig,
   publishEvents,
@@ -25,6 +26,7 @@ import {
   settled,
 } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
+import { everything } from '../redelivery/lane-rig.ts';
 import { storedEvents } from '../stored-events.ts';
 
 const store = (log: Log, id: string): Promise<PublishAck> =>
@@ -195,7 +197,25 @@ test('a closed partition is deleted once it is old, settled and not asked, and i
     'EVENTS_1',
     'EVENTS_2',
   ]);
+  // A redelivery says that it cannot reach back to what was there.
+  expect((await findRange(log, everything)).isCut).toBe(true);
   await worker.stop();
+});
+
+test('a change to many partitions waits once for those that it closes', async () => {
+  await using real = await startRealLog();
+  const { log } = real;
+  const { streams } = clientsForTests(log).manager;
+  const info = streams.info.bind(streams);
+  let looks = 0;
+  streams.info = (stream, ...rest) => {
+    if (stream === 'EVENTS_0') looks += 1;
+    return info(stream, ...rest);
+  };
+  await change(log, 16);
+  expect(namesOf(log, false)).toHaveLength(16);
+  expect(looks).toBeGreaterThan(1);
+  expect(looks).toBeLessThan(16);
 });
 
 test('a number that is used again goes on behind its old sequences', async () => {

@@ -100,13 +100,18 @@ export function sequenceSince(
   return positionSince(log, partsOf(log, stream), sinceMs);
 }
 
+/** nats-server counts the nanoseconds of a time in 63 bits: to the year 2262. It stored nothing before 1970. */
+export const natsTimeMsMax = Math.floor(2 ** 63 / 1_000_000) - 1;
+
 /** The same in the parts of one partition, in their order. */
 export async function positionSince(
   log: Log,
   parts: readonly StreamPart[],
   sinceMs: number,
 ): Promise<number | undefined> {
-  const start = { start_time: new Date(sinceMs) };
+  // Nothing was stored then, and nats-server would take the time for another one.
+  if (sinceMs > natsTimeMsMax) return undefined;
+  const start = { start_time: new Date(Math.max(0, sinceMs)) };
   for (const part of parts) {
     const found = await readSingle(log, ({ direct }) => direct.getMessage(part.stream, start));
     if (found !== null) return part.position(found.seq);

@@ -9,7 +9,7 @@ import {
 
 import { StartError } from '../../errors.ts';
 import { layoutDefault, streamNotFound, type StoredLayout } from '../events/layout.ts';
-import { firstSequenceOf } from './partitions/closed-streams.ts';
+import { closedStreams, firstSequenceOf, type ClosedStreams } from './partitions/closed-streams.ts';
 import {
   applyLayout,
   ensureLayout,
@@ -280,7 +280,8 @@ export function ensureStreams(
   return applyLayout(manager, read, async ({ infos, layout, sequence }, check) => {
     const existing = existingEvents(layout, infos);
     const wanted = streamSettings(options, existing);
-    const change = { manager, options, infos, closed: existing.closed, check };
+    const closed = closedStreams(manager, existing.closed);
+    const change = { manager, options, infos, closed, check };
     for (const settings of wanted) await ensureStream(change, settings);
     return { names: wanted.map(({ name }) => name), layout, sequence };
   });
@@ -292,11 +293,13 @@ async function createLedger(
   infos: ReadonlyMap<string, StreamInfo>,
 ): Promise<void> {
   const settings = streamSettings(options).find(({ name }) => name === 'LEDGER')!;
-  await ensureStream({ manager, options, infos, closed: [], check: async () => {} }, settings);
+  const closed = closedStreams(manager, []);
+  await ensureStream({ manager, options, infos, closed, check: async () => {} }, settings);
   if (options.replicas > 1) await waitUntilReadable(manager, ['LEDGER']);
 }
 
-interface StreamsChange extends Pick<ExistingEvents, 'closed'> {
+interface StreamsChange {
+  readonly closed: ClosedStreams;
   readonly manager: JetStreamManager;
   readonly options: TopologyOptions;
   readonly infos: ReadonlyMap<string, StreamInfo>;
@@ -313,7 +316,7 @@ async function ensureStream(change: StreamsChange, settings: StreamSettings): Pr
   } catch (cause) {
     if (cause instanceof StartError || cause instanceof LayoutChanged) throw cause;
     // Another process has deleted it, because its events were old and settled.
-    if (closed.includes(settings.name) && codeOf(cause) === streamNotFound) return;
+    if (closed.names.includes(settings.name) && codeOf(cause) === streamNotFound) return;
     throw new StartError(
       `The stream ${settings.name} cannot be ${info === undefined ? 'created' : 'updated'}: ` +
         `${(cause as Error).message}.${roomAdvice(cause as Error, options.storageBytesMax)}`,

@@ -44,6 +44,24 @@ async function restOf(manager: JetStreamManager, stream: StoredStreamName): Prom
   );
 }
 
+/** The closed streams of a change of partitions. */
+export interface ClosedStreams {
+  readonly names: readonly StoredStreamName[];
+  /** Resolves to the last sequence of each. It waits once, for all new streams: a closed stream takes no more. */
+  readonly lasts: () => Promise<readonly number[]>;
+}
+
+export function closedStreams(
+  manager: JetStreamManager,
+  names: readonly StoredStreamName[],
+): ClosedStreams {
+  let lasts: Promise<readonly number[]> | undefined;
+  return {
+    names,
+    lasts: () => (lasts ??= Promise.all(names.map((name) => restOf(manager, name)))),
+  };
+}
+
 /**
  * The first sequence of a new stream of events, once every closed stream takes no messages any more.
  * Positions never repeat: partition 0 goes on behind EVENTS, and a partition whose number was used
@@ -53,10 +71,10 @@ async function restOf(manager: JetStreamManager, stream: StoredStreamName): Prom
 export async function firstSequenceOf(
   manager: JetStreamManager,
   stream: StoredStreamName,
-  closed: readonly StoredStreamName[],
+  closed: ClosedStreams,
 ): Promise<number> {
-  const lasts = await Promise.all(closed.map((one) => restOf(manager, one)));
-  const earlier = lasts[closed.indexOf(earlierStream)];
+  const lasts = await closed.lasts();
+  const earlier = lasts[closed.names.indexOf(earlierStream)];
   const afterEarlier = earlier === undefined ? 1 : earlier + sequencesLeftOut + 1;
   return Math.max(afterEarlier, await keptFrom(manager, stream));
 }
