@@ -8,43 +8,17 @@ import { partAt } from '../../src/jetstream/events/event-streams.ts';
 import { deleteBefore, readLedger } from '../../src/jetstream/integrity/ledger.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { PublishError } from '../../src/jetstream/publish/publish-error.ts';
-import {
-  createPressureRelief,
-  type HeldEvents,
-  type PressureOptions,
-  type Stuck,
-} from '../../src/jetstream/consume/retention/pressure.ts';
 import { asAdmin } from '../admin-token.ts';
 import { order } from '../endpoints/sample-events.ts';
 import { startRealLog } from '../real-log.ts';
 import { startRealService } from '../real-service.ts';
+import { kilobyte, mebibyte, reliefOf } from './relief-rig.ts';
 import { countMessages, publishEvents, recording, settled, startWorker } from './rig.ts';
-
-const mebibyte = 1024 * 1024;
-const kilobyte = `{"text":"${'x'.repeat(1_000)}"}`;
 
 const stateOf = async (log: Log) => {
   const { state, config } = await clientsForTests(log).manager.streams.info('EVENTS_0');
   return { first: state.first_seq, full: state.bytes / config.max_bytes };
 };
-
-function reliefOf(log: Log, options: Partial<PressureOptions> = {}) {
-  const held: HeldEvents[] = [];
-  const stuck: Stuck[] = [];
-  const reached: number[] = [];
-  const troubles: unknown[] = [];
-  const relief = createPressureRelief({
-    log,
-    retentionMinMs: 100,
-    destinations: ['crm'],
-    onHeld: (one) => held.push(one),
-    onStuck: (one) => stuck.push(one),
-    onRetentionReached: (ageMs) => reached.push(ageMs),
-    onTrouble: (error) => troubles.push(error),
-    ...options,
-  });
-  return { relief, held, stuck, reached, troubles };
-}
 
 /** A log with about 6 MiB for events. */
 const startSmallLog = () => startRealLog({ storageBytesMax: 16 * mebibyte, durability: 'fsync' });

@@ -1,5 +1,6 @@
 import { clientsForTests } from '../../src/jetstream/clients.ts';
 import type { Log } from '../../src/jetstream/log.ts';
+import { publishEvents } from '../delivery/rig.ts';
 
 export interface AskedPage {
   readonly batch: number;
@@ -20,4 +21,16 @@ export function watchPages(log: Log, isKept: boolean): AskedPage[] {
     publish(subject, payload, options);
   };
   return asked;
+}
+
+export const rare = 'refund_completed';
+
+/** 1,200 events, of which three are rare: the first, one in between, and the last. Returns the ids of these. */
+export async function fillWithRare(log: Log): Promise<string[]> {
+  const ids: string[] = [];
+  for (const count of [0, 700, 497]) {
+    if (count > 0) await publishEvents(log, count);
+    ids.push(...(await publishEvents(log, 1, { eventName: rare })));
+  }
+  return ids;
 }

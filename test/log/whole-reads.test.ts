@@ -8,19 +8,10 @@ import { messagesBeside } from '../../src/jetstream/read/whole-reads.ts';
 import { anyName, subjects } from '../../src/jetstream/topology.ts';
 import { publishEvents } from '../delivery/rig.ts';
 import { startRealLog } from '../real-log.ts';
-import { watchPages } from './asked-pages.ts';
+import { fillWithRare, rare, watchPages } from './asked-pages.ts';
 
-const rare = 'refund_completed';
 const ofRare = subjects.eventsOf('*', rare);
 const walk = { stream: 'EVENTS', subjects: [ofRare], sinceMs: 0, untilMs: Infinity } as const;
-
-/** 1,200 events, of which three are rare: the first, one in between, and the last. */
-async function fill(log: Log): Promise<void> {
-  for (const count of [0, 700, 497]) {
-    if (count > 0) await publishEvents(log, count);
-    await publishEvents(log, 1, { eventName: rare });
-  }
-}
 
 async function walkAll(log: Log, limits: PageLimits): Promise<number[]> {
   const found: number[] = [];
@@ -52,7 +43,7 @@ describe.each(Object.entries(readers))('%s', (_name, read) => {
   test.each([1, 3])('finds the same beside producers, in %s partitions', async (partitions) => {
     await using real = await startRealLog({ partitions });
     const { log } = real;
-    await fill(log);
+    await fillWithRare(log);
     const filtered = watchPages(log, false);
     const found = await read(log);
     expect(found.length).toBeGreaterThan(1);
@@ -69,7 +60,7 @@ describe.each(Object.entries(readers))('%s', (_name, read) => {
 
 test('every event is never asked for by a subject', async () => {
   await using real = await startRealLog({});
-  await fill(real.log);
+  await fillWithRare(real.log);
   const asked = watchPages(real.log, false);
   const every = subjects.eventsOf('*', anyName);
   const ranges = await findRanges(real.log, 'EVENTS');
@@ -82,7 +73,7 @@ test('every event is never asked for by a subject', async () => {
 test('who needs all events of a name asks for large pages of it, also beside producers', async () => {
   await using real = await startRealLog({});
   const { log } = real;
-  await fill(log);
+  await fillWithRare(log);
   const asked = watchPages(log, true);
   const ranges = await findRanges(log, 'EVENTS');
   expect(await sequencesOf(readInOrder(log, 'EVENTS', [ofRare], ranges))).toHaveLength(3);

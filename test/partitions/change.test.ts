@@ -28,6 +28,7 @@ import {
 import { startRealLog } from '../real-log.ts';
 import { everything } from '../redelivery/lane-rig.ts';
 import { storedEvents } from '../stored-events.ts';
+import { change } from './change-rig.ts';
 
 const store = (log: Log, id: string): Promise<PublishAck> =>
   log.store('EVENTS', subjects.event('shop', 'order_completed'), { 'Nats-Msg-Id': id }, '{}');
@@ -37,11 +38,6 @@ const storeAll = (log: Log, ids: readonly string[]): Promise<PublishAck[]> =>
 
 const newIds = (count: number): string[] =>
   Array.from({ length: count }, () => `shop:${randomUUID()}`);
-
-async function change(log: Log, count: number): Promise<void> {
-  expect(await requestPartitions(log, count)).toBeUndefined();
-  expect(await waitForPartitions(log, 20_000)).toBe(true);
-}
 
 const namesOf = (log: Log, isClosed: boolean): string[] =>
   partsOf(log, 'EVENTS')

@@ -3,19 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 
 import { clientsForTests } from '../../src/jetstream/clients.ts';
-import {
-  createPressureRelief,
-  type HeldEvents,
-  type PressureOptions,
-  type Stuck,
-} from '../../src/jetstream/consume/retention/pressure.ts';
 import { partsOf } from '../../src/jetstream/events/event-streams.ts';
 import type { Log } from '../../src/jetstream/log.ts';
 import { PublishError } from '../../src/jetstream/publish/publish-error.ts';
-import {
-  requestPartitions,
-  waitForPartitions,
-} from '../../src/jetstream/server/partitions/change-partitions.ts';
 import {
   destinationConfig,
   publishEvents,
@@ -23,20 +13,15 @@ import {
   settled,
   startWorker,
 } from '../delivery/rig.ts';
+import { kilobyte, mebibyte, reliefOf } from '../delivery/relief-rig.ts';
 import { startRealLog } from '../real-log.ts';
+import { change } from './change-rig.ts';
 
-const mebibyte = 1024 * 1024;
 // On a busy machine making room takes a while; without it, nothing ends the refusals.
 const refusedMsMax = 20_000;
-const kilobyte = `{"text":"${'x'.repeat(1_000)}"}`;
 
 /** A log with about 6 MiB for events. */
 const startSmallLog = () => startRealLog({ storageBytesMax: 16 * mebibyte, dedupWindowMs: 1_000 });
-
-async function change(log: Log, count: number): Promise<void> {
-  expect(await requestPartitions(log, count)).toBeUndefined();
-  expect(await waitForPartitions(log, 20_000)).toBe(true);
-}
 
 interface Size {
   readonly bytes: number;
@@ -62,24 +47,6 @@ async function fillTo(log: Log, share: number): Promise<void> {
   }
 }
 
-function reliefOf(log: Log, options: Partial<PressureOptions> = {}) {
-  const held: HeldEvents[] = [];
-  const stuck: Stuck[] = [];
-  const troubles: unknown[] = [];
-  const relief = createPressureRelief({
-    log,
-    retentionMinMs: 100,
-    destinations: ['crm'],
-    intervalMs: 50,
-    onHeld: (one) => held.push(one),
-    onStuck: (one) => stuck.push(one),
-    onRetentionReached: () => {},
-    onTrouble: (error) => troubles.push(error),
-    ...options,
-  });
-  return { relief, held, stuck, troubles };
-}
-
 test.each([2, 4])(
   'a log that is always nearly full goes on taking events after a change to %s partitions',
   async (partitions) => {
@@ -87,7 +54,7 @@ test.each([2, 4])(
     const { log } = real;
     const destination = recording(undefined, { batchEventsMax: 500, concurrency: 4 });
     const worker = await startWorker(log, destination, { config: destinationConfig() });
-    const { relief, held, troubles } = reliefOf(log);
+    const { relief, held, troubles } = reliefOf(log, { intervalMs: 50 });
     await fillTo(log, 0.78);
     await settled(log);
     const before = await sizesOf(log, false);

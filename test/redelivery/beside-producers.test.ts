@@ -6,21 +6,9 @@ import { messagesBeside } from '../../src/jetstream/read/whole-reads.ts';
 import { countSelection } from '../../src/redelivery/count-selection.ts';
 import { createRedeliveryJobs } from '../../src/redelivery/jobs.ts';
 import { destinationConfig, publishEvents, recording } from '../delivery/rig.ts';
-import { watchPages } from '../log/asked-pages.ts';
+import { fillWithRare, rare, watchPages } from '../log/asked-pages.ts';
 import { startRealLog } from '../real-log.ts';
 import { arrived, everything, inState, startProcess } from './lane-rig.ts';
-
-const rare = 'refund_completed';
-
-/** 1,200 events, of which three are rare: the first, one in between, and the last. */
-async function fill(log: Log): Promise<string[]> {
-  const ids: string[] = [];
-  for (const count of [0, 700, 497]) {
-    if (count > 0) await publishEvents(log, count);
-    ids.push(...(await publishEvents(log, 1, { eventName: rare })));
-  }
-  return ids;
-}
 
 const countOf = (log: Log, pageToken = '', signal = new AbortController().signal) =>
   countSelection({
@@ -38,7 +26,7 @@ describe.each([1, 3])(
     test('counts the same, and asks for small pages of all events', async () => {
       await using real = await startRealLog({ partitions });
       const { log } = real;
-      await fill(log);
+      await fillWithRare(log);
       const filtered = watchPages(log, false);
       const { leftOut } = await countOf(log);
       // Without a worker all of them wait.
@@ -58,7 +46,7 @@ describe.each([1, 3])(
       const { log } = real;
       const destination = recording();
       await startProcess(log, destination);
-      const ids = await fill(log);
+      const ids = await fillWithRare(log);
       await arrived(log, () => destination.seen.length, 1_200);
       destination.seen.splice(0);
       watchPages(log, true);

@@ -7,7 +7,7 @@ import type { StreamPart } from '../events/stream-parts.ts';
 import { startPrefix } from '../integrity/ledger.ts';
 import type { Log } from '../log.ts';
 import { storeUnlessChanged } from '../publish/store-if-unchanged.ts';
-import { natsTimeMsMax, readNext } from '../read/read.ts';
+import { positionSince, readNext } from '../read/read.ts';
 import { earlierStream, subjects } from '../topology.ts';
 import { consumerOf } from './consumer-position.ts';
 
@@ -92,10 +92,8 @@ async function firstWanted(
   if (wanted.kind === 'earliest') return part.from;
   if (wanted.kind === 'now') return last + 1;
   const sinceMs = wanted.kind === 'time' ? wanted.ms : Date.now() - wanted.ms;
-  if (sinceMs > natsTimeMsMax) return last + 1;
-  const query = { start_time: new Date(Math.max(0, sinceMs)) };
-  const found = await clientsOf(log).manager.direct.getMessage(part.stream, query);
-  return found === null ? last + 1 : found.seq;
+  const position = await positionSince(log, [part], sinceMs);
+  return position === undefined ? last + 1 : part.sequence(position);
 }
 
 /** How a consumer on a part of EVENTS begins to deliver. */

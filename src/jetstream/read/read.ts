@@ -101,7 +101,7 @@ export function sequenceSince(
 }
 
 /** nats-server counts the nanoseconds of a time in 63 bits: to the year 2262. It stored nothing before 1970. */
-export const natsTimeMsMax = Math.floor(2 ** 63 / 1_000_000) - 1;
+const natsTimeMsMax = Math.floor(2 ** 63 / 1_000_000) - 1;
 
 /** The same in the parts of one partition, in their order. */
 export async function positionSince(

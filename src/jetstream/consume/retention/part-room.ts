@@ -35,6 +35,7 @@ export function openRoom({ config }: Pick<Sized, 'config'>): PartRoom {
 export interface ClosedPart {
   readonly part: StreamPart;
   readonly room: PartRoom;
+  readonly info: StreamInfo;
 }
 
 /** The closed parts that hold events, those with the oldest first. */
@@ -44,25 +45,24 @@ export async function closedRooms(log: Log, parts: readonly StreamPart[]): Promi
   const found = await Promise.all(
     parts.map(async (part) => ({ part, info: await infoOf(manager, part.stream) })),
   );
-  const open = found.filter(({ part }) => !part.isClosed).map(({ info }) => info);
-  const openMax = open.map((info) => (info === undefined ? 0 : openRoom(info).bytesMax));
+  const openMax = found
+    .filter(({ part }) => !part.isClosed)
+    .map(({ info }) => (info === undefined ? 0 : openRoom(info).bytesMax));
   // While their number changes some are not made yet, or closed just now: how large the room will be is not known.
   if (openMax.length === 0 || openMax.includes(0)) return [];
-  const sizeOf = ({ info }: { readonly info: StreamInfo | undefined }): number =>
-    info?.state.bytes ?? 0;
-  const heldBytes = sum(found.map(sizeOf));
-  const closedBytes = sum(found.filter(({ part }) => part.isClosed).map(sizeOf));
-  const startOf = (info: StreamInfo | undefined): number =>
-    Date.parse(String(info?.state.first_ts));
-  return found
-    .filter(({ part, info }) => part.isClosed && (info?.state.messages ?? 0) > 0)
+  const closed = found.flatMap(({ part, info }) =>
+    part.isClosed && info !== undefined ? [{ part, info }] : [],
+  );
+  const heldBytes = sum(found.map(({ info }) => info?.state.bytes ?? 0));
+  const bytesMax = sum(openMax) + sum(closed.map(({ info }) => info.state.bytes));
+  const startOf = ({ state }: StreamInfo): number => Date.parse(String(state.first_ts));
+  return closed
+    .filter(({ info }) => info.state.messages > 0)
     .toSorted((one, other) => startOf(one.info) - startOf(other.info))
     .map(({ part, info }) => ({
       part,
-      room: {
-        bytesMax: sum(openMax) + closedBytes,
-        besideBytes: heldBytes - info!.state.bytes,
-      },
+      info,
+      room: { bytesMax, besideBytes: heldBytes - info.state.bytes },
     }));
 }
 

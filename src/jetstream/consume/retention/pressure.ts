@@ -10,7 +10,14 @@ import { deleteBefore } from '../../integrity/ledger.ts';
 import { readNextIn } from '../../read/read.ts';
 import { ensureStreams } from '../../server/stream-settings.ts';
 import { findDeletable, type Deletable, type DeletableOptions } from './deletable.ts';
-import { closedRooms, fullness, openRoom, surplusOf, type PartRoom } from './part-room.ts';
+import {
+  closedRooms,
+  fullness,
+  openRoom,
+  surplusOf,
+  type ClosedPart,
+  type PartRoom,
+} from './part-room.ts';
 
 /** Makes room in EVENTS before it is full. */
 export interface PressureRelief {
@@ -116,13 +123,13 @@ export function createPressureRelief(options: PressureOptions): PressureRelief {
   let isSoonDeletable = false;
   let running: Promise<number> | undefined;
 
-  /** `closedRoom`: of a closed part. */
-  const checkPart = async (part: StreamPart, closedRoom?: PartRoom): Promise<number> => {
+  /** `closed`: what is known of a closed part. */
+  const checkPart = async (part: StreamPart, closed?: ClosedPart): Promise<number> => {
     const { streams } = clientsOf(options.log).manager;
-    const info = await streams.info(part.stream);
+    const info = closed?.info ?? (await streams.info(part.stream));
     const ages = agesOf(part.stream, options.retentionMinMs);
     ages.note(info.state.last_seq);
-    const room = closedRoom ?? openRoom(info);
+    const room = closed?.room ?? openRoom(info);
     const full = fullness(info, room);
     const isPressed = full > pressedFrom;
     const lookIntervalMs = full > nearFrom ? nearIntervalMs : heldIntervalMs;
@@ -202,11 +209,11 @@ function repeat(
 async function checkClosed(
   log: Log,
   parts: readonly StreamPart[],
-  checkPart: (part: StreamPart, room: PartRoom) => Promise<number>,
+  checkPart: (part: StreamPart, closed: ClosedPart) => Promise<number>,
 ): Promise<number> {
   const { manager, topology } = clientsOf(log);
-  for (const { part, room } of await closedRooms(log, parts)) {
-    const deleted = await checkPart(part, room);
+  for (const closed of await closedRooms(log, parts)) {
+    const deleted = await checkPart(closed.part, closed);
     if (deleted === 0) continue;
     // The open partitions get it.
     if (topology !== undefined) await ensureStreams(manager, topology);
